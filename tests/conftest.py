@@ -1,0 +1,26 @@
+"""Settings that hold for every test. They are made once, before JAX starts a backend.
+
+- float64 is on and silent promotion is off, so a stray `float32` or a shape that broadcasts by
+  accident is an error, not a result. Tests of float32 say so by dtype.
+- There are two CPU devices, so sharding is tested on any machine.
+- The annotations of `brainfn` are checked at run time and every warning is an error: both stand in
+  `pyproject.toml`.
+- Hypothesis has no deadline (the first example compiles). Where `CI` is set it draws the same
+  examples each time.
+
+Nothing of `brainfn` may be imported here: the import hook that checks annotations comes first.
+"""
+
+import os
+
+import hypothesis
+import jax
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 2)
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
