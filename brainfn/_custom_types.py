@@ -1,0 +1,46 @@
+"""Type aliases shared by the whole package; the one place where they are defined.
+
+Dimension names used in annotations: `n_pre` and `n_post` for the two sides of a projection, `nnz`
+for stored synapses, `time` for steps, `batch` for examples.
+"""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from jaxtyping import (
+    Array,
+    ArrayLike,
+    Bool,
+    Float,
+    Inexact,
+    Int,
+    Key as _Key,
+    PyTree,
+    Shaped,
+    UInt32,
+)
+
+if TYPE_CHECKING:
+    BoolScalarLike: TypeAlias = bool | Array | np.ndarray
+    FloatScalarLike: TypeAlias = float | Array | np.ndarray
+    IntScalarLike: TypeAlias = int | Array | np.ndarray
+    RealScalarLike: TypeAlias = int | float | Array | np.ndarray
+    Key: TypeAlias = Array
+else:
+    BoolScalarLike = Bool[ArrayLike, ""]
+    FloatScalarLike = Float[ArrayLike, ""]
+    IntScalarLike = Int[ArrayLike, ""]
+    RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
+    # A typed key (`jr.key`) or a raw one (`jr.PRNGKey`).
+    Key = _Key[Array, ""] | UInt32[Array, "2"]
+
+# One number or an array of them: how parameters and inputs are given.
+FloatArrayLike: TypeAlias = Float[ArrayLike, "..."]
+# 0/1 in a float dtype (with a surrogate derivative) or bool (without one).
+Spikes: TypeAlias = Float[Array, "..."] | Bool[Array, "..."]
+# The state of a differential equation and its derivative: floating-point leaves.
+Y: TypeAlias = PyTree[Inexact[ArrayLike, "..."]]
+VF: TypeAlias = PyTree[Inexact[ArrayLike, "..."]]
+Args: TypeAlias = PyTree[Any]
+# Any pytree of arrays.
+Arrays: TypeAlias = PyTree[Shaped[ArrayLike, "..."]]
