@@ -50,7 +50,7 @@ VARIANTS = {
         "g_inh_initial": None,
     },
     "coba-brian": {
-        "source": "COBA of the Brian 1 examples: 6/67 nS, random conductances at the start, no drive",
+        "source": "COBA of the Brian 1 examples: 6/67 nS, random initial conductances, no drive",
         "synapse": "conductance",
         "v_rest": -60.0,
         "drive": 0.0,
@@ -80,19 +80,19 @@ WINDOWS = {"200-1200": (200.0, 1200.0), "0-1000": (0.0, 1000.0)}
 NOTES = {
     "nest": (
         "iaf_psc_exp (exact integration) and iaf_cond_exp (adaptive Runge-Kutta-Fehlberg 4(5)); "
-        "pairwise_bernoulli with autapses; double precision. A spike of step n reaches its targets "
-        "at (n+2)*dt with the delay of 0.1 ms, so it acts from step n+2 on. After a spike in step n, "
-        "v is held for the 50 steps n+1..n+50. Negative initial conductances are accepted."
+        "pairwise_bernoulli with autapses; double precision. With the delay of 0.1 ms a spike of "
+        "step n reaches its targets at (n+2)*dt, so it acts from step n+2 on. After a spike in "
+        "step n, v is held for the 50 steps n+1..n+50. Negative initial conductances are kept."
     ),
     "brian2": (
-        "NeuronGroup with method 'exact' (CUBA) and 'exponential_euler' (COBA); connect(p=0.02) with "
+        "NeuronGroup, method 'exact' (CUBA) and 'exponential_euler' (COBA); connect(p=0.02) with "
         "autapses; double precision. A spike of step n acts from step n+1 on (no delay). After a "
-        "spike in step n, v is held for the 49 steps n+1..n+49 (Brian2 counts the step of the spike). "
-        "Negative initial conductances are kept, as in the example."
+        "spike in step n, v is held for the 49 steps n+1..n+49, since Brian2 counts the step of "
+        "the spike. Negative initial conductances are kept, as in Brian's example."
     ),
     "brainfn": (
-        "For comparison: a spike of step n with a delay of 0.1 ms acts from step n+1 on (as Brian2) "
-        "and v is held for the 50 steps n+1..n+50 (as NEST)."
+        "For comparison: with a delay of 0.1 ms a spike of step n acts from step n+1 on (as in "
+        "Brian2) and v is held for the 50 steps n+1..n+50 (as in NEST)."
     ),
 }
 
@@ -278,7 +278,7 @@ def main() -> None:
         part.unlink()
     document = {
         "script": Path(__file__).name,
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "units": "ms, mV, nS, pA, pF; rates in Hz",
