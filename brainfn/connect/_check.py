@@ -1,0 +1,113 @@
+"""Checks of what rules are given, before anything is allocated."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._errors import count, is_concrete
+
+INT32_MAX = 2**31 - 1
+
+
+def as_size(name: str, value: Any) -> int:
+    """A number of neurons as a Python int that 32-bit indices can count."""
+    if not is_concrete(value):
+        raise TypeError(
+            f"`{name}` is traced by JAX, expected a Python int, since it fixes the shapes of arrays. "
+            "Try to make it static."
+        )
+    number = count(name, value)
+    if number >= INT32_MAX:
+        raise ValueError(
+            f"`{name}` must be less than {INT32_MAX}, since indices are 32-bit, got {number}. "
+            "Try to split the population."
+        )
+    return number
+
+
+def as_degree(name: str, value: Any) -> int:
+    """A number of synapses for each neuron as a Python int."""
+    if not is_concrete(value):
+        raise TypeError(
+            f"`{name}` is traced by JAX, expected a Python int, since it fixes the shapes of arrays. "
+            "Try to build the connections outside of `jit`, or to make it static."
+        )
+    number = count(name, value)
+    if number > INT32_MAX:
+        raise ValueError(f"`{name}` must be at most {INT32_MAX}, got {number}.")
+    return number
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """A flag as a Python bool."""
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"`{name}` must be True or False, got {type(value).__name__}: {value!r}. "
+            f"Try `{name}={'False' if value in (0, None) else 'True'}`."
+        )
+    return value
+
+
+def as_probability(name: str, value: Any) -> float:
+    """A probability as a Python float."""
+    if not is_concrete(value):
+        raise TypeError(
+            f"`{name}` is traced by JAX, expected a Python number, since it decides how many synapses "
+            "there are. Try to build the connections outside of `jit`, `vmap` and `grad`."
+        )
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"`{name}` must be a number in [0, 1], got {type(value).__name__}: {value!r}. "
+            f"Try `{name}=0.02`."
+        ) from None
+    if math.isnan(number) or not 0.0 <= number <= 1.0:
+        raise ValueError(
+            f"`{name}` must be a probability in [0, 1], got {number}. To give a number of synapses "
+            "for each neuron, try FixedInDegree(k) or FixedOutDegree(k)."
+        )
+    return number
+
+
+def check_key(rule: str, key: Any) -> None:
+    """Raises unless `key` is one JAX random key."""
+    if key is None:
+        raise ValueError(
+            f"`key` is missing: {rule} draws random numbers and expected a JAX key. "
+            "Try `key=jax.random.key(0)`."
+        )
+    if isinstance(key, jax.Array):
+        typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+        if (typed and key.shape == ()) or (key.dtype == jnp.uint32 and key.ndim == 1):
+            return
+        got = f"an array of shape {key.shape} and dtype {key.dtype}"
+    else:
+        got = f"{type(key).__name__}: {key!r}"
+    raise TypeError(f"`key` must be one JAX key, got {got}. Try `key=jax.random.key(0)`.")
+
+
+def check_synapses(rule: str, expected: float) -> None:
+    """Raises if there are going to be more synapses than 32-bit indices can count."""
+    if expected > INT32_MAX:
+        raise ValueError(
+            f"{rule} would make {expected:.6g} synapses; 32-bit indices count up to {INT32_MAX}. "
+            "Try fewer synapses for each neuron, or to split the population."
+        )
+
+
+def as_diagonal(value: Any) -> int | None:
+    """The offset of the diagonal as a Python int, or None for two disjoint populations."""
+    if value is None:
+        return None
+    try:
+        return count("diagonal", value, minimum=-INT32_MAX)
+    except TypeError as e:
+        raise TypeError(
+            f"{e} Expected an offset o (neuron i before is neuron i + o after), or None for two "
+            "disjoint populations. Try `diagonal=0` for a population that connects to itself."
+        ) from None

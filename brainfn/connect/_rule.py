@@ -1,0 +1,61 @@
+"""The protocol of connection rules."""
+
+import abc
+
+import equinox as eqx
+from jaxtyping import Array, Int32
+
+from .._custom_types import Key
+from ._check import as_diagonal, as_size
+
+Structure = tuple[Int32[Array, " nnz"], Int32[Array, " rows_plus_one"]]
+
+
+class AbstractRule(eqx.Module):
+    """A rule that says which neurons are connected.
+
+    Subclass it and write `build`: everything that takes a rule ([`brainfn.connect.csr`][],
+    [`brainfn.Projection`][]) then takes yours.
+
+    ```python
+    class NextNeighbour(bf.connect.AbstractRule):
+        def build(self, n_pre, n_post, *, key=None, diagonal=None):
+            del key, diagonal
+            n = min(n_pre, n_post - 1)
+            indices = jnp.arange(1, n + 1, dtype=jnp.int32)
+            indptr = jnp.minimum(jnp.arange(n_pre + 1, dtype=jnp.int32), n)
+            return indices, indptr
+    ```
+    """
+
+    @abc.abstractmethod
+    def build(
+        self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
+    ) -> Structure:
+        """The connections, as the structure of a CSR matrix of shape `(n_pre, n_post)`.
+
+        **Arguments:**
+
+        - `n_pre`, `n_post`: how many neurons stand before and after the synapses; Python ints.
+        - `key`: a JAX key; a rule without randomness ignores it.
+        - `diagonal`: the offset `o` if neuron `i` before the synapse is the same neuron as `i + o`
+            after it; `None` if no neuron is in both populations, so that there are no autapses.
+
+        **Returns:**
+
+        `(indices, indptr)`, both int32: the targets of neuron `i` are
+        `indices[indptr[i]:indptr[i + 1]]`, in ascending order.
+        """
+
+
+def check_sizes(n_pre: int, n_post: int, diagonal: int | None) -> tuple[int, int, int | None]:
+    """The arguments of `build` as Python numbers; raises if one of them makes no sense."""
+    return as_size("n_pre", n_pre), as_size("n_post", n_post), as_diagonal(diagonal)
+
+
+def self_rows(n_pre: int, n_post: int, diagonal: int | None, autapses: bool) -> tuple[int, int]:
+    """The range of rows whose own neuron is left out: these have one column less to choose from."""
+    if autapses or diagonal is None:
+        return 0, 0
+    start = min(max(-diagonal, 0), n_pre)
+    return start, max(start, min(n_pre, n_post - diagonal))
