@@ -6,7 +6,6 @@ import sys
 import tempfile
 import zipfile
 
-
 # `-P` keeps the working directory, and so the sources of a clone, out of the path.
 _PROGRAM = """
 import brainfn as bf, jax.numpy as jnp

@@ -10,7 +10,6 @@ import jax
 
 from . import event
 
-
 _PACKAGES = ("brainfn", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy")
 
 

@@ -16,7 +16,6 @@ import pytest
 
 import brainfn as bf
 
-
 SOURCES = Path(bf.__file__).parent
 
 # The rooms from the ground floor up. A room imports only from rooms above it in this list; what

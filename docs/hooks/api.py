@@ -11,7 +11,6 @@ import inspect
 import re
 import types
 
-
 _ROOM = re.compile(r"^::: room (?P<room>[\w.]+)(?P<without>( -\w+)*)$", re.MULTILINE)
 
 
