@@ -1,0 +1,8 @@
+"""Event-driven sparse operators: JAX primitives with native kernels, differentiable and batched."""
+
+from ._block import Block as Block, block_matvec as block_matvec
+from ._csr import CSR as CSR
+from ._matrix import AbstractMatrix as AbstractMatrix
+from ._native import kernels as kernels
+from ._ops import matmat as matmat, matvec as matvec
+from ._transpose import transpose_structure as transpose_structure

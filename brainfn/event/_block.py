@@ -1,0 +1,103 @@
+"""Many sparse blocks between the segments of many vectors, in one call."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from ._bilinear import COLS, contract
+from ._matrix import AbstractMatrix, as_spikes, term
+
+
+class Block(eqx.Module):
+    """A sparse matrix and its place: from a segment of one spike vector to a segment of one accumulator."""
+
+    matrix: AbstractMatrix
+    source: int = eqx.field(static=True)
+    row_offset: int = eqx.field(static=True)
+    target: int = eqx.field(static=True)
+    column_offset: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        matrix: AbstractMatrix,
+        source: int = 0,
+        row_offset: int = 0,
+        target: int = 0,
+        column_offset: int = 0,
+    ):
+        """**Arguments:**
+
+        - `matrix`: sparse matrix `(n_rows, n_cols)`.
+        - `source`: which spike vector it reads.
+        - `row_offset`: position of the matrix' first row in that vector.
+        - `target`: which accumulator it adds to.
+        - `column_offset`: position of the matrix' first column in that accumulator.
+        """
+        for name, value in (
+            ("source", source),
+            ("row_offset", row_offset),
+            ("target", target),
+            ("column_offset", column_offset),
+        ):
+            if value < 0:
+                raise ValueError(f"Block: {name} must not be negative, got {value}.")
+        self.matrix = matrix
+        self.source = int(source)
+        self.row_offset = int(row_offset)
+        self.target = int(target)
+        self.column_offset = int(column_offset)
+
+
+def block_matvec(
+    accumulators: Sequence[Float[Array, "..."]],
+    spikes: Sequence[Shaped[Array, "..."]],
+    blocks: Sequence[Block],
+) -> tuple[Float[Array, "..."], ...]:
+    r"""Adds the products of many sparse blocks to accumulators, in one call and in place where they are not used again.
+
+    $$ y^{(t)}_{o_c + j} \mathrel{+}= \sum_i s^{(s)}_{o_r + i} W_{ij} \quad \text{for every block} $$
+
+    **Arguments:**
+
+    - `accumulators`: vectors $y^{(t)}$ of the weights' dtype.
+    - `spikes`: vectors $s^{(s)}$, bool or of the weights' dtype; only nonzero elements cost anything.
+    - `blocks`: the matrices with their places.
+
+    **Returns:** the accumulators after the addition, one for each given.
+
+    Raises `ValueError` where a block does not fit into its vectors, `TypeError` where dtypes differ.
+    """
+    ys, xs = tuple(accumulators), tuple(map(jnp.asarray, spikes))
+    for name, arrays in (("accumulators", ys), ("spikes", xs)):
+        for i, x in enumerate(arrays):
+            if x.ndim != 1:
+                raise ValueError(
+                    f"block_matvec: {name}[{i}] must be a vector, got shape {x.shape}; batch by jax.vmap."
+                )
+    terms = []
+    for i, b in enumerate(blocks):
+        where = f"block_matvec: blocks[{i}]"
+        if b.source >= len(xs) or b.target >= len(ys):
+            raise ValueError(
+                f"{where} joins spikes[{b.source}] to accumulators[{b.target}], but there are {len(xs)} spike vectors and "
+                f"{len(ys)} accumulators."
+            )
+        x, y = xs[b.source], ys[b.target]
+        if (
+            b.row_offset + b.matrix.shape[0] > x.shape[0]
+            or b.column_offset + b.matrix.shape[1] > y.shape[0]
+        ):
+            raise ValueError(
+                f"{where} of shape {b.matrix.shape} at ({b.row_offset}, {b.column_offset}) does not fit between "
+                f"{x.shape[0]} spikes and an accumulator of {y.shape[0]}."
+            )
+        if y.dtype != b.matrix.dtype:
+            raise TypeError(f"{where} has dtype {b.matrix.dtype}, its accumulator {y.dtype}.")
+        x = as_spikes(x, b.matrix.dtype, where)
+        terms.append(term(b.matrix, x, (), b.row_offset, b.target, (), b.column_offset))
+    if not terms:
+        return ys
+    return tuple(contract(COLS, (), ys, [()] * len(ys), terms))

@@ -1,0 +1,109 @@
+"""What all sparse matrices share: products with vectors and batches of vectors."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from ._bilinear import COLS, ROWS, BlockSpec, Mask, Term, contract
+
+
+class AbstractMatrix(eqx.Module):
+    """A sparse matrix `(n_rows, n_cols)` whose products skip silent rows."""
+
+    data: eqx.AbstractVar[Float[Array, "..."]]
+    shape: eqx.AbstractVar[tuple[int, int]]
+
+    # Makes NumPy arrays on the left leave `@` to us.
+    __array_ufunc__ = None
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """Name of the structure, as the kernels know it."""
+
+    @property
+    @abc.abstractmethod
+    def structure(self) -> tuple[Array, ...]:
+        """The index arrays of the structure, as the kernels take them."""
+
+    @abc.abstractmethod
+    def todense(self) -> Float[Array, "n_rows n_cols"]:
+        """The dense matrix."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Dtype of the weights."""
+        return np.dtype(self.data.dtype)
+
+    def __rmatmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
+        """`x @ W` for `x` of shape `(n_rows,)` or `(batch, n_rows)`."""
+        x = as_operand(x, self, 0)
+        y = jnp.zeros((*x.shape[:-1], self.shape[1]), self.dtype)
+        return _product(COLS, x, y, self)[0]
+
+    def __matmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
+        """`W @ x` for `x` of shape `(n_cols,)` or `(n_cols, batch)`."""
+        x = as_operand(x, self, 1, columns=True).astype(self.dtype)
+        if x.ndim == 2:
+            x = x.T
+        y = jnp.zeros((*x.shape[:-1], self.shape[0]), self.dtype)
+        y = _product(ROWS, y, x, self)[0]
+        return y.T if y.ndim == 2 else y
+
+
+def as_operand(x, matrix: AbstractMatrix, side: int, columns: bool = False) -> jax.Array:
+    """Checks the vector or batch of vectors of a product; integers become floats, bool stays."""
+    x = jnp.asarray(x)
+    what = "W @ x" if columns else "x @ W"
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{what}: x must have one or two dimensions, got shape {x.shape}.")
+    n = x.shape[0] if columns else x.shape[-1]
+    if n != matrix.shape[side]:
+        raise ValueError(
+            f"{what}: W has shape {matrix.shape}, so x must have "
+            f"{'first' if columns else 'last'} dimension {matrix.shape[side]}, got shape {x.shape}."
+        )
+    return as_spikes(x, matrix.dtype, what)
+
+
+def as_spikes(x: jax.Array, dtype, what: str) -> jax.Array:
+    """Bool and arrays of the weights' dtype as they are, integers converted; anything else raises."""
+    if x.dtype == np.bool_ or x.dtype == dtype:
+        return x
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        return x.astype(dtype)
+    raise TypeError(
+        f"{what}: x has dtype {x.dtype} but the weights have {dtype}; use x.astype({dtype}) or bool."
+    )
+
+
+def term(
+    matrix: AbstractMatrix,
+    row,
+    row_mask: Mask,
+    row_offset: int,
+    col,
+    col_mask: Mask,
+    col_offset: int,
+) -> Term:
+    """A block of a call: `row` and `col` are arrays, or the position of an accumulator."""
+    spec = BlockSpec(matrix.kind, matrix.shape, (0, 0, 0), row_offset, col_offset, ())
+    return Term(spec, (row, col, matrix.data), (row_mask, col_mask, ()), matrix.structure)
+
+
+def _product(
+    role: int, rows: jax.Array, cols: jax.Array, matrix: AbstractMatrix
+) -> list[jax.Array]:
+    batch = rows.shape[:-1]
+    mask = (True,) * len(batch)
+    arrays = [rows, cols]
+    accumulator = arrays[role]
+    arrays[role] = 0
+    # A batch of both has all its dimensions; the matrix has none.
+    t = term(matrix, arrays[0], mask, 0, arrays[1], mask, 0)
+    t = t._replace(masks=(mask, mask, (False,) * len(batch)))
+    return contract(role, batch, [accumulator], [mask], [t])

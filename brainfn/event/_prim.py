@@ -1,0 +1,162 @@
+"""The only file of brainfn that touches JAX internals: it turns functions into primitives.
+
+`define` makes a `jax.extend.core.Primitive` from a pure-JAX reference, which is the lowering on every platform, and
+optionally a native handler for CPU and rules for differentiation and batching.
+"""
+
+import functools as ft
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from ._native import handler_available
+
+
+is_undefined = ad.is_undefined_primal
+
+
+class Native(NamedTuple):
+    """What a native handler needs for one call: the target, its attributes, and operands that become outputs."""
+
+    target: str
+    attributes: dict[str, Any]
+    aliases: dict[int, int]
+
+
+def is_zero(x) -> bool:
+    """Whether a tangent or cotangent is known to vanish (symbolically, or because the primal is not a float)."""
+    return type(x) is ad.Zero or getattr(x, "dtype", None) == jax.dtypes.float0
+
+
+def zero_cotangent(undefined) -> ad.Zero:
+    """A symbolic zero cotangent for an operand that the transpose rule is asked about."""
+    return ad.Zero(undefined.aval.to_tangent_aval())
+
+
+def zero_tangent(primal) -> ad.Zero:
+    """A symbolic zero tangent of `primal`."""
+    return ad.Zero(jax.typeof(primal).to_tangent_aval())
+
+
+def aval_of(x):
+    """The abstract value of an operand, whether or not it is being transposed."""
+    return x.aval if ad.is_undefined_primal(x) else jax.typeof(x)
+
+
+def vary_alike(operands: Sequence) -> list:
+    """Give all operands the same varying manual axes, as `jax.shard_map` demands of the operands of a primitive."""
+    varying = [getattr(jax.typeof(x), "vma", frozenset()) for x in operands]
+    union = frozenset().union(*varying)
+    out = []
+    for x, has in zip(operands, varying, strict=True):
+        missing = tuple(sorted(union - has))
+        out.append(jax.lax.pcast(x, missing, to="varying") if missing else x)
+    return out
+
+
+def define(
+    name: str,
+    *,
+    reference: Callable[..., Sequence[jax.Array]],
+    outputs: Callable[..., Sequence[tuple[tuple[int, ...], Any]]],
+    native: Callable[..., Native | None] | None = None,
+    jvp: Callable | None = None,
+    transpose: Callable | None = None,
+    batch: Callable | None = None,
+) -> Callable[..., list]:
+    """Make an operator: a JAX primitive with multiple results.
+
+    **Arguments:**
+
+    - `name`: name of the primitive, shown in jaxprs.
+    - `reference`: `reference(*operands, **params) -> outputs` in pure JAX; lowering everywhere and oracle of the tests.
+    - `outputs`: `outputs(*avals, **params)` gives shape and dtype of each output.
+    - `native`: `native(*avals, **params)` gives the `Native` call for CPU, or None where only the reference applies.
+    - `jvp`: `jvp(primals, tangents, **params) -> (outputs, tangents)`.
+    - `transpose`: `transpose(cotangents, *operands, **params) -> cotangents of the operands`.
+    - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by `jax.lax.map`.
+
+    Parameters are static and must be hashable.
+
+    **Returns:** a function `operator(*operands, **params) -> list of outputs`.
+    """
+    primitive = Primitive(name)
+    primitive.multiple_results = True
+
+    @ft.lru_cache(maxsize=1024)
+    def compiled(params):
+        return jax.jit(lambda *operands: primitive.bind(*operands, **dict(params)))
+
+    def impl(*operands, **params):
+        return compiled(tuple(sorted(params.items())))(*operands)
+
+    def abstract_eval(*avals, **params):
+        # Built from an operand so that the varying-axis information of shard_map survives.
+        return [
+            avals[0].update(
+                shape=tuple(shape),
+                dtype=np.dtype(dtype),
+                weak_type=False,
+                sharding=_sharding(avals[0], len(shape)),
+            )
+            for shape, dtype in outputs(*avals, **params)
+        ]
+
+    def operator(*operands, **params):
+        return primitive.bind(*vary_alike(operands), **params)
+
+    primitive.def_impl(impl)
+    primitive.def_abstract_eval(abstract_eval)
+    fallback = mlir.lower_fun(reference, multiple_results=True)
+    mlir.register_lowering(primitive, fallback)
+    if native is not None:
+
+        def lower_cpu(ctx, *operands, **params):
+            call = native(*ctx.avals_in, **params)
+            if call is None or not handler_available(call.target):
+                return fallback(ctx, *operands, **params)
+            rule = jax.ffi.ffi_lowering(
+                call.target, operand_output_aliases=call.aliases, has_side_effect=False
+            )
+            return rule(ctx, *operands, **call.attributes)
+
+        mlir.register_lowering(primitive, lower_cpu, platform="cpu")
+    if jvp is not None:
+        ad.primitive_jvps[primitive] = jvp
+    if transpose is not None:
+        ad.primitive_transposes[primitive] = transpose
+    batching.primitive_batchers[primitive] = (
+        batch if batch is not None else ft.partial(_loop, operator)
+    )
+    return operator
+
+
+def loop_over_batch(
+    operator: Callable, operands: Sequence, dims: Sequence, **params
+) -> tuple[list, list]:
+    """The batching rule that loops: `jax.lax.map` over the batched operands."""
+    return _loop(operator, operands, dims, **params)
+
+
+def _loop(operator, operands, dims, **params):
+    moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(operands, dims, strict=True)]
+    mapped = [x for x, d in zip(moved, dims, strict=True) if d is not None]
+
+    def one(some):
+        some = iter(some)
+        return operator(
+            *[x if d is None else next(some) for x, d in zip(moved, dims, strict=True)], **params
+        )
+
+    out = jax.lax.map(one, mapped)
+    return out, [0] * len(out)
+
+
+def _sharding(aval, ndim: int):
+    sharding = aval.sharding
+    return sharding.update(spec=jax.sharding.PartitionSpec(*([None] * ndim)))

@@ -1,0 +1,115 @@
+// y[row] += sum of w * v[col] over the stored elements of a row.
+
+#include <algorithm>
+
+#include "active.h"
+#include "call.h"
+#include "pool.h"
+#include "structure.h"
+
+namespace brainfn {
+namespace {
+
+// Stored elements below which a second thread does not pay.
+constexpr int64_t kThreadWork = 40000;
+constexpr int64_t kAheadRow = 4;
+
+template <typename T, bool kScalar, typename S>
+T row_dot(const S& s, int64_t row, const T* w, const T* v) {
+  const int64_t end = s.end(row);
+  int64_t k = s.begin(row);
+  T a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+  for (; k + 4 <= end; k += 4) {
+    const T v0 = v[s.col(row, k)], v1 = v[s.col(row, k + 1)], v2 = v[s.col(row, k + 2)], v3 = v[s.col(row, k + 3)];
+    a0 += kScalar ? v0 : w[k] * v0;
+    a1 += kScalar ? v1 : w[k + 1] * v1;
+    a2 += kScalar ? v2 : w[k + 2] * v2;
+    a3 += kScalar ? v3 : w[k + 3] * v3;
+  }
+  for (; k < end; ++k) a0 += kScalar ? v[s.col(row, k)] : w[k] * v[s.col(row, k)];
+  const T sum = (a0 + a1) + (a2 + a3);
+  return kScalar ? w[0] * sum : sum;
+}
+
+template <typename T, bool kScalar, typename S>
+void gather_rows(const S& s, int64_t first, int64_t last, const T* w, const T* v, T* y) {
+  for (int64_t row = first; row < last; ++row) y[row] += row_dot<T, kScalar>(s, row, w, v);
+}
+
+template <typename T, bool kScalar, typename S>
+void gather_needed(const S& s, Range rows, int64_t row_offset, const T* w, const T* v, T* y) {
+  for (const int32_t* p = rows.begin; p != rows.end; ++p) {
+    if (p + 2 * kAheadRow < rows.end) s.fetch_pointer(p[2 * kAheadRow] - row_offset);
+    if (p + kAheadRow < rows.end) {
+      s.fetch_row(p[kAheadRow] - row_offset);
+      if (!kScalar) s.fetch_weights(p[kAheadRow] - row_offset, w);
+    }
+    const int64_t row = *p - row_offset;
+    y[row] += row_dot<T, kScalar>(s, row, w, v);
+  }
+}
+
+template <typename T>
+void gather_block(const Call& call, const Active& needed, int64_t i, int part, int parts) {
+  const Block& b = call.block(i);
+  const Operand y = call.operand(kRows, b.array[kRows]);
+  const Operand v = call.operand(kCols, b.array[kCols]);
+  const Operand w = call.operand(kWeights, b.array[kWeights]);
+  const BatchWalk walk = call.walk(b);
+  // Each thread owns a range of the accumulator, whatever the blocks.
+  const int64_t first = std::clamp<int64_t>(y.core_size() * part / parts - b.row_offset, 0, b.n_rows);
+  const int64_t last = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.row_offset, 0, b.n_rows);
+  with_structure(call, b, [&](const auto& s) {
+    for (int64_t e = 0; e < walk.count; ++e) {
+      const T* we = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
+      const T* ve = reinterpret_cast<const T*>(v.data) + walk.at(kCols, e) * v.core_size() + b.col_offset;
+      T* ye = reinterpret_cast<T*>(y.data) + walk.at(kRows, e) * y.core_size() + b.row_offset;
+      if (b.need >= 0) {
+        const Range rows =
+            needed.range(b.need, walk.at(kNeeds, e), b.row_offset + first, b.row_offset + last);
+        w.core < 0 ? gather_needed<T, true>(s, rows, b.row_offset, we, ve, ye)
+                   : gather_needed<T, false>(s, rows, b.row_offset, we, ve, ye);
+      } else {
+        w.core < 0 ? gather_rows<T, true>(s, first, last, we, ve, ye)
+                   : gather_rows<T, false>(s, first, last, we, ve, ye);
+      }
+    }
+  });
+}
+
+template <typename T>
+void gather_typed_call(const Call& call) {
+  const Active needed(call, kNeeds);
+  double work = 0;
+  for (int64_t i = 0; i < call.n_blocks(); ++i) {
+    const Block& b = call.block(i);
+    const BatchWalk walk = call.walk(b);
+    const double mean = mean_row(call, b);
+    for (int64_t e = 0; e < walk.count && work < 1e12; ++e) {
+      work += mean * (b.need < 0 ? b.n_rows
+                                 : needed.range(b.need, walk.at(kNeeds, e), b.row_offset, b.row_offset + b.n_rows).size());
+    }
+  }
+  const int parts = work > kThreadWork ? max_threads() : 1;
+  auto part = [&](int t) {
+    for (int64_t i = 0; i < call.n_blocks(); ++i) gather_block<T>(call, needed, i, t, parts);
+  };
+  parallel(parts, part);
+}
+
+ffi::Error gather(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta) {
+  const Call call(args, rets, meta, kRows);
+  if (call.operand(kRows, 0).dtype == ffi::DataType::F32) {
+    gather_typed_call<float>(call);
+  } else {
+    gather_typed_call<double>(call);
+  }
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace brainfn
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    brainfn_gather, brainfn::gather,
+    xla::ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attr<xla::ffi::Span<const int64_t>>("meta"));

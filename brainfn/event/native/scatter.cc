@@ -1,0 +1,144 @@
+// y[col] += x[row] * w over the stored elements of rows whose x is not zero.
+
+#include <algorithm>
+
+#include "active.h"
+#include "call.h"
+#include "pool.h"
+#include "structure.h"
+
+namespace brainfn {
+namespace {
+
+// How far ahead of the current row the row pointers and then the row itself are fetched.
+constexpr int64_t kAheadPointer = 16;
+constexpr int64_t kAheadRow = 4;
+
+// Synapses below which a second thread does not pay.
+constexpr int64_t kThreadWork = 40000;
+
+// One batch element of one block, columns [from, to) only. `x` is indexed by array position, structure by row.
+template <typename T, typename X, bool kScalar, bool kSplit, typename S>
+void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, const uint8_t* need, T* y,
+                  int64_t from, int64_t to) {
+  for (const int32_t* p = rows.begin; p != rows.end; ++p) {
+    if (p + kAheadPointer < rows.end) s.fetch_pointer(p[kAheadPointer] - row_offset);
+    if (p + kAheadRow < rows.end) {
+      const int64_t ahead = p[kAheadRow] - row_offset;
+      s.fetch_row(ahead);
+      if (!kScalar) s.fetch_weights(ahead, w);
+    }
+    if (need && !need[*p]) continue;
+    const int64_t row = *p - row_offset;
+    int64_t k = s.begin(row);
+    int64_t end = s.end(row);
+    if (kSplit) {
+      k = s.lower_bound(k, end, from);
+      end = s.lower_bound(k, end, to);
+    }
+    const T value = kScalar ? static_cast<T>(x[*p]) * w[0] : static_cast<T>(x[*p]);
+    for (; k + 4 <= end; k += 4) {
+      const int64_t c0 = s.col(row, k), c1 = s.col(row, k + 1), c2 = s.col(row, k + 2), c3 = s.col(row, k + 3);
+      if (kScalar) {
+        y[c0] += value;
+        y[c1] += value;
+        y[c2] += value;
+        y[c3] += value;
+      } else {
+        y[c0] += value * w[k];
+        y[c1] += value * w[k + 1];
+        y[c2] += value * w[k + 2];
+        y[c3] += value * w[k + 3];
+      }
+    }
+    for (; k < end; ++k) y[s.col(row, k)] += kScalar ? value : value * w[k];
+  }
+}
+
+template <typename T, typename X, typename S>
+void scatter_typed(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, bool scalar,
+                   const uint8_t* need, T* y, bool split, int64_t from, int64_t to) {
+  if (scalar) {
+    split ? scatter_rows<T, X, true, true>(s, rows, row_offset, x, w, need, y, from, to)
+          : scatter_rows<T, X, true, false>(s, rows, row_offset, x, w, need, y, from, to);
+  } else {
+    split ? scatter_rows<T, X, false, true>(s, rows, row_offset, x, w, need, y, from, to)
+          : scatter_rows<T, X, false, false>(s, rows, row_offset, x, w, need, y, from, to);
+  }
+}
+
+template <typename T>
+void scatter_block(const Call& call, const Active& active, int64_t i, int part, int parts, bool by_batch) {
+  const Block& b = call.block(i);
+  const Operand x = call.operand(kRows, b.array[kRows]);
+  const Operand y = call.operand(kCols, b.array[kCols]);
+  const Operand w = call.operand(kWeights, b.array[kWeights]);
+  const BatchWalk walk = call.walk(b);
+  const int64_t first = by_batch ? walk.count * part / parts : 0;
+  const int64_t last = by_batch ? walk.count * (part + 1) / parts : walk.count;
+  const bool split = parts > 1 && !by_batch;
+  // Ranges of the accumulator, not of the block, so that overlapping blocks agree about who owns an element.
+  const int64_t from = std::clamp<int64_t>(y.core_size() * part / parts - b.col_offset, 0, b.n_cols);
+  const int64_t to = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.col_offset, 0, b.n_cols);
+  with_structure(call, b, [&](const auto& s) {
+    for (int64_t e = first; e < last; ++e) {
+      const int64_t ex = walk.at(kRows, e);
+      const Range rows = active.range(b.array[kRows], ex, b.row_offset, b.row_offset + b.n_rows);
+      if (rows.size() == 0) continue;
+      const T* we = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
+      T* ye = reinterpret_cast<T*>(y.data) + walk.at(kCols, e) * y.core_size() + b.col_offset;
+      const uint8_t* need = nullptr;
+      if (b.need >= 0) {
+        const Operand n = call.operand(kNeeds, b.need);
+        need = reinterpret_cast<const uint8_t*>(n.data) + walk.at(kNeeds, e) * n.core_size();
+      }
+      if (x.dtype == ffi::DataType::PRED) {
+        scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const uint8_t*>(x.data) + ex * x.core_size(), we,
+                         w.core < 0, need, ye, split, from, to);
+      } else {
+        scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const T*>(x.data) + ex * x.core_size(), we,
+                         w.core < 0, need, ye, split, from, to);
+      }
+    }
+  });
+}
+
+template <typename T>
+void scatter_typed_call(const Call& call) {
+  const Active active(call, kRows);
+  int parts = 1;
+  if (max_threads() > 1) {
+    double work = 0;
+    for (int64_t i = 0; i < call.n_blocks(); ++i) {
+      const Block& b = call.block(i);
+      const BatchWalk walk = call.walk(b);
+      const double mean = mean_row(call, b);
+      for (int64_t e = 0; e < walk.count && work < 1e12; ++e) {
+        work += mean * active.range(b.array[kRows], walk.at(kRows, e), b.row_offset, b.row_offset + b.n_rows).size();
+      }
+    }
+    if (work > kThreadWork) parts = max_threads();
+  }
+  const bool by_batch = parts > 1 && call.owns_batch(kCols, parts);
+  auto part = [&](int t) {
+    for (int64_t i = 0; i < call.n_blocks(); ++i) scatter_block<T>(call, active, i, t, parts, by_batch);
+  };
+  parallel(parts, part);
+}
+
+ffi::Error scatter(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta) {
+  const Call call(args, rets, meta, kCols);
+  if (call.operand(kCols, 0).dtype == ffi::DataType::F32) {
+    scatter_typed_call<float>(call);
+  } else {
+    scatter_typed_call<double>(call);
+  }
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace brainfn
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfn_scatter, brainfn::scatter,
+                              xla::ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attr<xla::ffi::Span<const int64_t>>(
+                                  "meta"));

@@ -1,0 +1,57 @@
+// Where the stored elements of a block are: one class for each kind of structure, chosen once for each block.
+#pragma once
+
+#include <algorithm>
+
+#include "call.h"
+
+namespace brainfn {
+
+constexpr int64_t kLine = 64;
+constexpr int64_t kMaxFetch = 16;  // lines of a row that are fetched ahead; the hardware follows from there
+
+template <typename T>
+inline void fetch(const T* from, int64_t n) {
+  const char* p = reinterpret_cast<const char*>(from);
+  const char* end = p + std::min<int64_t>(n * static_cast<int64_t>(sizeof(T)), kMaxFetch * kLine);
+  for (; p < end; p += kLine) __builtin_prefetch(p);
+}
+
+// Compressed rows; column indices ascend within a row.
+template <typename P>
+struct Csr {
+  const int32_t* indices;
+  const P* indptr;
+
+  int64_t begin(int64_t row) const { return indptr[row]; }
+  int64_t end(int64_t row) const { return indptr[row + 1]; }
+  int64_t col(int64_t, int64_t k) const { return indices[k]; }
+  int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
+    return std::lower_bound(indices + k, indices + end, static_cast<int32_t>(column)) - indices;
+  }
+  void fetch_pointer(int64_t row) const { __builtin_prefetch(indptr + row); }
+  void fetch_row(int64_t row) const { fetch(indices + indptr[row], indptr[row + 1] - indptr[row]); }
+  template <typename T>
+  void fetch_weights(int64_t row, const T* w) const {
+    fetch(w + indptr[row], indptr[row + 1] - indptr[row]);
+  }
+};
+
+template <typename F>
+void with_structure(const Call& call, const Block& b, F f) {
+  const Operand indices = call.operand(kStructure, b.structure[0]);
+  const Operand indptr = call.operand(kStructure, b.structure[1]);
+  const auto* columns = reinterpret_cast<const int32_t*>(indices.data);
+  if (indptr.dtype == ffi::DataType::S64) {
+    f(Csr<int64_t>{columns, reinterpret_cast<const int64_t*>(indptr.data)});
+  } else {
+    f(Csr<int32_t>{columns, reinterpret_cast<const int32_t*>(indptr.data)});
+  }
+}
+
+// Mean number of stored elements in a row.
+inline double mean_row(const Call& call, const Block& b) {
+  return b.n_rows > 0 ? static_cast<double>(call.structure_size(b.structure[0])) / b.n_rows : 0.0;
+}
+
+}  // namespace brainfn
