@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     FloatScalarLike: TypeAlias = float | Array | np.ndarray
     IntScalarLike: TypeAlias = int | Array | np.ndarray
     RealScalarLike: TypeAlias = int | float | Array | np.ndarray
+    FloatArrayLike: TypeAlias = float | Array | np.ndarray
     Key: TypeAlias = Array
 else:
     BoolScalarLike = Bool[ArrayLike, ""]
     FloatScalarLike = Float[ArrayLike, ""]
     IntScalarLike = Int[ArrayLike, ""]
     RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
+    # One number or an array of them: how parameters and inputs are given.
+    FloatArrayLike = Float[ArrayLike, "..."]
     # A typed key (`jr.key`) or a raw one (`jr.PRNGKey`).
     Key = _Key[Array, ""] | UInt32[Array, "2"]
 
-# One number or an array of them: how parameters and inputs are given.
-FloatArrayLike: TypeAlias = Float[ArrayLike, "..."]
 # 0/1 in a float dtype (with a surrogate derivative) or bool (without one).
 Spikes: TypeAlias = Float[Array, "..."] | Bool[Array, "..."]
 # The state of a differential equation and its derivative: floating-point leaves.

@@ -1,0 +1,10 @@
+"""Initial values: how states and weights are filled."""
+
+from ._initializers import (
+    AbstractInitializer as AbstractInitializer,
+    Constant as Constant,
+    Normal as Normal,
+    TruncatedNormal as TruncatedNormal,
+    Uniform as Uniform,
+    as_initializer as as_initializer,
+)

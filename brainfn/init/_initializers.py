@@ -1,0 +1,217 @@
+import abc
+import numbers
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax.core import Tracer
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from .._custom_types import FloatArrayLike, Key
+
+
+def _parameter(default: float | None = None) -> Any:
+    # Parameters are leaves, to be swept or learned; integers would not be differentiable.
+    if default is None:
+        return eqx.field(converter=_as_inexact)
+    return eqx.field(converter=_as_inexact, default=default)
+
+
+def _as_inexact(x: Any) -> Any:
+    if isinstance(x, numbers.Real):
+        return float(x)
+    if isinstance(x, list | tuple):
+        x = np.asarray(x)
+    if isinstance(x, np.ndarray | jax.Array) and not jnp.issubdtype(x.dtype, jnp.inexact):
+        return x.astype(jnp.result_type(float))
+    return x
+
+
+def _check(condition: Any, message: str) -> None:
+    # Under a transformation there are no numbers to look at, and the check is waived.
+    if not isinstance(condition, Tracer) and not np.all(condition):
+        raise ValueError(message)
+
+
+def _check_finite(owner: str, **parameters: FloatArrayLike) -> None:
+    for name, value in parameters.items():
+        finite = jnp.isfinite(value) if isinstance(value, jax.Array) else np.isfinite(value)
+        _check(finite, f"`{name}` of `init.{owner}` must be finite; got {value}.")
+
+
+def _expand(owner: str, name: str, value: FloatArrayLike, like: Array) -> Array:
+    given, shape = jnp.shape(value), like.shape
+    fits = len(given) <= len(shape) and all(
+        g in (1, s) for g, s in zip(reversed(given), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"`{name}` of `init.{owner}` has shape {given}, which does not broadcast to {shape}, "
+            "the shape to be filled. Give one number, or an array of that shape."
+        )
+    return jnp.broadcast_to(jnp.asarray(value, like.dtype), shape)
+
+
+def _require(owner: str, key: Key | None) -> Key:
+    if key is None:
+        raise ValueError(
+            f"`init.{owner}` draws random numbers and needs `key`; got None. "
+            "Try `key=jax.random.key(0)`."
+        )
+    return key
+
+
+class AbstractInitializer(eqx.Module):
+    """How an array is filled at the start: initial states and weights.
+
+    To make one of your own, subclass and write `__call__`. Parameters may be arrays that broadcast
+    to the shape to be filled, with the last axis running over neurons.
+    """
+
+    @abc.abstractmethod
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        """Make an array.
+
+        **Arguments:**
+
+        - `shape`: shape of the array.
+        - `dtype`: its floating-point dtype.
+        - `key`: a `jax.random` key; only constants do without one.
+        """
+
+
+class Constant(AbstractInitializer):
+    r"""The same value everywhere, or the values of a given array.
+
+    **Arguments:**
+
+    - `value`: the value, or an array that broadcasts to the shape to be filled; in the unit of
+      what is filled.
+    """
+
+    value: FloatArrayLike = _parameter()
+
+    def __check_init__(self):
+        _check_finite("Constant", value=self.value)
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        del key
+        return _expand("Constant", "value", self.value, jnp.zeros(shape, dtype))
+
+
+class Normal(AbstractInitializer):
+    r"""Independent normal values, $x \sim \mathcal{N}(\mu, \sigma^2)$.
+
+    **Arguments:**
+
+    - `mean`: $\mu$, in the unit of what is filled.
+    - `std`: standard deviation $\sigma \ge 0$, in the same unit.
+    """
+
+    mean: FloatArrayLike = _parameter(0.0)
+    std: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("Normal", mean=self.mean, std=self.std)
+        _check(self.std >= 0, f"`std` of `init.Normal` must not be negative; got {self.std}.")
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        x = jr.normal(_require("Normal", key), shape, dtype)
+        return _expand("Normal", "mean", self.mean, x) + _expand("Normal", "std", self.std, x) * x
+
+
+class Uniform(AbstractInitializer):
+    r"""Independent uniform values, $x \sim \mathcal{U}[\mathrm{low}, \mathrm{high})$.
+
+    **Arguments:**
+
+    - `low`: lower bound, in the unit of what is filled.
+    - `high`: upper bound, not below `low`, in the same unit.
+    """
+
+    low: FloatArrayLike = _parameter(0.0)
+    high: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("Uniform", low=self.low, high=self.high)
+        _check_order("Uniform", self.low, self.high)
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        x = jr.uniform(_require("Uniform", key), shape, dtype)
+        low = _expand("Uniform", "low", self.low, x)
+        return low + (_expand("Uniform", "high", self.high, x) - low) * x
+
+
+class TruncatedNormal(AbstractInitializer):
+    r"""Independent normal values, redrawn until they lie in $[\mathrm{low}, \mathrm{high}]$.
+
+    The law of "draw again if out of range", as used for delays and weights that must keep their
+    sign; sampled in one pass by inversion. The bounds move the mean and shrink the variance.
+
+    **Arguments:**
+
+    - `mean`: mean $\mu$ of the untruncated law, in the unit of what is filled.
+    - `std`: its standard deviation $\sigma > 0$, in the same unit.
+    - `low`, `high`: bounds, in the same unit; either may be infinite.
+    """
+
+    mean: FloatArrayLike = _parameter(0.0)
+    std: FloatArrayLike = _parameter(1.0)
+    low: FloatArrayLike = _parameter(-float("inf"))
+    high: FloatArrayLike = _parameter(float("inf"))
+
+    def __check_init__(self):
+        _check_finite("TruncatedNormal", mean=self.mean, std=self.std)
+        _check(self.std > 0, f"`std` of `init.TruncatedNormal` must be positive; got {self.std}.")
+        _check_order("TruncatedNormal", self.low, self.high)
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        key = _require("TruncatedNormal", key)
+        like = jnp.zeros(shape, dtype)
+        mean, std, low, high = (
+            _expand("TruncatedNormal", name, value, like) for name, value in vars(self).items()
+        )
+        x = jr.truncated_normal(key, (low - mean) / std, (high - mean) / std, shape, dtype)
+        # Rounding of mean + std * x may step over a bound by its last digit.
+        return jnp.clip(mean + std * x, low, high)
+
+
+def _check_order(owner: str, low: FloatArrayLike, high: FloatArrayLike) -> None:
+    _check(
+        low <= high,
+        f"`low` of `init.{owner}` must not exceed `high`; got low={low}, high={high}.",
+    )
+
+
+def as_initializer(x: Any) -> AbstractInitializer:
+    """Let a number or an array stand where an initializer is expected.
+
+    **Arguments:**
+
+    - `x`: an initializer, which is returned as it is; or a number or array, which becomes
+      a [`brainfn.init.Constant`][].
+
+    **Raises:** `TypeError` for anything else.
+    """
+    if isinstance(x, AbstractInitializer):
+        return x
+    if isinstance(x, bool | str) or not isinstance(x, numbers.Real | np.ndarray | jax.Array):
+        raise TypeError(
+            f"Expected a number, an array or an initializer such as `init.Normal(0.0, 1.0)`; got "
+            f"{x!r} of type {type(x).__name__}."
+        )
+    return Constant(_as_inexact(x))

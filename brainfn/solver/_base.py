@@ -1,0 +1,21 @@
+from diffrax import AbstractSolver, AbstractTerm
+
+from .._custom_types import VF, Args, RealScalarLike, Y
+
+
+class AbstractLocalSolver(AbstractSolver[None]):
+    """A Diffrax solver that keeps nothing between steps and computes in the dtype of the state.
+
+    Such a solver may be called with times that are Python floats, and passes them on to the
+    vector field unchanged. Inside brainfn's loop a step runs from `0.0` to `dt`, so a drive may
+    use `t == 0.0` while tracing, and no number of the step is promoted.
+    [`brainfn.solver.integrate`][] relies on both; every other Diffrax solver gets arrays.
+    """
+
+    def init(
+        self, terms: AbstractTerm, t0: RealScalarLike, t1: RealScalarLike, y0: Y, args: Args
+    ) -> None:
+        return None
+
+    def func(self, terms: AbstractTerm, t0: RealScalarLike, y0: Y, args: Args) -> VF:
+        return terms.vf(t0, y0, args)

@@ -1,0 +1,66 @@
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+
+def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    r"""The first function of exponential integrators, safe at zero.
+
+    $$\varphi_1(z) = \int_0^1 e^{s z}\,\mathrm{d}s = \frac{e^z - 1}{z}, \qquad \varphi_1(0) = 1$$
+
+    Accurate to two units in the last place in float32 and four in float64. Derivatives of every
+    order are those of the integral, so they are accurate through zero as well, where those of the
+    quotient are 0/0.
+
+    **Arguments:**
+
+    - `z`: dimensionless, any shape; a step times a rate.
+
+    **Returns:**
+
+    $\varphi_1(z)$ in the shape and dtype of `z`.
+
+    **Source:** M. Hochbruck, A. Ostermann (2010), "Exponential integrators", Acta Numerica 19,
+    209-286, DOI 10.1017/S0962492910000048.
+    """
+    return _moment(0, jnp.asarray(z))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _moment(k: int, z: Array) -> Array:
+    """The integral of `s^k exp(s z)` over `[0, 1]`: the `k`-th derivative of `phi1`."""
+    # Two ways, of which each is exact where the other loses digits. The recurrence (integration by
+    # parts) subtracts nearly equal numbers when z is small, and the more so the higher k.
+    radius = max(0.5, float(k))
+    small = jnp.abs(z) < radius
+    terms = _count_terms(k, radius, float(jnp.finfo(z.dtype).eps))
+    series = jnp.full_like(z, _coefficient(k, terms - 1))
+    for n in reversed(range(terms - 1)):
+        series = series * z + _coefficient(k, n)
+    exp = jnp.exp(z)
+    closed = exp - 1 if k == 0 else exp - k * _moment(k - 1, z)
+    # The division comes last on purpose. XLA computes what an expensive operation ends once, and
+    # copies what a cheap one ends into every kernel that uses it: the quotient inside the `where`
+    # made a step of 4000 neurons a quarter slower.
+    return jnp.where(small, series, closed) / jnp.where(small, 1.0, z)
+
+
+@_moment.defjvp
+def _moment_jvp(k, primals, tangents):
+    (z,), (dz,) = primals, tangents
+    return _moment(k, z), _moment(k + 1, z) * dz
+
+
+def _coefficient(k: int, n: int) -> float:
+    return 1.0 / (math.factorial(n) * (n + k + 1))
+
+
+def _count_terms(k: int, radius: float, eps: float) -> int:
+    """How many terms of the series reach rounding error within `radius`."""
+    n = 1
+    while _coefficient(k, n) * radius**n > eps / 8 * _coefficient(k, 0):
+        n += 1
+    return n
