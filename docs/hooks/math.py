@@ -9,9 +9,9 @@ _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL
 _DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
 
-def on_page_content(html_text, **_):
-    page_html = _DISPLAY.sub(lambda match: _mathml(match[1], "block"), page_html)
-    return _INLINE.sub(lambda match: _mathml(match[1], "inline"), page_html)
+def on_page_content(content, **_):
+    content = _DISPLAY.sub(lambda match: _mathml(match[1], "block"), content)
+    return _INLINE.sub(lambda match: _mathml(match[1], "inline"), content)
 
 
 def _mathml(tex, display):
