@@ -2,6 +2,7 @@
 
 from ._block import Block as Block, block_matvec as block_matvec
 from ._csr import CSR as CSR
+from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
 from ._ops import matmat as matmat, matvec as matvec

@@ -1,0 +1,1 @@
+"""brainfn: a functional, differentiable brain simulator on JAX."""

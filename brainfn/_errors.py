@@ -1,0 +1,134 @@
+"""How wrong arguments are reported: which one, what came, what was expected, what to try."""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def is_concrete(x: Any) -> bool:
+    """Whether the values of `x` are known now, and may be looked at."""
+    return not isinstance(x, jax.core.Tracer)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`" Did you mean 'exc'?"` for the known name most like `name`, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def parameter(
+    name: str,
+    value: Any,
+    *,
+    unit: str,
+    size: int | None = None,
+    positive: bool = False,
+    nonnegative: bool = False,
+    dtype: Any = None,
+) -> Float[Array, "..."]:
+    """`value` as a floating-point array: a scalar or one number for each of `size` neurons.
+
+    Values are checked when they are concrete; a traced value passes, since it can't be looked at.
+
+    **Raises:**
+
+    `TypeError` if it is not a number or an array of numbers; `ValueError` if it is not finite, has
+    another shape than `()` or `(size,)`, or has the wrong sign.
+    """
+    if not isinstance(value, numbers.Real | np.ndarray | jax.Array | np.generic) or isinstance(
+        value, bool
+    ):
+        raise TypeError(
+            f"`{name}` must be a number or an array of numbers in {unit}, got "
+            f"{type(value).__name__}: {value!r}."
+        )
+    if dtype is None:
+        given = getattr(value, "dtype", None)
+        is_float_array = isinstance(value, jax.Array) and jnp.issubdtype(given, jnp.floating)
+        dtype = given if is_float_array else jnp.result_type(float)
+    if is_concrete(value):
+        host = np.asarray(value)
+        if not (np.issubdtype(host.dtype, np.number) or jnp.issubdtype(host.dtype, jnp.floating)):
+            raise TypeError(f"`{name}` must hold real numbers in {unit}, got dtype {host.dtype}.")
+        if np.iscomplexobj(host):
+            raise TypeError(f"`{name}` must be real, got dtype {host.dtype}.")
+        if not np.all(np.isfinite(host)):
+            raise ValueError(f"`{name}` must be finite, got {describe(host)}.")
+        if positive and not np.all(host > 0):
+            raise ValueError(
+                f"`{name}` must be positive (in {unit}), got {describe(host)}. "
+                "Check its sign and unit."
+            )
+        if nonnegative and not np.all(host >= 0):
+            raise ValueError(
+                f"`{name}` must not be negative (in {unit}), got {describe(host)}. "
+                "Check its sign and unit."
+            )
+    shape = np.shape(value)
+    if shape != () and shape != (size,):
+        expected = "()" if size is None else f"() or ({size},)"
+        raise ValueError(f"`{name}` must have shape {expected}, got {shape}.")
+    return jnp.asarray(value, dtype)
+
+
+def count(name: str, value: Any, *, minimum: int = 0) -> int:
+    """`value` as a Python int that is at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        hint = f" Try {int(value)}." if isinstance(value, float) and value.is_integer() else ""
+        raise TypeError(
+            f"`{name}` must be a whole number (int), got {type(value).__name__}: {value!r}.{hint}"
+        )
+    if value < minimum:
+        raise ValueError(f"`{name}` must be at least {minimum}, got {value}.")
+    return int(value)
+
+
+def whole_steps(name: str, value: float, dt: float, *, minimum: int = 0) -> int:
+    """How many steps of `dt` (ms) make up `value` (ms); raises if that is not a whole number."""
+    ratio = value / dt
+    if not math.isfinite(ratio):
+        raise ValueError(f"`{name}` must be finite, got {value} ms.")
+    steps = round(ratio)
+    # Decimal inputs such as 0.3 / 0.1 are off by a few ulp (of float32, if they come from there);
+    # anything more is a real remainder.
+    if abs(ratio - steps) > min(1e-6 * max(1.0, abs(ratio)), 1e-3):
+        below, above = math.floor(ratio) * dt, math.ceil(ratio) * dt
+        raise ValueError(
+            f"`{name}` must be a whole number of steps: {value} ms is {ratio:.6g} steps of "
+            f"dt = {dt} ms. Try {below:.6g} ms or {above:.6g} ms, or another dt."
+        )
+    if steps < minimum:
+        raise ValueError(
+            f"`{name}` must be at least {minimum} step{'s' * (minimum != 1)} of dt = {dt} ms, "
+            f"got {value} ms."
+        )
+    return steps
+
+
+def time_step(dt: Any) -> float:
+    """`dt` in ms as a positive Python float."""
+    if isinstance(dt, bool) or not isinstance(dt, numbers.Real | np.generic):
+        raise TypeError(
+            "`dt` must be a Python number in ms (it is static: a new value compiles anew), got "
+            f"{type(dt).__name__}."
+        )
+    if not (math.isfinite(dt) and dt > 0):
+        raise ValueError(f"`dt` must be positive and finite (in ms), got {dt}.")
+    return float(dt)
+
+
+def describe(x: np.ndarray) -> str:
+    """A short text of what `x` holds."""
+    if x.size <= 4:
+        return str(x.tolist())
+    bad = x[~np.isfinite(x)]
+    text = f"an array of shape {x.shape} with values from {np.nanmin(x):g} to {np.nanmax(x):g}"
+    return f"{text}, {bad.size} of them not finite" if bad.size else text

@@ -1,0 +1,3 @@
+"""Delay lines."""
+
+from ._delay import Delay as Delay, DelayState as DelayState

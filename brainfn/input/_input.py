@@ -1,0 +1,130 @@
+"""What drives a model from outside, as functions of the clock."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Shaped
+
+from .._custom_types import FloatArrayLike
+from .._errors import time_step, whole_steps
+from .._model import Clock
+
+
+class AbstractInput(eqx.Module):
+    """A value for each step of a simulation, e.g. an injected current in pA."""
+
+    @abc.abstractmethod
+    def __call__(self, clock: Clock) -> Any:
+        """The value during the step that begins at `clock.t`."""
+
+
+class Constant(AbstractInput):
+    """The same value in every step.
+
+    **Arguments:**
+
+    - `value`: e.g. a current in pA, a scalar or an array with one entry for each neuron.
+    """
+
+    value: Shaped[Array, "..."]
+
+    def __init__(self, value: FloatArrayLike):
+        self.value = jnp.asarray(value, jnp.result_type(float) if _is_python(value) else None)
+
+    def __call__(self, clock: Clock) -> Shaped[Array, "..."]:
+        del clock
+        return self.value
+
+
+class TimeSeries(AbstractInput):
+    """Sampled values, each held for one sampling interval; zero outside.
+
+    **Arguments:**
+
+    - `values`: shape `(time, ...)`, e.g. currents in pA.
+    - `interval`: sampling interval in ms, a whole number of steps; `None` means one step.
+    - `start`: time of the first sample in ms.
+
+    **Raises:** `ValueError` if there is no time axis, or `interval` is not positive.
+    """
+
+    values: Float[Array, "time ..."]
+    interval: float | None = eqx.field(static=True)
+    start: float = eqx.field(static=True)
+
+    def __init__(
+        self, values: FloatArrayLike, *, interval: float | None = None, start: float = 0.0
+    ):
+        values = jnp.asarray(values)
+        if values.ndim == 0:
+            raise ValueError(
+                "`values` must have a leading time axis, got a scalar. For a constant use "
+                "brainfn.input.Constant."
+            )
+        if not jnp.issubdtype(values.dtype, jnp.floating):
+            values = values.astype(jnp.result_type(float))
+        self.values = values
+        self.interval = None if interval is None else _positive("interval", interval)
+        self.start = float(start)
+
+    def __call__(self, clock: Clock) -> Float[Array, "..."]:
+        every = (
+            1
+            if self.interval is None
+            else whole_steps("interval", self.interval, clock.dt, minimum=1)
+        )
+        start = whole_steps("start", self.start, clock.dt) if self.start >= 0 else -whole_steps(
+            "start", -self.start, clock.dt
+        )
+        index = (clock.step - start) // every
+        inside = (index >= 0) & (index < self.values.shape[0])
+        index = jnp.clip(index, 0, self.values.shape[0] - 1)
+        value = lax.dynamic_index_in_dim(self.values, index, keepdims=False)
+        return jnp.where(inside, value, jnp.zeros_like(value))
+
+
+class Function(AbstractInput):
+    """A function of time.
+
+    **Arguments:**
+
+    - `function`: maps the time in ms at the beginning of the step, a scalar array, to a value,
+        e.g. a current in pA. Pure: it is traced once.
+    """
+
+    function: Callable[[Float[Array, ""]], Any]
+
+    def __call__(self, clock: Clock) -> Any:
+        return self.function(clock.t)
+
+
+def as_input(name: str, value: Any) -> AbstractInput:
+    """`value` as an input that does not change its meaning with the length of a run."""
+    if isinstance(value, AbstractInput):
+        return value
+    if callable(value):
+        return Function(value)
+    if isinstance(value, bool) or not (
+        isinstance(value, int | float | jax.Array) or hasattr(value, "__array__")
+    ):
+        raise TypeError(
+            f"`{name}` must be a number, an array with a leading time axis, a function of time, or "
+            f"an input of brainfn.input; got {type(value).__name__}."
+        )
+    return Constant(value)
+
+
+def _is_python(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _positive(name: str, value: float) -> float:
+    try:
+        return time_step(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must be positive (in ms), got {value}.") from None
