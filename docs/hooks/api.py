@@ -9,7 +9,6 @@ import importlib
 import inspect
 import re
 
-
 _DIRECTIVE = re.compile(r"^::: (room|units) ([\w.]+)$", re.MULTILINE)
 
 
