@@ -1,4 +1,6 @@
+import jax.numpy as jnp
 from diffrax import AbstractSolver, AbstractTerm
+from jaxtyping import Array
 
 from .._custom_types import VF, Args, RealScalarLike, Y
 
@@ -19,3 +21,8 @@ class AbstractLocalSolver(AbstractSolver[None]):
 
     def func(self, terms: AbstractTerm, t0: RealScalarLike, y0: Y, args: Args) -> VF:
         return terms.vf(t0, y0, args)
+
+
+def times(h: RealScalarLike, x: Array) -> Array:
+    """`h * x` in the dtype of `x`, where `ODETerm.prod` would take the dtype of a Python float."""
+    return (h if isinstance(h, float) else jnp.astype(h, x.dtype)) * x

@@ -8,7 +8,7 @@ from diffrax import RESULTS, AbstractTerm, LocalLinearInterpolation, ODETerm
 from jaxtyping import Array, PyTree
 
 from .._custom_types import Args, BoolScalarLike, RealScalarLike, Y
-from ._base import AbstractLocalSolver
+from ._base import AbstractLocalSolver, times
 from ._phi import phi1
 
 
@@ -59,7 +59,7 @@ class ExponentialEuler(AbstractLocalSolver):
         made_jump: BoolScalarLike,
     ) -> tuple[Y, None, dict[str, Y], None, RESULTS]:
         del solver_state, made_jump
-        control = terms.contr(t0, t1)
+        h = terms.contr(t0, t1)
         leaves, treedef = jtu.tree_flatten(y0)
 
         def advance(i: int, leaf: Array) -> Array:
@@ -70,8 +70,7 @@ class ExponentialEuler(AbstractLocalSolver):
                 return jtu.tree_leaves(terms.vf(t0, y, args))[i]
 
             f, rate = jax.jvp(slope, (leaf,), (jnp.ones_like(leaf),))
-            h = control if isinstance(control, float) else jnp.astype(control, leaf.dtype)
-            return leaf + h * phi1(h * rate) * f
+            return leaf + times(h, phi1(times(h, rate)) * f)
 
         y1 = treedef.unflatten([advance(i, jnp.asarray(leaf)) for i, leaf in enumerate(leaves)])
         return y1, None, {"y0": y0, "y1": y1}, None, RESULTS.successful
