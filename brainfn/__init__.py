@@ -1,1 +1,22 @@
 """brainfn: a functional, differentiable brain simulator on JAX."""
+
+from . import (
+    connect as connect,
+    event as event,
+    init as init,
+    input as input,
+    neuron as neuron,
+    record as record,
+    solver as solver,
+    surrogate as surrogate,
+    synapse as synapse,
+    units as units,
+)
+from ._model import AbstractModel as AbstractModel, Clock as Clock
+from .delay import Delay as Delay, DelayState as DelayState
+from .network import (
+    Network as Network,
+    NetworkState as NetworkState,
+    Projection as Projection,
+)
+from .simulate import Simulation as Simulation, Snapshot as Snapshot, simulate as simulate

@@ -83,6 +83,11 @@ class AbstractModel(eqx.Module):
         del dt
         return self
 
+    def arrange_inputs(self, inputs: Any) -> Any:
+        """`inputs` in the form in which `step` reads them fastest; `step` takes both forms.
+        Inputs that do not change are arranged once, before the loop."""
+        return inputs
+
     def named_states(self, state: Any) -> dict[str, Any]:
         """Parts of `state` under the names a user knows them by, for reports and error messages."""
         return {type(self).__name__: state}

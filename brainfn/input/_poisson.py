@@ -57,6 +57,10 @@ class Poisson(AbstractSource):
             raise ValueError(f"`stop` must not be before `start`, got {stop} < {start} ms.")
         self.start, self.stop = float(start), float(stop)
 
+    @property
+    def spike_dtype(self) -> Any:
+        return jnp.dtype(bool)
+
     def init(self, *, key: Key | None = None) -> PoissonState:
         del key
         return PoissonState()

@@ -1,5 +1,8 @@
 """Populations that spike without being driven."""
 
+import abc
+from typing import Any
+
 import equinox as eqx
 
 from .._model import AbstractModel
@@ -13,3 +16,8 @@ class AbstractSource(AbstractModel):
     """
 
     size: eqx.AbstractVar[int]
+
+    @property
+    @abc.abstractmethod
+    def spike_dtype(self) -> Any:
+        """The dtype of the spikes, usually `bool`."""

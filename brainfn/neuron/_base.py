@@ -1,5 +1,6 @@
 """What all neurons have in common."""
 
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -20,6 +21,11 @@ class AbstractNeuron(AbstractModel):
     """
 
     size: eqx.AbstractVar[int]
+
+    @property
+    @abc.abstractmethod
+    def spike_dtype(self) -> Any:
+        """The dtype of the spikes: `bool`, or a float dtype if they carry a derivative."""
 
 
 def as_drive(inputs: Any) -> Any:

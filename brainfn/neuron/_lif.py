@@ -143,6 +143,10 @@ class LIF(AbstractNeuron):
         self.surrogate = surrogate
         self.detach_reset = bool(detach_reset)
 
+    @property
+    def spike_dtype(self) -> Any:
+        return jnp.dtype(bool) if self.surrogate is None else self.v_rest.dtype
+
     def init(self, *, key: Key | None = None) -> LIFState:
         dtype = self.v_rest.dtype
         if self.v_init is None:

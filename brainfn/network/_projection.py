@@ -1,0 +1,209 @@
+"""Projections: which population reaches which, through what connections and synapses."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._custom_types import FloatArrayLike
+from .._errors import is_concrete, parameter, whole_steps
+from ..connect import AbstractRule
+from ..event import CSR
+from ..init import AbstractInitializer
+from ..synapse import AbstractLinearSynapse, AbstractOutput
+
+
+class Projection(eqx.Module):
+    r"""Connections from one population to one or several others, and the synapses they end in.
+
+    **Arguments:**
+
+    - `pre`: name of the population whose spikes are sent.
+    - `post`: name of the population that receives them, or a list of names. Several targets are
+        treated as one population, their neurons in the order given: an out-degree counts targets
+        in all of them together.
+    - `connect`: a rule of [`brainfn.connect`][], or a [`brainfn.event.CSR`][] of shape
+        `(n_pre, n_post)` that holds the connections and the weights.
+    - `weight`: a number, an array with one entry for each synapse (in the order of the CSR
+        matrix), or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for
+        currents. Not to be given with a CSR matrix.
+    - `synapse`: how an arriving spike acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
+    - `output`: how that becomes a current: `brainfn.synapse.Current()` or `Conductance(reversal)`.
+    - `delay`: axonal delay in ms, a whole number of steps and at least one: a number, or an array
+        with one entry for each pre neuron. `None` means one step. A spike emitted in step $n$ with
+        a delay of $d$ steps acts in step $n + d$.
+    - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` where several
+        projections leave `pre`.
+
+    **Raises:** `TypeError` or `ValueError` naming the argument.
+    """
+
+    pre: str = eqx.field(static=True)
+    post: tuple[str, ...] = eqx.field(static=True)
+    connect: AbstractRule | CSR
+    weight: Any
+    synapse: AbstractLinearSynapse
+    output: AbstractOutput
+    delay: Any
+    name: str | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        pre: str,
+        post: str | Sequence[str],
+        connect: AbstractRule | CSR,
+        *,
+        weight: AbstractInitializer | FloatArrayLike | None = None,
+        synapse: AbstractLinearSynapse,
+        output: AbstractOutput,
+        delay: float | np.ndarray | Array | None = None,
+        name: str | None = None,
+    ):
+        if not isinstance(pre, str):
+            raise TypeError(
+                f"`pre` must be the name of one population, got {pre!r}. "
+                "For several sources write a projection for each."
+            )
+        targets = (post,) if isinstance(post, str) else tuple(post)
+        if not targets or not all(isinstance(name, str) for name in targets):
+            raise TypeError(f"`post` must be a population's name or a list of names, got {post!r}.")
+        if len(set(targets)) < len(targets):
+            raise ValueError(f"`post` names a population twice: {list(targets)}.")
+        label = f"projection {name or pre!r}"
+        if isinstance(connect, CSR):
+            if weight is not None:
+                raise ValueError(
+                    f"`weight` of {label}: the CSR matrix given as `connect` holds the weights; "
+                    "leave `weight` out."
+                )
+        elif not isinstance(connect, AbstractRule):
+            raise TypeError(
+                f"`connect` of {label} must be a rule of brainfn.connect or a CSR matrix, got "
+                f"{connect!r}. Try brainfn.connect.FixedProbability(0.1)."
+            )
+        elif weight is None:
+            raise ValueError(f"`weight` of {label} is missing, e.g. weight=6*nS.")
+        elif not isinstance(weight, AbstractInitializer):
+            size = np.shape(weight)[0] if np.ndim(weight) == 1 else None
+            weight = parameter("weight", weight, unit="nS or pA", size=size)
+        if not isinstance(synapse, AbstractLinearSynapse):
+            raise TypeError(
+                f"`synapse` of {label} must be a synapse of brainfn.synapse, got {synapse!r}. "
+                "Try brainfn.synapse.Exponential(5.0)."
+            )
+        if not isinstance(output, AbstractOutput):
+            raise TypeError(
+                f"`output` of {label} must be an output of brainfn.synapse, got {output!r}. "
+                "Try brainfn.synapse.Conductance(0.0) or brainfn.synapse.Current()."
+            )
+        if delay is not None:
+            size = np.shape(delay)[0] if np.ndim(delay) == 1 else None
+            host = parameter("delay", delay, unit="ms", nonnegative=True, size=size)
+            if not is_concrete(host):
+                raise TypeError(
+                    f"`delay` of {label} sets the length of a buffer, so it can't be traced."
+                )
+            delay = float(delay) if np.ndim(delay) == 0 else np.asarray(delay, np.float64)
+        self.pre, self.post, self.name = pre, targets, name
+        self.connect, self.weight = connect, weight
+        self.synapse, self.output, self.delay = synapse, output, delay
+
+
+class Receptor(eqx.Module):
+    """A synapse and its output: what projections that were merged have in common."""
+
+    synapse: AbstractLinearSynapse
+    output: AbstractOutput
+
+
+class Pathway(eqx.Module):
+    """A built projection: its weights, and the structure of its matrices.
+
+    The targets fall into runs of neighbouring neurons of one group; there is a matrix for each
+    run, without its weights (`data=None`), since one leaf holds all of them.
+    """
+
+    weight: Float[Array, "*nnz"]
+    matrices: tuple[CSR, ...]
+    delays: Float[Array, " n_pre"] | None
+    delay: float | None = eqx.field(static=True)
+    pre: str = eqx.field(static=True)
+    post: tuple[str, ...] = eqx.field(static=True)
+    receptor: int = eqx.field(static=True)
+
+    def weighted(self) -> tuple[CSR, ...]:
+        """The matrices with their weights."""
+        nnz = sum(matrix.indices.shape[0] for matrix in self.matrices)
+        if self.weight.shape not in ((), (nnz,)):
+            raise ValueError(
+                f"`weight` of the projection from {self.pre!r} to {list(self.post)} must have "
+                f"shape () or ({nnz},), got {self.weight.shape}."
+            )
+        out, start = [], 0
+        for matrix in self.matrices:
+            stop = start + matrix.indices.shape[0]
+            whole = self.weight.ndim == 0 or (start == 0 and stop == nnz)
+            data = self.weight if whole else self.weight[start:stop]
+            out.append(with_data(matrix, data))
+            start = stop
+        return tuple(out)
+
+
+class ProjectionView(NamedTuple):
+    """A projection of a network, as `network.projections[name]` shows it.
+
+    Its fields are the leaves and nodes of the network itself, so `eqx.tree_at(lambda net:
+    net.projections["exc"].weight, net, 5.0)` works.
+
+    - `weight`: a scalar, or one entry for each synapse.
+    - `synapse`, `output`: shared by projections that were merged; changing one changes all that
+        `network.summary()` lists together.
+    - `matrices`: a [`brainfn.event.CSR`][] for each run of neighbouring targets (one, mostly).
+    - `pre`, `post`: names of populations; `delay` in ms, `None` for one step.
+    """
+
+    weight: Any
+    synapse: AbstractLinearSynapse
+    output: AbstractOutput
+    matrices: tuple[CSR, ...]
+    pre: str
+    post: tuple[str, ...]
+    delay: Any
+
+
+def with_data(matrix: CSR, data: Any) -> CSR:
+    """`matrix` with other weights; its structure was checked when it was made."""
+    return eqx.tree_at(lambda m: m.data, matrix, data, is_leaf=lambda x: x is None)
+
+
+def split_columns(matrix: CSR, bounds: Sequence[tuple[int, int]]) -> list[CSR]:
+    """The column ranges `bounds` of a matrix, each as a matrix of its own."""
+    if len(bounds) == 1 and bounds[0] == (0, matrix.shape[1]):
+        return [matrix]
+    indices, indptr = np.asarray(matrix.indices), np.asarray(matrix.indptr)
+    data = matrix.data if matrix.data.ndim == 0 else np.asarray(matrix.data)
+    out = []
+    for low, high in bounds:
+        keep = (indices >= low) & (indices < high)
+        kept = np.concatenate([[0], np.cumsum(keep)])[indptr].astype(indptr.dtype)
+        values = data if jnp.ndim(data) == 0 else jax.device_put(data[keep])
+        shape = (matrix.shape[0], high - low)
+        out.append(CSR(values, indices[keep] - low, kept, shape=shape))
+    return out
+
+
+def delay_steps(name: str, pathway: Pathway, dt: float) -> tuple[int, Any]:
+    """The delay in steps: the longest, and one for each pre neuron if they differ."""
+    if pathway.delay is None:
+        return 1, None
+    longest = whole_steps(f"delay of projection {name!r}", pathway.delay, dt, minimum=1)
+    if pathway.delays is None:
+        return longest, None
+    if is_concrete(pathway.delays):
+        for value in np.unique(np.asarray(pathway.delays)):
+            whole_steps(f"delay of projection {name!r}", float(value), dt, minimum=1)
+    return longest, jnp.round(pathway.delays * (1 / dt)).astype(jnp.int32)

@@ -1,0 +1,287 @@
+"""One step of a network, on merged arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+
+from .._custom_types import Key
+from .._errors import is_concrete, nearest
+from .._model import AbstractModel, Clock
+from ..delay import Delay
+from ..event import Block, block_matvec
+from ..input import AbstractSource
+from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ._layout import Layout
+from ._merge import concatenate_states, merge
+from ._projection import Receptor, delay_steps
+from ._state import NetworkState
+
+
+if TYPE_CHECKING:
+    from ._network import Network
+
+
+class Drive(eqx.Module):
+    """The current into the neurons of a group: what is injected and what their synapses give."""
+
+    injected: Any
+    synapses: tuple[tuple[AbstractLinearSynapse, AbstractOutput, Any], ...]
+
+    def __call__(self, t: Any, v: Any) -> Any:
+        current = self.injected
+        for synapse, output, state in self.synapses:
+            current = current + output(synapse.conductance(state, t), v)
+        return current
+
+
+class Due(eqx.Module):
+    """Spikes that arrive: those of a group `steps` steps ago, or of one population with a delay for
+    each neuron."""
+
+    delays: Any
+    group: int = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+    offset: int = eqx.field(static=True)
+
+
+class NetworkStepper(AbstractModel):
+    """A network made ready for steps of a fixed size: parameters of each kind in one piece.
+
+    Made by [`brainfn.Network.prepare`][]. It has the same states, inputs and outputs.
+    """
+
+    network: "Network"
+    groups: tuple[Any, ...]
+    layers: tuple[Receptor, ...]
+    blocks: tuple[Block, ...]
+    due: tuple[Due, ...]
+    lines: tuple[Delay | None, ...]
+    layout: Layout = eqx.field(static=True)
+
+    def init(self, *, key: Key | None = None) -> NetworkState:
+        network, layout = self.network, self.layout
+        keys: dict[str, Key | None] = {}
+        for i, name in enumerate(network.populations):
+            keys[name] = None if key is None else jr.fold_in(key, i)
+        groups = tuple(
+            concatenate_states([network.populations[n].init(key=keys[n]) for n in group.names])
+            for group in layout.groups
+        )
+        layers = []
+        for layer in layout.layers:
+            group = layout.groups[layer.group]
+            parts: list[Any] = []
+            for name, size, receptor in zip(
+                group.names, group.sizes, layer.receptors, strict=True
+            ):
+                if receptor is None:
+                    parts.append(size)
+                    continue
+                k = keys[name]
+                # Populations draw from their own keys; synapses from keys derived from those.
+                k = None if k is None else jr.fold_in(k, receptor + 1)
+                parts.append(network.receptors[receptor].synapse.init(key=k, size=size))
+            filled = next(part for part in parts if not isinstance(part, int))
+            parts = [_empty(filled, p) if isinstance(p, int) else p for p in parts]
+            layers.append(concatenate_states(parts))
+        spikes = tuple(None if line is None else line.init() for line in self.lines)
+        return NetworkState(groups, tuple(layers), spikes, layout)
+
+    def arrange_inputs(self, inputs: Any) -> Any:
+        if isinstance(inputs, Arranged):
+            return inputs
+        layout = self.layout
+        if inputs is None:
+            inputs = {}
+        if isinstance(inputs, Mapping):
+            known = [n for n, m in self.network.populations.items() if _takes_input(m)]
+            for name in inputs:
+                if name not in known:
+                    raise ValueError(
+                        f"`inputs`: there is no population {name!r} that takes a current, only "
+                        f"{known}.{nearest(str(name), known)}"
+                    )
+        elif jnp.ndim(inputs) != 0:
+            raise ValueError(
+                "`inputs` of a network must be a number for all neurons or a dictionary from "
+                f"population names to numbers or arrays, got an array of shape {inputs.shape}."
+            )
+        out = []
+        for group, model in zip(layout.groups, self.groups, strict=True):
+            if not _takes_input(model):
+                out.append(None)
+                continue
+            dtype = model.spike_dtype if model.spike_dtype != jnp.bool_ else None
+            if not isinstance(inputs, Mapping):
+                out.append(_cast(inputs, dtype))
+                continue
+            values = [inputs.get(name, 0.0) for name in group.names]
+            for name, size, value in zip(group.names, group.sizes, values, strict=True):
+                if jnp.shape(value) not in ((), (size,)):
+                    raise ValueError(
+                        f"`inputs[{name!r}]` must be a number or have one entry for each of the "
+                        f"{size} neurons in each step, got shape {jnp.shape(value)}."
+                    )
+            if _all_equal(values):
+                out.append(_cast(values[0], dtype))
+            else:
+                parts = [
+                    jnp.broadcast_to(_cast(value, dtype), (size,))
+                    for value, size in zip(values, group.sizes, strict=True)
+                ]
+                out.append(jnp.concatenate(parts))
+        return Arranged(tuple(out))
+
+    def step(
+        self, state: NetworkState, inputs: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[NetworkState, dict[str, Any]]:
+        injected = self.arrange_inputs(inputs).values
+        layers = self._arrive(state, clock)
+        groups, spikes = [], []
+        for g, model in enumerate(self.groups):
+            drive = None
+            if _takes_input(model):
+                drive = Drive(
+                    injected[g],
+                    tuple(
+                        (receptor.synapse, receptor.output, layers[i])
+                        for i, receptor in enumerate(self.layers)
+                        if self.layout.layers[i].group == g
+                    ),
+                )
+            k = None if key is None else jr.fold_in(key, g)
+            new, out = model.step(state.groups[g], drive, clock, key=k)
+            groups.append(new)
+            spikes.append(out)
+        layers = tuple(
+            receptor.synapse.advance(layer, clock.dt)
+            for receptor, layer in zip(self.layers, layers, strict=True)
+        )
+        lines = tuple(
+            None if line is None else line.write(buffer, out, clock)
+            for line, buffer, out in zip(self.lines, state.spikes, spikes, strict=True)
+        )
+        outputs = {}
+        for name in self.network.populations:
+            g, offset, size = self.layout.place(name)
+            whole = size == self.layout.groups[g].size
+            outputs[name] = spikes[g] if whole else spikes[g][offset : offset + size]
+        return NetworkState(tuple(groups), layers, lines, self.layout), outputs
+
+    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[Any, ...]:
+        """The states of the synapses with the spikes that are due added."""
+        if not self.blocks:
+            return state.layers
+        arrivals = []
+        for due in self.due:
+            line, buffer = self.lines[due.group], state.spikes[due.group]
+            assert line is not None and buffer is not None
+            if due.delays is None:
+                arrivals.append(line.read(buffer, clock, due.steps))
+            else:
+                n = due.delays.shape[0]
+                own = Delay(line.steps, n, line.dtype)
+                part = eqx.tree_at(
+                    lambda b: b.buffer, buffer, buffer.buffer[:, due.offset : due.offset + n]
+                )
+                arrivals.append(own.read(part, clock, due.delays))
+        synapses = [receptor.synapse for receptor in self.layers]
+        sums = block_matvec(
+            tuple(s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)),
+            tuple(arrivals),
+            self.blocks,
+        )
+        return tuple(
+            s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, sums, strict=True)
+        )
+
+    def named_states(self, state: NetworkState) -> dict[str, Any]:
+        return self.network.named_states(state)
+
+
+class Arranged(eqx.Module):
+    """Injected currents group by group, as the step reads them."""
+
+    values: tuple[Any, ...]
+
+
+def make_stepper(network: "Network", dt: float) -> NetworkStepper:
+    """Merge parameters, count delays in steps, and give each matrix its place."""
+    layout = network.layout
+    populations = {name: model.prepare(dt) for name, model in network.populations.items()}
+    groups = tuple(
+        merge([populations[name] for name in group.names], group.sizes) for group in layout.groups
+    )
+    layers = []
+    for layer in layout.layers:
+        sizes = layout.groups[layer.group].sizes
+        used = [r for r in layer.receptors if r is not None]
+        # Populations without this receptor take the parameters of another; their state stays 0.
+        filled = [used[0] if r is None else r for r in layer.receptors]
+        parts = [network.receptors[r] for r in filled]
+        layers.append(
+            Receptor(
+                merge([part.synapse for part in parts], sizes),
+                merge([part.output for part in parts], sizes),
+            )
+        )
+    due: list[Due] = []
+    shared: dict[tuple[int, int], int] = {}
+    longest = [0] * len(groups)
+    blocks = []
+    for name, pathway in network.pathways.items():
+        group, offset, _ = layout.place(pathway.pre)
+        steps, delays = delay_steps(name, pathway, dt)
+        longest[group] = max(longest[group], steps)
+        if delays is not None:
+            source, row_offset = len(due), 0
+            due.append(Due(delays, group, steps, offset))
+        else:
+            if (group, steps) not in shared:
+                shared[group, steps] = len(due)
+                due.append(Due(None, group, steps, 0))
+            source, row_offset = shared[group, steps], offset
+        runs = layout.runs(pathway.post)
+        for matrix, (names, _, column_offset, _) in zip(pathway.weighted(), runs, strict=True):
+            target = layout.layer_of(names[0], pathway.receptor)
+            blocks.append(Block(matrix, source, row_offset, target, column_offset))
+    lines = tuple(
+        Delay(steps, layout.groups[g].size, groups[g].spike_dtype) if steps else None
+        for g, steps in enumerate(longest)
+    )
+    return NetworkStepper(
+        network=network,
+        groups=groups,
+        layers=tuple(layers),
+        blocks=tuple(blocks),
+        due=tuple(due),
+        lines=lines,
+        layout=layout,
+    )
+
+
+def _takes_input(model: Any) -> bool:
+    return not isinstance(model, AbstractSource)
+
+
+def _empty(like: Any, size: int) -> Any:
+    return jtu.tree_map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), like)
+
+
+def _cast(value: Any, dtype: Any) -> Any:
+    return jnp.asarray(value, dtype if dtype is not None else jnp.result_type(float))
+
+
+def _all_equal(values: Sequence[Any]) -> bool:
+    if len(values) == 1:
+        return True
+    if not all(jnp.ndim(v) == 0 and is_concrete(v) for v in values):
+        return False
+    return len({float(np.asarray(v)) for v in values}) == 1
+
+

@@ -1,0 +1,36 @@
+"""What a simulation returns."""
+
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int
+
+
+class Snapshot(eqx.Module):
+    """A moment of a simulation, from which it can be continued to the same bits.
+
+    - `model_state`: the state of the model, spikes in flight included.
+    - `step`: how many steps were made.
+
+    `snapshot["exc"]` is `snapshot.model_state["exc"]`.
+    """
+
+    model_state: Any
+    step: Int[Array, ""]
+
+    def __getitem__(self, name: Any) -> Any:
+        return self.model_state[name]
+
+
+class Simulation(eqx.Module):
+    """The result of [`brainfn.simulate`][].
+
+    - `ts`: times in ms of the recorded steps (their beginning), shape `(time,)`.
+    - `outputs`: what was recorded, stacked along a leading axis of time; results of reducers as
+        they are.
+    - `state`: a [`brainfn.Snapshot`][], to be given as `state=` to continue.
+    """
+
+    ts: Float[Array, " time"]
+    outputs: Any
+    state: Snapshot

@@ -1,0 +1,343 @@
+"""Simulation as one pure function."""
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+from jax import lax
+
+from .._custom_types import Key
+from .._errors import count, is_concrete, time_step, whole_steps
+from .._model import AbstractModel, Clock
+from ..input import AbstractInput, Constant, as_input
+from ._finite import check_finite
+from ._record import AbstractReducer, outputs
+from ._result import Simulation, Snapshot
+
+
+def simulate(
+    model: AbstractModel,
+    *,
+    duration: float,
+    dt: float,
+    inputs: Any = None,
+    state: Any = None,
+    key: Key | None = None,
+    record: Any = outputs,
+    every: int = 1,
+    checkpoint: bool | int = False,
+) -> Simulation:
+    r"""Simulate a model: one `lax.scan`, pure and traceable. `jit`, `vmap` and `grad` it.
+
+    **Arguments:**
+
+    - `model`: any [`brainfn.AbstractModel`][].
+    - `duration`: how long, in ms; a whole number of steps.
+    - `dt`: step size in ms.
+    - `inputs`: what drives the model: a number (constant), an array with a leading axis of
+        `duration / dt` steps, a function of the time in ms, an input of [`brainfn.input`][]
+        (e.g. `Constant(array)` for one number per neuron), or a pytree of these (for a
+        [`brainfn.Network`][] a dictionary by population).
+    - `state`: where to start: the `state` of an earlier simulation, which is then continued to the
+        same bits as if it had not stopped; or a state made by the model's `init`, at time zero. By
+        default the model's initial state, drawn from `key`.
+    - `key`: a JAX random key, needed if the initial state or the steps are random. The key of step
+        $n$ is derived from `key` and $n$, so a continued run draws the same numbers.
+    - `record`: what to keep: a function `(state, output) -> pytree`, where `state` is that after
+        the step; a reducer such as [`brainfn.record.SpikeCount`][]; or a dictionary, list or tuple
+        of these. By default the outputs of all steps.
+    - `every`: keep only each `every`-th step, the last of each `every`. Reducers see all steps.
+    - `checkpoint`: for reverse mode: keep the state only at the ends of segments and compute the
+        steps between again, which takes memory of $O(\sqrt{\text{steps}})$ for the states; a number
+        sets the length of a segment in recorded steps. Values and gradients do not change.
+
+    **Returns:** a [`brainfn.simulate.Simulation`][] with `ts`, `outputs` and `state`.
+
+    **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed; and,
+    where the result is concrete, `FloatingPointError` if the state is not finite at the end, with
+    the population and the first step concerned.
+    """
+    if not isinstance(model, AbstractModel):
+        raise TypeError(
+            f"`model` must be a brainfn model, got {type(model).__name__}. "
+            "Try brainfn.Network or brainfn.neuron.LIF."
+        )
+    dt = time_step(dt)
+    n_steps = whole_steps("duration", _number("duration", duration), dt, minimum=1)
+    every = count("every", every, minimum=1)
+    if n_steps % every:
+        raise ValueError(
+            f"`every` must divide the number of steps, got every = {every} and {n_steps} steps."
+        )
+    if n_steps >= 2**31:
+        raise ValueError(f"`duration` / `dt` must be below 2**31 steps, got {n_steps}.")
+    _check_record(record)
+    _check_key(key)
+    prepared = model.prepare(dt)
+    if state is None:
+        state = prepared.init(key=None if key is None else jr.fold_in(key, _INIT))
+    if not isinstance(state, Snapshot):
+        state = Snapshot(state, jnp.zeros((), jnp.int32))
+    if is_concrete(state.step) and int(state.step) + n_steps >= 2**31:
+        raise ValueError(
+            f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
+            "but steps are counted up to 2**31."
+        )
+    series, fixed = split_inputs(inputs, n_steps)
+    segment = _segment(checkpoint, n_steps // every)
+    arguments = (prepared, state, series, fixed, key, record)
+    options = (dt, n_steps, every, segment)
+    concrete = all(is_concrete(x) for x in jtu.tree_leaves(arguments))
+    if concrete:
+        _check_memory(arguments, options)
+    final, kept = _loop(*arguments, *options)
+    done = state.step + (jnp.arange(n_steps // every, dtype=jnp.int32) + 1) * every - 1
+    ts = done.astype(jnp.result_type(float)) * dt
+    if concrete:
+        check_finite(prepared, state, final, series, fixed, key, dt, n_steps, _step)
+    return Simulation(ts=ts, outputs=kept, state=final)
+
+
+# Steps fold their index (from 0) into the key; the initial state takes one that no step has.
+_INIT = 2**31 - 1
+
+
+def split_inputs(inputs: Any, n_steps: int) -> tuple[Any, Any]:
+    """Arrays that run along time, and everything else as [`brainfn.input.AbstractInput`][]."""
+
+    def one(path: Any, value: Any) -> Any:
+        name = "inputs" + jtu.keystr(path)
+        is_array = isinstance(value, np.ndarray | jax.Array)
+        if is_array and value.ndim > 0:
+            if value.shape[0] != n_steps:
+                raise ValueError(
+                    f"`{name}` must have a leading time axis of {n_steps} steps, got shape "
+                    f"{value.shape}. For one constant number per neuron use "
+                    "brainfn.input.Constant(array)."
+                )
+            if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
+                value = value.astype(jnp.result_type(float))
+            return _Series(jnp.asarray(value))
+        value = as_input(name, value)
+        if isinstance(value, Constant) and is_concrete(value.value):
+            if not np.all(np.isfinite(np.asarray(value.value))):
+                raise ValueError(f"`{name}` must be finite, got {value.value}.")
+        return value
+
+    def stop(x: Any) -> bool:
+        return isinstance(x, AbstractInput)
+
+    if inputs is None:
+        return None, None
+    tree = jtu.tree_map_with_path(one, inputs, is_leaf=stop)
+    leaves, structure = jtu.tree_flatten(tree, is_leaf=lambda x: stop(x) or isinstance(x, _Series))
+    series = [leaf.values if isinstance(leaf, _Series) else None for leaf in leaves]
+    fixed = [None if isinstance(leaf, _Series) else leaf for leaf in leaves]
+    return _Leaves(tuple(series), structure), _Leaves(tuple(fixed), structure)
+
+
+class _Series(eqx.Module):
+    values: Any
+
+
+class _Leaves(eqx.Module):
+    leaves: tuple[Any, ...]
+    structure: Any = eqx.field(static=True)
+
+
+def evaluate(series: Any, fixed: Any, clock: Clock) -> Any:
+    """The inputs of one step: `series` is the present row of the arrays."""
+    if fixed is None:
+        return None
+    leaves = [
+        row if source is None else source(clock)
+        for row, source in zip(series.leaves, fixed.leaves, strict=True)
+    ]
+    return jtu.tree_unflatten(fixed.structure, leaves)
+
+
+def _is_constant(series: Any, fixed: Any) -> bool:
+    return fixed is None or all(isinstance(leaf, Constant) for leaf in fixed.leaves)
+
+
+def _step(model: Any, state: Any, drive: Any, step: Any, key: Any, dt: float) -> tuple[Any, Any]:
+    k = None if key is None else jr.fold_in(key, step)
+    return model.step(state, drive, Clock(step, dt), key=k)
+
+
+@eqx.filter_jit
+def _loop(
+    model: Any,
+    start: Snapshot,
+    series: Any,
+    fixed: Any,
+    key: Any,
+    record: Any,
+    dt: float,
+    n_steps: int,
+    every: int,
+    segment: int | None,
+) -> tuple[Snapshot, Any]:
+    constant = None
+    if _is_constant(series, fixed):
+        constant = model.arrange_inputs(evaluate(series, fixed, Clock(start.step, dt)))
+
+    def drive_of(row: Any, clock: Clock) -> Any:
+        if _is_constant(series, fixed):
+            return constant
+        return evaluate(row, fixed, clock)
+
+    def one(state: Any, step: Any, row: Any) -> tuple[Any, Any]:
+        return _step(model, state, drive_of(row, Clock(step, dt)), step, key, dt)
+
+    first = jax.tree.map(lambda x: x[0], series)
+    shapes = eqx.filter_eval_shape(one, start.model_state, start.step, first)
+    state0, output0 = _zeros(shapes)
+    recorders, structure = jtu.tree_flatten(record, is_leaf=_is_recorder)
+    reducers = [r if isinstance(r, AbstractReducer) else None for r in recorders]
+    summaries = tuple(None if r is None else r.init(state0, output0) for r in reducers)
+
+    def advance(carry: Any, row: Any) -> tuple[Any, Any]:
+        state, step, sums = carry
+        state, output = one(state, step, row)
+        clock = Clock(step, dt)
+        sums = tuple(
+            None if r is None else r.update(s, state, output, clock)
+            for r, s in zip(reducers, sums, strict=True)
+        )
+        return (state, step + 1, sums), output
+
+    def block(carry: Any, rows: Any) -> tuple[Any, Any]:
+        if every == 1:
+            carry, output = advance(carry, rows)
+        else:
+
+            def inner(both: Any, row: Any) -> tuple[Any, None]:
+                return advance(both[0], row), None
+
+            (carry, output), _ = lax.scan(inner, (carry, output0), rows, length=every)
+        state = carry[0]
+        kept = tuple(
+            None if isinstance(r, AbstractReducer) else r(state, output) for r in recorders
+        )
+        return carry, kept
+
+    n_blocks = n_steps // every
+    rows = series
+    if every > 1:
+        rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
+    carry = (start.model_state, start.step, summaries)
+    if segment is None:
+        carry, kept = lax.scan(block, carry, rows, length=n_blocks)
+    else:
+        carry, kept = _checkpointed(block, carry, rows, n_blocks, segment)
+    state, step, summaries = carry
+    results = [
+        r.finish(s) if isinstance(r, AbstractReducer) else k
+        for r, s, k in zip(recorders, summaries, kept, strict=True)
+    ]
+    return Snapshot(state, step), jtu.tree_unflatten(structure, results)
+
+
+def _checkpointed(
+    body: Callable[..., Any], carry: Any, rows: Any, length: int, segment: int
+) -> tuple[Any, Any]:
+    """`lax.scan` in segments of which reverse mode keeps only the first carry."""
+    whole, rest = divmod(length, segment)
+
+    def run(n: int) -> Callable[..., Any]:
+        return jax.checkpoint(lambda c, xs: lax.scan(body, c, xs, length=n))
+
+    cut = jax.tree.map(lambda x: x[: whole * segment], rows)
+    cut = jax.tree.map(lambda x: x.reshape(whole, segment, *x.shape[1:]), cut)
+    carry, kept = lax.scan(run(segment), carry, cut, length=whole)
+    kept = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), kept)
+    if rest:
+        tail = jax.tree.map(lambda x: x[whole * segment :], rows)
+        carry, more = run(rest)(carry, tail)
+        kept = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), kept, more)
+    return carry, kept
+
+
+def _is_recorder(x: Any) -> bool:
+    return isinstance(x, AbstractReducer) or callable(x)
+
+
+def _zeros(shapes: Any) -> Any:
+    return jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x, shapes
+    )
+
+
+def _segment(checkpoint: bool | int, n: int) -> int | None:
+    if checkpoint is False:
+        return None
+    if checkpoint is True:
+        return max(1, math.isqrt(n))
+    return min(count("checkpoint", checkpoint, minimum=1), n)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.generic):
+        raise TypeError(
+            f"`{name}` must be a Python number in ms (it sets the length of the loop), got "
+            f"{type(value).__name__}."
+        )
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` must be positive and finite (in ms), got {value}.")
+    return float(value)
+
+
+def _check_record(record: Any) -> None:
+    for path, leaf in jtu.tree_leaves_with_path(record, is_leaf=_is_recorder):
+        if not _is_recorder(leaf):
+            raise TypeError(
+                f"`record{jtu.keystr(path)}` must be a function (state, output) -> pytree or a "
+                f"reducer such as brainfn.record.SpikeCount(), got {leaf!r}."
+            )
+
+
+def _check_key(key: Any) -> None:
+    if key is None:
+        return
+    ok = isinstance(key, jax.Array) and (
+        (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ())
+        or (key.dtype == jnp.uint32 and key.shape == (2,))
+    )
+    if not ok:
+        raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
+
+
+def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
+    """Raise if what is to be recorded can't fit into memory, before anything is allocated."""
+    if jax.default_backend() != "cpu" or not hasattr(os, "sysconf"):
+        return
+    leaves, structure = jtu.tree_flatten(arguments)
+    signature = tuple((x.shape, x.dtype) if eqx.is_array(x) else x for x in leaves)
+    known = (structure, signature, options)
+    # Tracing takes longer than a short simulation, so each signature is looked at once.
+    if known not in _recorded_bytes:
+        _, kept = eqx.filter_eval_shape(_loop, *arguments, *options)
+        _recorded_bytes[known] = sum(
+            math.prod(x.shape) * x.dtype.itemsize
+            for x in jtu.tree_leaves(kept)
+            if isinstance(x, jax.ShapeDtypeStruct)
+        )
+    size = _recorded_bytes[known]
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > free:
+        raise MemoryError(
+            f"`record` would keep {size / 1e9:.1f} GB, but this machine has {free / 1e9:.1f} GB. "
+            "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes), "
+            "keep fewer steps with `every=`, or stream to disk with brainfn.run."
+        )
+
+
+_recorded_bytes: dict[Any, int] = {}
