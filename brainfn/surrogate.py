@@ -39,7 +39,9 @@ def _check_positive(**parameters: FloatArrayLike) -> None:
 
 def _as(parameter: FloatArrayLike, x: Array) -> Array | float:
     # A Python float takes the dtype of `x` by itself and stays a constant of the kernel.
-    return parameter if isinstance(parameter, float) else jnp.asarray(parameter, x.dtype)
+    if isinstance(parameter, float):
+        return parameter
+    return jnp.broadcast_to(jnp.asarray(parameter, x.dtype), x.shape)
 
 
 class AbstractSurrogate(eqx.Module):
@@ -50,7 +52,7 @@ class AbstractSurrogate(eqx.Module):
 
     with $g$ = `derivative`. Higher derivatives are those of $g$. To make one of your own, subclass
     and write `derivative` and `support`; parameters may be arrays, of any shape that
-    broadcasts against `x`.
+    broadcasts to that of `x`.
     """
 
     @abc.abstractmethod

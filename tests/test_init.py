@@ -1,0 +1,130 @@
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+import scipy.stats
+
+from brainfn import init
+
+N = 20_000
+RANDOM = {
+    "normal": (init.Normal(-55.0, 2.0), scipy.stats.norm(-55, 2)),
+    "uniform": (init.Uniform(-60.0, -50.0), scipy.stats.uniform(-60, 10)),
+    "truncated": (
+        init.TruncatedNormal(1.5, 0.75, 0.1),
+        scipy.stats.truncnorm(-1.4 / 0.75, np.inf, 1.5, 0.75),
+    ),
+    "two-sided": (
+        init.TruncatedNormal(0.0, 2.0, -1.0, 3.0),
+        scipy.stats.truncnorm(-0.5, 1.5, 0, 2),
+    ),
+}
+each = pytest.mark.parametrize("name", RANDOM)
+dtypes = pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+
+
+@dtypes
+def test_constant(dtype):
+    x = init.Constant(3)((2, 4), dtype)
+    assert x.shape == (2, 4)
+    assert x.dtype == dtype
+    assert (x == 3).all()
+    np.testing.assert_array_equal(
+        init.Constant(np.arange(4))((2, 4), dtype, key=jr.key(0)), [[0, 1, 2, 3]] * 2
+    )
+
+
+@each
+@dtypes
+def test_law(name, dtype):
+    initializer, law = RANDOM[name]
+    x = initializer((N,), dtype, key=jr.key(7))
+    assert x.shape == (N,)
+    assert x.dtype == dtype
+    # One fixed seed. Kolmogorov's distance exceeds 1.95 / sqrt(n) with probability 1e-3.
+    assert scipy.stats.kstest(np.asarray(x, np.float64), law.cdf).statistic < 1.95 / math.sqrt(N)
+    low, high = law.support()
+    assert x.min() >= np.asarray(low, dtype)
+    assert x.max() <= np.asarray(high, dtype)
+
+
+@each
+def test_keys(name):
+    initializer, _ = RANDOM[name]
+
+    def draw(key):
+        return initializer((50,), jnp.float64, key=key)
+
+    np.testing.assert_array_equal(draw(jr.key(1)), draw(jr.key(1)))
+    assert (draw(jr.key(1)) != draw(jr.key(2))).all()
+    np.testing.assert_allclose(eqx.filter_jit(draw)(jr.key(1)), draw(jr.key(1)), rtol=1e-14)
+    raw = jr.PRNGKey(1)
+    np.testing.assert_array_equal(draw(raw), draw(jr.wrap_key_data(raw)))
+    with pytest.raises(ValueError, match="`key`"):
+        initializer((3,), jnp.float64)
+
+
+def test_parameters_may_differ_between_neurons():
+    mean = np.array([-70.0, -60.0, -50.0])
+    x = init.Normal(mean, 1e-3)((1000, 3), jnp.float32, key=jr.key(0))
+    assert x.dtype == jnp.float32
+    # Five standard errors, and the rounding of float32 near 70.
+    np.testing.assert_allclose(np.mean(x, axis=0, dtype=np.float64), mean, atol=5e-3 / 1000**0.5)
+
+
+def test_parameters_are_leaves():
+    def sample(std):
+        return init.Normal(1.0, std)((4,), jnp.float64, key=jr.key(0))
+
+    z = np.asarray(sample(1.0)) - 1.0
+    swept = jax.vmap(sample)(jnp.array([0.0, 1.0, 2.0]))
+    np.testing.assert_allclose(swept, 1 + np.array([[0.0], [1.0], [2.0]]) * z, rtol=1e-14)
+    np.testing.assert_allclose(jax.jacfwd(sample)(jnp.asarray(3.0)), z, rtol=1e-14)
+
+
+@pytest.mark.parametrize("std", [0.0, jnp.zeros(3)])
+def test_a_std_of_zero_is_allowed(std):
+    np.testing.assert_array_equal(init.Normal(2.0, std)((3,), jnp.float64, key=jr.key(0)), 2.0)
+
+
+def test_as_initializer():
+    normal = init.Normal()
+    assert init.as_initializer(normal) is normal
+    for x in (2, 2.0, np.float32(2), np.int64(2), np.array(2), jnp.array(2.0), jnp.full(3, 2)):
+        made = init.as_initializer(x)
+        assert isinstance(made, init.Constant)
+        np.testing.assert_array_equal(made((3,), jnp.float32), np.full(3, 2, np.float32))
+
+
+@pytest.mark.parametrize("x", ["2", None, True, lambda shape: 2.0, 1j])
+def test_what_is_no_initializer(x):
+    with pytest.raises(TypeError, match="initializer"):
+        init.as_initializer(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: init.Constant(math.nan), "value"),
+        (lambda: init.Constant(jnp.array([1.0, math.inf])), "value"),
+        (lambda: init.Normal(math.inf, 1.0), "mean"),
+        (lambda: init.Normal(0.0, -1.0), "std"),
+        (lambda: init.Normal(0.0, math.nan), "std"),
+        (lambda: init.Normal(0.0, np.array([1.0, -1.0])), "std"),
+        (lambda: init.Uniform(-50.0, -60.0), "low"),
+        (lambda: init.Uniform(-math.inf, 0.0), "low"),
+        (lambda: init.Uniform(0.0, math.nan), "high"),
+        (lambda: init.TruncatedNormal(0.0, 0.0), "std"),
+        (lambda: init.TruncatedNormal(0.0, 1.0, 2.0, 1.0), "low"),
+        (lambda: init.TruncatedNormal(0.0, 1.0, math.nan), "low"),
+        (lambda: init.Constant(jnp.ones(3))((4,), jnp.float64), "value"),
+        (lambda: init.Normal(np.ones((2, 3)))((3,), jnp.float64, key=jr.key(0)), "mean"),
+    ],
+)
+def test_bad_parameters_are_named(make, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        make()
