@@ -1,50 +1,70 @@
-"""Keeping XLA from computing a value anew in each kernel that reads it."""
+"""Telling XLA where a value is to be stored, and in which order buffers are used."""
 
-from jaxtyping import Array, Shaped
+from typing import Any, TypeVar
+
+import jax.tree_util as jtu
 
 from ._prim import Native, define, is_zero, zero_cotangent, zero_tangent
 
 
-def materialize(x: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-    """`x` itself, stored in memory once.
+T = TypeVar("T")
+
+
+def materialize(values: T, *, after: Any = ()) -> T:
+    """`values` unchanged, stored in memory once, not before `after` has been computed.
 
     XLA on CPU fuses an elementwise computation into each kernel that reads its result: a membrane
-    update that feeds spikes, reset and refractory counter is computed three times over (2x in the
-    step of 4000 LIF neurons, see `docs/benchmarks.md`). An aliased custom call, which does nothing,
-    ends the fusion; `lax.optimization_barrier` is removed too early to do so. Identity in value and
-    derivative, on every platform.
+    update that feeds spikes, reset and refractory counter would be computed three times over
+    (`docs/benchmarks.md`). A custom call that does nothing to its aliased operands ends the fusion;
+    `lax.optimization_barrier` is removed too early to do so. With `after`, whatever reads the
+    result comes later than whatever `after` was computed from: so a variable that is read first
+    and advanced then can be overwritten in place, where XLA, not knowing the order, would copy it.
+
+    Identity in value and derivative, on every platform.
 
     **Arguments:**
 
-    - `x`: any array.
+    - `values`: a pytree of arrays.
+    - `after`: a pytree of arrays to wait for.
+
+    **Returns:** `values`.
     """
-    (y,) = _materialize(x)
-    return y
+    leaves, structure = jtu.tree_flatten(values)
+    if not leaves:
+        return values
+    waited = jtu.tree_leaves(after)
+    return jtu.tree_unflatten(structure, _materialize(*leaves, *waited, n=len(leaves)))
 
 
-def _jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    return _materialize(x), [zero_tangent(x) if is_zero(dx) else dx]
+def _jvp(primals, tangents, *, n):
+    out = [
+        zero_tangent(x) if is_zero(dx) else dx
+        for x, dx in zip(primals[:n], tangents[:n], strict=True)
+    ]
+    return _materialize(*primals, n=n), out
 
 
-def _transpose(cotangents, x):
-    (ct,) = cotangents
-    return [zero_cotangent(x) if is_zero(ct) else ct]
+def _transpose(cotangents, *operands, n):
+    values = [
+        zero_cotangent(x) if is_zero(ct) else ct
+        for x, ct in zip(operands[:n], cotangents, strict=True)
+    ]
+    return values + [None] * (len(operands) - n)
 
 
-def _batch(operands, dims):
-    return _materialize(*operands), list(dims)
+def _batch(operands, dims, *, n):
+    return _materialize(*operands, n=n), list(dims[:n])
 
 
-def _native(x) -> Native:
-    del x
-    return Native("brainfn_materialize", {}, {0: 0})
+def _native(*avals, n) -> Native:
+    del avals
+    return Native("brainfn_materialize", {}, {i: i for i in range(n)})
 
 
 _materialize = define(
     "materialize",
-    reference=lambda x: [x],
-    outputs=lambda x: [(x.shape, x.dtype)],
+    reference=lambda *operands, n: list(operands[:n]),
+    outputs=lambda *avals, n: [(x.shape, x.dtype) for x in avals[:n]],
     native=_native,
     jvp=_jvp,
     transpose=_transpose,

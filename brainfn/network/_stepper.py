@@ -13,7 +13,7 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import Block, block_matvec
+from ..event import Block, block_matvec, materialize
 from ..input import AbstractSource
 from ..synapse import AbstractLinearSynapse, AbstractOutput
 from ._layout import Layout
@@ -158,6 +158,8 @@ class NetworkStepper(AbstractModel):
             new, out = model.step(state.groups[g], drive, clock, key=k)
             groups.append(new)
             spikes.append(out)
+        # The neurons have read the synapses: now these may be overwritten in place.
+        layers, spikes = materialize((layers, spikes))
         layers = tuple(
             receptor.synapse.advance(layer, clock.dt)
             for receptor, layer in zip(self.layers, layers, strict=True)

@@ -1,4 +1,4 @@
-// Does nothing to its aliased operand: the call is there to end a fusion (see _materialize.py).
+// Does nothing to its aliased operands: the call is there to end a fusion (see _materialize.py).
 
 #include <cstring>
 
@@ -7,8 +7,12 @@
 namespace brainfn {
 namespace {
 
-ffi::Error materialize(ffi::AnyBuffer x, ffi::Result<ffi::AnyBuffer> y) {
-  if (x.untyped_data() != y->untyped_data()) std::memcpy(y->untyped_data(), x.untyped_data(), x.size_bytes());
+ffi::Error materialize(ffi::RemainingArgs values, ffi::RemainingRets outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    auto x = *values.get<ffi::AnyBuffer>(i);
+    auto y = *outputs.get<ffi::AnyBuffer>(i);
+    if (x.untyped_data() != y->untyped_data()) std::memcpy(y->untyped_data(), x.untyped_data(), x.size_bytes());
+  }
   return ffi::Error::Success();
 }
 
@@ -16,4 +20,4 @@ ffi::Error materialize(ffi::AnyBuffer x, ffi::Result<ffi::AnyBuffer> y) {
 }  // namespace brainfn
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfn_materialize, brainfn::materialize,
-                              xla::ffi::Ffi::Bind().Arg<xla::ffi::AnyBuffer>().Ret<xla::ffi::AnyBuffer>());
+                              xla::ffi::Ffi::Bind().RemainingArgs().RemainingRets());
