@@ -71,7 +71,11 @@ def report(
     peak_rss_mb: float,
     **extra,
 ) -> None:
-    """Print the line. `build_s`: network made; `compile_s`: code made; `run_s`: 1 s simulated."""
+    """Print the line.
+
+    `build_s`: making the network; `compile_s`: making code for it; `run_s`: simulating the whole
+    duration; `threads`: 0 where the library itself chooses.
+    """
     line = dict(locals())
     line.update(line.pop("extra"))
     print(json.dumps(line), flush=True)

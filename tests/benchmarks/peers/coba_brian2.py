@@ -69,7 +69,7 @@ def main() -> None:
     report(
         simulator="brian2",
         version=b2.__version__,
-        mode="C++ standalone " + " ".join(FLAGS) + (", OpenMP" if args.threads else ""),
+        mode="C++ standalone " + " ".join(FLAGS) + (", OpenMP" if args.threads else ", no OpenMP"),
         n=args.n,
         threads=args.threads,
         dtype=args.dtype,
