@@ -2,22 +2,25 @@ r"""Three primitives that are closed under differentiation.
 
 Each sparse block is a trilinear form
 $$ \sum_k x_{r(k)}\, W_k\, v_{c(k)} $$
-of an array over rows $x$, one over columns $v$ and one of weights $W$. Its three partial derivatives are the three
-primitives, each of which adds the contributions of many blocks to accumulators, in place:
+of an array over rows $x$, one over columns $v$ and one of weights $W$. Its three partial
+derivatives are the three primitives, each of which adds the contributions of many blocks to
+accumulators, in place:
 
-- `scatter` ($\partial/\partial v$): $y_{c(k)} \mathrel{+}= x_{r(k)} W_k$, only rows with $x \neq 0$ are touched;
+- `scatter` ($\partial/\partial v$): $y_{c(k)} \mathrel{+}= x_{r(k)} W_k$, only rows with $x \neq 0$
+  are touched;
 - `gather` ($\partial/\partial x$): $y_{r(k)} \mathrel{+}= W_k v_{c(k)}$;
-- `sddmm` ($\partial/\partial W$): $y_k \mathrel{+}= x_{r(k)} v_{c(k)}$, only rows with $x \neq 0$ are touched.
+- `sddmm` ($\partial/\partial W$): $y_k \mathrel{+}= x_{r(k)} v_{c(k)}$, only rows with $x \neq 0$
+  are touched.
 
-JVP and transpose of each are calls of the three again. Batches: `Spec.batch` lists batch sizes and each operand has a
-mask that says which of these dimensions it has (in front); a block runs over the union of the masks of its operands
-and sums into an accumulator that lacks a dimension. So `vmap`, also nested, never copies what it does not batch.
+JVP and transpose of each are calls of the three again. Batches: `Spec.batch` lists batch sizes and
+each operand has a mask that says which of these dimensions it has (in front); a block runs over the
+union of the masks of its operands and sums into an accumulator that lacks a dimension. So `vmap`,
+also nested, never copies what it does not batch.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,7 +36,6 @@ from ._prim import (
 )
 from ._reference import contributions
 
-
 ROWS, COLS, WEIGHTS, NEEDS, STRUCTURE = range(5)
 
 Mask = tuple[bool, ...]
@@ -42,9 +44,9 @@ Mask = tuple[bool, ...]
 class BlockSpec(NamedTuple):
     """One sparse block: which arrays it joins and where. All static.
 
-    `arrays` are positions among the rows, columns and weights; `structure` positions of its index arrays. A block
-    with `need >= 0` ignores rows where that boolean array is False; `need_tangent` does so only for derivatives with
-    respect to the array over rows.
+    `arrays` are positions among the rows, columns and weights; `structure` positions of its index
+    arrays. A block with `need >= 0` ignores rows where that boolean array is False; `need_tangent`
+    does so only for derivatives with respect to the array over rows.
     """
 
     kind: str
@@ -58,7 +60,8 @@ class BlockSpec(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """The static description of a call; `masks[role][position]` over `batch` for rows, columns, weights, needs."""
+    """The static description of a call; `masks[role][position]` over `batch` for rows, columns,
+    weights, needs."""
 
     batch: tuple[int, ...]
     masks: tuple[tuple[Mask, ...], ...]
@@ -78,7 +81,7 @@ class Term(NamedTuple):
 
     block: BlockSpec
     arrays: tuple
-    masks: tuple[Mask, Mask, Mask]
+    masks: tuple[Mask, ...]
     structure: tuple
     need: tuple = ()  # (array, mask) or nothing
     need_tangent: tuple = ()
@@ -91,7 +94,8 @@ def contract(
     masks: Sequence[Mask],
     terms: Sequence[Term],
 ):
-    """Add the terms to the accumulators of `role`. `term.arrays[role]` is the position of its accumulator."""
+    """Add the terms to the accumulators of `role`. `term.arrays[role]` is the position of its
+    accumulator."""
     operands: list[list] = [[], [], [], [], []]
     spec_masks: list[list] = [[], [], [], []]
     seen: list[dict[int, int]] = [{}, {}, {}, {}, {}]
@@ -135,7 +139,7 @@ def terms_of(spec: Spec, operands: Sequence) -> list[Term]:
         Term(
             b,
             tuple(groups[r][b.arrays[r]] for r in range(3)),
-            tuple(spec.masks[r][b.arrays[r]] for r in range(3)),  # pyright: ignore[reportArgumentType]
+            tuple(spec.masks[r][b.arrays[r]] for r in range(3)),
             tuple(groups[STRUCTURE][i] for i in b.structure),
             need(b.need),
             need(b.need_tangent),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
@@ -12,7 +11,8 @@ from ._matrix import AbstractMatrix, as_spikes, term
 
 
 class Block(eqx.Module):
-    """A sparse matrix and its place: from a segment of one spike vector to a segment of one accumulator."""
+    """A sparse matrix and its place: from a segment of one spike vector to a segment of one
+    accumulator."""
 
     matrix: AbstractMatrix
     source: int = eqx.field(static=True)
@@ -56,33 +56,39 @@ def block_matvec(
     spikes: Sequence[Shaped[Array, "..."]],
     blocks: Sequence[Block],
 ) -> tuple[Float[Array, "..."], ...]:
-    r"""Adds the products of many sparse blocks to accumulators, in one call and in place where they are not used again.
+    r"""Adds the products of many sparse blocks to accumulators, in one call and in place where they
+    are not used again.
 
-    $$ y^{(t)}_{o_c + j} \mathrel{+}= \sum_i s^{(s)}_{o_r + i} W_{ij} \quad \text{for every block} $$
+    $$ y^{(t)}_{o_c + j} \mathrel{+}= \sum_i s^{(s)}_{o_r + i} W_{ij} \quad \text{for every block}
+    $$
 
     **Arguments:**
 
     - `accumulators`: vectors $y^{(t)}$ of the weights' dtype.
-    - `spikes`: vectors $s^{(s)}$, bool or of the weights' dtype; only nonzero elements cost anything.
+    - `spikes`: vectors $s^{(s)}$, bool or of the weights' dtype; only nonzero elements cost
+      anything.
     - `blocks`: the matrices with their places.
 
     **Returns:** the accumulators after the addition, one for each given.
 
-    Raises `ValueError` where a block does not fit into its vectors, `TypeError` where dtypes differ.
+    Raises `ValueError` where a block does not fit into its vectors, `TypeError` where dtypes
+    differ.
     """
     ys, xs = tuple(accumulators), tuple(map(jnp.asarray, spikes))
     for name, arrays in (("accumulators", ys), ("spikes", xs)):
         for i, x in enumerate(arrays):
             if x.ndim != 1:
                 raise ValueError(
-                    f"block_matvec: {name}[{i}] must be a vector, got shape {x.shape}; batch by jax.vmap."
+                    f"block_matvec: {name}[{i}] must be a vector, got shape {x.shape}; batch by "
+                    f"jax.vmap."
                 )
     terms = []
     for i, b in enumerate(blocks):
         where = f"block_matvec: blocks[{i}]"
         if b.source >= len(xs) or b.target >= len(ys):
             raise ValueError(
-                f"{where} joins spikes[{b.source}] to accumulators[{b.target}], but there are {len(xs)} spike vectors and "
+                f"{where} joins spikes[{b.source}] to accumulators[{b.target}], but there are "
+                f"{len(xs)} spike vectors and "
                 f"{len(ys)} accumulators."
             )
         x, y = xs[b.source], ys[b.target]
@@ -91,7 +97,8 @@ def block_matvec(
             or b.column_offset + b.matrix.shape[1] > y.shape[0]
         ):
             raise ValueError(
-                f"{where} of shape {b.matrix.shape} at ({b.row_offset}, {b.column_offset}) does not fit between "
+                f"{where} of shape {b.matrix.shape} at ({b.row_offset}, {b.column_offset}) does "
+                f"not fit between "
                 f"{x.shape[0]} spikes and an accumulator of {y.shape[0]}."
             )
         if y.dtype != b.matrix.dtype:

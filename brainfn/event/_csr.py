@@ -14,16 +14,15 @@ from ._native import library
 from ._reference import row_ids
 from ._transpose import transpose_structure
 
-
 _CHUNK = 1 << 22
 
 
 class CSR(AbstractMatrix):
     r"""A sparse matrix in compressed sparse rows, whose products skip silent rows.
 
-    `spikes @ W` computes $y_j = \sum_i s_i W_{ij}$ and touches only the rows with $s_i \neq 0$; `W @ x` computes
-    $y_i = \sum_j W_{ij} x_j$. Both are differentiable in `W.data` and in the vector, and batch under `jax.vmap` without
-    copying what is not batched.
+    `spikes @ W` computes $y_j = \sum_i s_i W_{ij}$ and touches only the rows with $s_i \neq 0$; `W
+    @ x` computes $y_i = \sum_j W_{ij} x_j$. Both are differentiable in `W.data` and in the vector,
+    and batch under `jax.vmap` without copying what is not batched.
     """
 
     data: Float[Array, "*nnz"]
@@ -31,16 +30,18 @@ class CSR(AbstractMatrix):
     indptr: Int[Array, " n_rows_plus_one"]
     shape: tuple[int, int] = eqx.field(static=True)
 
-    def __init__(self, data: Any, indices: Any, indptr: Any, *, shape: tuple[int, int]):
+    def __init__(self, data: Any, indices: Any, indptr: Any, *, shape: tuple[int, ...]):
         r"""**Arguments:**
 
         - `data`: weights, `(nnz,)`, or one number for all stored elements.
-        - `indices`: integers `(nnz,)`, the column of each stored element, ascending within each row (a column may occur
-          more than once: the elements add).
-        - `indptr`: integers `(n_rows + 1,)`, where each row starts; int64 for more than $2^{31}$ stored elements.
+        - `indices`: integers `(nnz,)`, the column of each stored element, ascending within each row
+          (a column may occur more than once: the elements add).
+        - `indptr`: integers `(n_rows + 1,)`, where each row starts; int64 for more than $2^{31}$
+          stored elements.
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
 
-        Raises `ValueError` or `TypeError` where these do not fit together; values are checked when they are concrete.
+        Raises `ValueError` or `TypeError` where these do not fit together; values are checked when
+        they are concrete.
         """
         shape = _check_shape(shape)
         indices, indptr = (
@@ -50,20 +51,24 @@ class CSR(AbstractMatrix):
         data = _weights(data)
         if indices.ndim != 1 or indptr.ndim != 1:
             raise ValueError(
-                f"CSR: indices and indptr must have one dimension, got shapes {indices.shape} and {indptr.shape}."
+                f"CSR: indices and indptr must have one dimension, got shapes {indices.shape} "
+                f"and {indptr.shape}."
             )
         if indptr.shape[0] != shape[0] + 1:
             raise ValueError(
-                f"CSR: indptr must have shape (n_rows + 1,) = ({shape[0] + 1},) for shape={shape}, got "
+                f"CSR: indptr must have shape (n_rows + 1,) = ({shape[0] + 1},) for "
+                f"shape={shape}, got "
                 f"{indptr.shape}. Is the shape transposed?"
             )
         if data.ndim > 0 and data.shape != indices.shape:
             raise ValueError(
-                f"CSR: data must be one number or have the shape of indices {indices.shape}, got {data.shape}."
+                f"CSR: data must be one number or have the shape of indices {indices.shape}, "
+                f"got {data.shape}."
             )
         if indices.shape[0] > np.iinfo(indptr.dtype).max:
             raise ValueError(
-                f"CSR: {indices.shape[0]} stored elements overflow indptr of dtype {indptr.dtype}; use int64 "
+                f"CSR: {indices.shape[0]} stored elements overflow indptr of dtype "
+                f"{indptr.dtype}; use int64 "
                 "(jax_enable_x64)."
             )
         _check_values(data, indices, indptr, shape)
@@ -92,21 +97,24 @@ class CSR(AbstractMatrix):
         **Arguments:**
 
         - `data`: weights `(nnz,)` or one number.
-        - `rows`, `cols`: integers `(nnz,)`, row and column of each element; a pair may occur more than once.
+        - `rows`, `cols`: integers `(nnz,)`, row and column of each element; a pair may occur more
+          than once.
         - `shape`: `(n_rows, n_cols)`.
         """
         shape = _check_shape(shape)
         rows, cols = np.asarray(rows), np.asarray(cols)
         if rows.ndim != 1 or rows.shape != cols.shape:
             raise ValueError(
-                f"CSR.fromcoo: rows and cols must be vectors of one length, got shapes {rows.shape} and {cols.shape}."
+                f"CSR.fromcoo: rows and cols must be vectors of one length, got shapes "
+                f"{rows.shape} and {cols.shape}."
             )
         for name, index, size in (("rows", rows, shape[0]), ("cols", cols, shape[1])):
             if not np.issubdtype(index.dtype, np.integer):
                 raise TypeError(f"CSR.fromcoo: {name} must be integers, got dtype {index.dtype}.")
             if index.size and (index.min() < 0 or index.max() >= size):
                 raise ValueError(
-                    f"CSR.fromcoo: {name} must lie in [0, {size}), got values from {index.min()} to {index.max()}."
+                    f"CSR.fromcoo: {name} must lie in [0, {size}), got values from "
+                    f"{index.min()} to {index.max()}."
                 )
         order = np.lexsort((cols, rows))
         indptr = np.zeros(shape[0] + 1, np.int64)
@@ -170,7 +178,7 @@ def _index_array(name: str, index: Any, shape: tuple[int, int]) -> jax.Array:
             f"CSR: {name} must be integers of dtype int32 or int64, got dtype {index.dtype}."
         )
     wide = name == "indptr" and index.dtype == np.int64
-    if wide and (jax.config.jax_enable_x64 or not _concrete(index)):  # pyright: ignore[reportAttributeAccessIssue]
+    if wide and (not _concrete(index) or jnp.asarray(0).dtype == np.int64):
         return jnp.asarray(index)
     if index.dtype != np.int32:
         if _concrete(index) and not _fits_int32(np.asarray(index)):
@@ -213,7 +221,8 @@ def _check_values(data, indices, indptr, shape: tuple[int, int]) -> None:
     nnz = indices.shape[0]
     if starts[0] != 0 or starts[-1] != nnz:
         raise ValueError(
-            f"CSR: indptr must start with 0 and end with nnz = {nnz} (the length of indices), got {starts[0]} and "
+            f"CSR: indptr must start with 0 and end with nnz = {nnz} (the length of indices), "
+            f"got {starts[0]} and "
             f"{starts[-1]}."
         )
     falls = np.flatnonzero(starts[1:] < starts[:-1])
@@ -226,11 +235,13 @@ def _check_values(data, indices, indptr, shape: tuple[int, int]) -> None:
     row = int(np.searchsorted(starts, where, side="right")) - 1 if trouble else 0
     if trouble == 1:
         raise ValueError(
-            f"CSR: indices must lie in [0, n_cols) = [0, {shape[1]}), got {columns[where]} at position {where} (row {row})."
+            f"CSR: indices must lie in [0, n_cols) = [0, {shape[1]}), got {columns[where]} at "
+            f"position {where} (row {row})."
         )
     if trouble == 2:
         raise ValueError(
-            f"CSR: indices must ascend within each row, but position {where} (row {row}) holds {columns[where]} after "
+            f"CSR: indices must ascend within each row, but position {where} (row {row}) holds "
+            f"{columns[where]} after "
             f"{columns[where - 1]}. Use CSR.fromcoo, which sorts, or sort each row."
         )
 

@@ -6,7 +6,6 @@ import jax.tree_util as jtu
 
 from ._prim import Native, define, is_zero, zero_cotangent, zero_tangent
 
-
 T = TypeVar("T")
 
 

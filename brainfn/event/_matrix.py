@@ -71,13 +71,15 @@ def as_operand(x, matrix: AbstractMatrix, side: int, columns: bool = False) -> j
 
 
 def as_spikes(x: jax.Array, dtype, what: str) -> jax.Array:
-    """Bool and arrays of the weights' dtype as they are, integers converted; anything else raises."""
+    """Bool and arrays of the weights' dtype as they are, integers converted; anything else
+    raises."""
     if x.dtype == np.bool_ or x.dtype == dtype:
         return x
     if jnp.issubdtype(x.dtype, jnp.integer):
         return x.astype(dtype)
     raise TypeError(
-        f"{what}: x has dtype {x.dtype} but the weights have {dtype}; use x.astype({dtype}) or bool."
+        f"{what}: x has dtype {x.dtype} but the weights have {dtype}; use x.astype({dtype}) or "
+        f"bool."
     )
 
 

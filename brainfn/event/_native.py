@@ -8,7 +8,6 @@ import warnings
 
 import jax
 
-
 _HANDLERS = (
     "brainfn_scatter",
     "brainfn_gather",
@@ -21,14 +20,16 @@ _NAMES = ("libbrainfn_event.so", "libbrainfn_event.dylib", "brainfn_event.dll")
 
 @ft.cache
 def library() -> ctypes.CDLL | None:
-    """The native library with its handlers registered, or None (after one warning that says why)."""
+    """The native library with its handlers registered, or None (after one warning that says
+    why)."""
     if os.environ.get("BRAINFN_NATIVE", "1") == "0":
         return None
     folder = pathlib.Path(__file__).parent
     path = next((folder / name for name in _NAMES if (folder / name).exists()), None)
     if path is None:
         return _without(
-            f"no native library in {folder.name}/: no C++ compiler was found when brainfn was installed"
+            f"no native library in {folder.name}/: no C++ compiler was found when brainfn was "
+            f"installed"
         )
     try:
         lib = ctypes.CDLL(str(path))
@@ -42,7 +43,8 @@ def library() -> ctypes.CDLL | None:
 
 def _without(reason: str) -> None:
     warnings.warn(
-        f"brainfn runs its event operators on the pure-JAX reference lowering, which is much slower: {reason}.",
+        f"brainfn runs its event operators on the pure-JAX reference lowering, which is much "
+        f"slower: {reason}.",
         RuntimeWarning,
         stacklevel=4,
     )
@@ -56,7 +58,8 @@ def handler_available(target: str) -> bool:
 def kernels() -> dict[str, str]:
     """Which event kernels run natively on CPU.
 
-    **Returns:** a dictionary from the kernel's name to `"native (AVX2)"`, `"native (generic)"` or `"reference"`.
+    **Returns:** a dictionary from the kernel's name to `"native (AVX2)"`, `"native (generic)"` or
+    `"reference"`.
     """
     lib = library()
     how = "reference" if lib is None else f"native ({lib.brainfn_isa().decode()})"

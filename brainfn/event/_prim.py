@@ -1,7 +1,7 @@
 """The only file of brainfn that touches JAX internals: it turns functions into primitives.
 
-`define` makes a `jax.extend.core.Primitive` from a pure-JAX reference, which is the lowering on every platform, and
-optionally a native handler for CPU and rules for differentiation and batching.
+`define` makes a `jax.extend.core.Primitive` from a pure-JAX reference, which is the lowering on
+every platform, and optionally a native handler for CPU and rules for differentiation and batching.
 """
 
 import functools as ft
@@ -16,12 +16,12 @@ from jax.interpreters import ad, batching, mlir
 
 from ._native import handler_available
 
-
 is_undefined = ad.is_undefined_primal
 
 
 class Native(NamedTuple):
-    """What a native handler needs for one call: the target, its attributes, and operands that become outputs."""
+    """What a native handler needs for one call: the target, its attributes, and operands that
+    become outputs."""
 
     target: str
     attributes: dict[str, Any]
@@ -29,7 +29,8 @@ class Native(NamedTuple):
 
 
 def is_zero(x) -> bool:
-    """Whether a tangent or cotangent is known to vanish (symbolically, or because the primal is not a float)."""
+    """Whether a tangent or cotangent is known to vanish (symbolically, or because the primal is not
+    a float)."""
     return type(x) is ad.Zero or getattr(x, "dtype", None) == jax.dtypes.float0
 
 
@@ -49,8 +50,9 @@ def aval_of(x):
 
 
 def vary_alike(operands: Sequence) -> list:
-    """Give all operands the same varying manual axes, as `jax.shard_map` demands of the operands of a primitive."""
-    varying = [getattr(jax.typeof(x), "vma", frozenset()) for x in operands]
+    """Give all operands the same varying manual axes, as `jax.shard_map` demands of the operands of
+    a primitive."""
+    varying = [_varying_axes(jax.typeof(x)) for x in operands]
     union = frozenset().union(*varying)
     out = []
     for x, has in zip(operands, varying, strict=True):
@@ -74,12 +76,15 @@ def define(
     **Arguments:**
 
     - `name`: name of the primitive, shown in jaxprs.
-    - `reference`: `reference(*operands, **params) -> outputs` in pure JAX; lowering everywhere and oracle of the tests.
+    - `reference`: `reference(*operands, **params) -> outputs` in pure JAX; lowering everywhere and
+      oracle of the tests.
     - `outputs`: `outputs(*avals, **params)` gives shape and dtype of each output.
-    - `native`: `native(*avals, **params)` gives the `Native` call for CPU, or None where only the reference applies.
+    - `native`: `native(*avals, **params)` gives the `Native` call for CPU, or None where only the
+      reference applies.
     - `jvp`: `jvp(primals, tangents, **params) -> (outputs, tangents)`.
     - `transpose`: `transpose(cotangents, *operands, **params) -> cotangents of the operands`.
-    - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by `jax.lax.map`.
+    - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by
+      `jax.lax.map`.
 
     Parameters are static and must be hashable.
 
@@ -155,6 +160,11 @@ def _loop(operator, operands, dims, **params):
 
     out = jax.lax.map(one, mapped)
     return out, [0] * len(out)
+
+
+def _varying_axes(aval) -> frozenset:
+    kind = getattr(aval, "manual_axis_type", None)  # JAX 0.10.2; others say `vma`
+    return frozenset(aval.vma if kind is None else kind.varying)
 
 
 def _sharding(aval, ndim: int):

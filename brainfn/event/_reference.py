@@ -1,4 +1,5 @@
-"""The pure-JAX meaning of the three primitives: O(nnz) gathers and scatter-adds, on any platform."""
+"""The pure-JAX meaning of the three primitives: O(nnz) gathers and scatter-adds, on any
+platform."""
 
 import math
 
@@ -30,7 +31,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     union = tuple(map(any, zip(*term.masks, *([term.need[1]] if term.need else []), strict=True)))
 
     def spread(x, mask, picks):
-        # Stored elements last, a dimension of size one for each batch dimension of the union that x lacks.
+        # Stored elements last, a dimension of size one for each batch dimension of the union that x
+        # lacks.
         core = x.ndim - sum(mask)
         x = x.astype(dtype)
         x = x[..., picks] if picks is not None else (x if core else x[..., None])

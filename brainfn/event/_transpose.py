@@ -1,6 +1,5 @@
 """Transposition of a CSR structure by counting sort."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
@@ -10,27 +9,28 @@ from ._reference import row_ids
 
 
 def transpose_structure(
-    indices: Int[Array, " nnz"],
-    indptr: Int[Array, " n_rows_plus_one"],
+    indices: Int[Array, "..."],
+    indptr: Int[Array, "..."],
     n_cols: int,
     *,
     permutation: bool = True,
 ) -> tuple[Int[Array, " nnz"], Int[Array, " n_cols_plus_one"], Int[Array, " nnz"] | None]:
     r"""Turns compressed rows into compressed columns, in $O(\text{nnz})$.
 
-    The sort is stable: row indices ascend within each column of the result, whatever the order of the input.
+    The sort is stable: row indices ascend within each column of the result, whatever the order of
+    the input.
 
     **Arguments:**
 
     - `indices`: int32 `(nnz,)`, the column of each stored element.
     - `indptr`: int32 or int64 `(n_rows + 1,)`, where each row starts.
     - `n_cols`: number of columns.
-    - `permutation`: whether the permutation is wanted; without it a transposition of $10^8$ elements needs half of the
-      memory.
+    - `permutation`: whether the permutation is wanted; without it a transposition of $10^8$
+      elements needs half of the memory.
 
-    **Returns:** `(indices_T, indptr_T, permutation)`: the rows of the stored elements column by column, where each
-    column starts (dtype of `indptr`), and the position of each element in the input (so that
-    `data_T = data[permutation]`), or None.
+    **Returns:** `(indices_T, indptr_T, permutation)`: the rows of the stored elements column by
+    column, where each column starts (dtype of `indptr`), and the position of each element in the
+    input (so that `data_T = data[permutation]`), or None.
 
     Raises `ValueError` or `TypeError` for wrong shapes or dtypes.
     """
@@ -41,7 +41,8 @@ def transpose_structure(
         )
     if indices.dtype != np.int32 or indptr.dtype not in (np.int32, np.int64):
         raise TypeError(
-            "transpose_structure: expected indices of dtype int32 and indptr of dtype int32 or int64, got "
+            "transpose_structure: expected indices of dtype int32 and indptr of dtype int32 or "
+            "int64, got "
             f"{indices.dtype} and {indptr.dtype}; convert them with .astype."
         )
     if n_cols < 0 or n_cols > np.iinfo(np.int32).max:
