@@ -1,5 +1,7 @@
 """Rules that connect neurons, built on the device from a key."""
 
+from ._csr import csr as csr
+from ._degree import FixedInDegree as FixedInDegree, FixedOutDegree as FixedOutDegree
 from ._probability import FixedProbability as FixedProbability
 from ._rule import AbstractRule as AbstractRule
 from ._simple import AllToAll as AllToAll, OneToOne as OneToOne

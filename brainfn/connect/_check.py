@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._custom_types import Key
 from .._errors import count, is_concrete
 
 INT32_MAX = 2**31 - 1
@@ -15,7 +16,7 @@ def as_size(name: str, value: Any) -> int:
     """A number of neurons as a Python int that 32-bit indices can count."""
     if not is_concrete(value):
         raise TypeError(
-            f"`{name}` is traced by JAX, expected a Python int, since it fixes the shapes of arrays. "
+            f"`{name}` is traced by JAX, expected a Python int, since it fixes shapes. "
             "Try to make it static."
         )
     number = count(name, value)
@@ -31,7 +32,7 @@ def as_degree(name: str, value: Any) -> int:
     """A number of synapses for each neuron as a Python int."""
     if not is_concrete(value):
         raise TypeError(
-            f"`{name}` is traced by JAX, expected a Python int, since it fixes the shapes of arrays. "
+            f"`{name}` is traced by JAX, expected a Python int, since it fixes shapes. "
             "Try to build the connections outside of `jit`, or to make it static."
         )
     number = count(name, value)
@@ -54,8 +55,8 @@ def as_probability(name: str, value: Any) -> float:
     """A probability as a Python float."""
     if not is_concrete(value):
         raise TypeError(
-            f"`{name}` is traced by JAX, expected a Python number, since it decides how many synapses "
-            "there are. Try to build the connections outside of `jit`, `vmap` and `grad`."
+            f"`{name}` is traced by JAX, expected a Python number, since it decides "
+            "how many synapses there are. Try to build the connections outside of `jit`, `vmap` and `grad`."
         )
     try:
         if isinstance(value, bool | str):
@@ -74,8 +75,8 @@ def as_probability(name: str, value: Any) -> float:
     return number
 
 
-def check_key(rule: str, key: Any) -> None:
-    """Raises unless `key` is one JAX random key."""
+def check_key(rule: str, key: Any) -> Key:
+    """`key`; raises unless it is one JAX random key."""
     if key is None:
         raise ValueError(
             f"`key` is missing: {rule} draws random numbers and expected a JAX key. "
@@ -84,7 +85,7 @@ def check_key(rule: str, key: Any) -> None:
     if isinstance(key, jax.Array):
         typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         if (typed and key.shape == ()) or (key.dtype == jnp.uint32 and key.ndim == 1):
-            return
+            return key
         got = f"an array of shape {key.shape} and dtype {key.dtype}"
     else:
         got = f"{type(key).__name__}: {key!r}"

@@ -12,9 +12,10 @@ from jaxtyping import Array, Int32
 def write(
     buffer: Int32[Array, " nnz"], chunk: Int32[Array, " length"], start: Int32[Array, ""]
 ) -> Int32[Array, " nnz"]:
-    """Writes `chunk` at `start` into the donated buffer; what would stand beyond its end is dropped.
+    """Writes `chunk` at `start` into the donated buffer; what is beyond its end is dropped.
 
-    Chunks are written from left to right, each longer than its valid part: the next one overwrites the rest.
+    Chunks are written from left to right, each longer than its valid part: the next one overwrites
+    the rest.
     """
     length = min(chunk.shape[0], buffer.shape[0])
     chunk = chunk[:length]

@@ -1,7 +1,7 @@
 """Counter-based random numbers in 32-bit integer arithmetic.
 
-`jax.random` derives a key for every draw. The rules here need something simpler: the value of draw number
-`i` of stream `c`, as a pure function of (key, c, i), whatever the size of the block that it is computed in.
+`jax.random` derives a key for every draw. The rules here need something simpler: draw number `i` of
+stream `c` as a pure function of (key, c, i), whatever the size of the block that it is computed in.
 Then a chunked loop, its two passes, and a larger network all see the same numbers.
 """
 
@@ -38,8 +38,10 @@ def threefry(words: Words, c0: UInt32[Array, "..."], c1: UInt32[Array, "..."]) -
 
     Two `uint32` arrays of the shape of the counter: 64 random bits for each counter.
 
-    Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, *Parallel random numbers: as easy as 1, 2, 3*, 2011,
-    DOI 10.1145/2063384.2063405.
+    ??? cite
+
+        Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
+        doi:10.1145/2063384.2063405.
     """
     k0, k1 = words
     schedule = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
@@ -63,11 +65,13 @@ def _wide_product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> Words:
 
 
 def bounded(bits: Words, width: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
-    r"""Uniform integers in [0, width) from 64 random bits each: $\lfloor u\,\mathrm{width} / 2^{64}\rfloor$.
+    r"""Uniform integers in [0, width): $\lfloor u\,\mathrm{width} / 2^{64}\rfloor$ for 64 bits $u$.
 
     The probabilities of two values differ by at most $\mathrm{width}/2^{64}$ of their mean.
 
-    Source: D. Lemire, *Fast random integer generation in an interval*, 2019, DOI 10.1145/3230636.
+    ??? cite
+
+        Lemire (2019), "Fast random integer generation in an interval", doi:10.1145/3230636.
     """
     high, low = _wide_product(bits[0], width)
     carry, _ = _wide_product(bits[1], width)
@@ -80,6 +84,6 @@ def unit_exponential(bits: UInt32[Array, "..."]) -> jax.Array:
 
 
 def sharp_exponential(bits: UInt32[Array, "..."]) -> jax.Array:
-    r"""As `unit_exponential`, also accurate (to $2^{-33}$) for numbers close to 0, at twice the cost."""
+    r"""As `unit_exponential`, but accurate to $2^{-33}$ also close to 0; costs twice as much."""
     small = (~bits).astype(jnp.float32) * 2.0**-32 + 2.0**-33
     return jnp.where(bits >> jnp.uint32(31) == 1, -jnp.log1p(-small), unit_exponential(bits))

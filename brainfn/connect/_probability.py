@@ -12,16 +12,17 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, UInt32
 
 from .._custom_types import Key
+from .._errors import is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
 from ._chunk import write
 from ._counter import Words, key_words, sharp_exponential, threefry, unit_exponential
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
 from ._simple import AllToAll
 
-# Positions are walked through in lanes of this many gaps. The stream does not depend on the number of
-# lanes, but it does depend on this number.
+# Positions are walked through in lanes of this many gaps. The stream does not depend on the number
+# of lanes, but it does depend on this number.
 _LANE = 64
-# Synapses in a chunk, so that its intermediate arrays stay in the cache; and its rows and positions.
+# Synapses in a chunk, so that its arrays stay in the cache; and its rows and positions.
 _CHUNK = 60_000
 _MAX_ROWS = 2**16
 _MAX_AREA = 2**31 - 2
@@ -35,10 +36,10 @@ class FixedProbability(AbstractRule):
     $$P(i \to j) = p$$
 
     The distances between the synapses of consecutive pairs are geometric numbers
-    $1 + \lfloor -\log u / -\log(1 - p) \rfloor$, so the work is proportional to the number of
-    synapses, not of pairs. Rows are walked through in chunks; the chunk that begins with row $r$ has
-    a random stream of its own, which counts up from (key, $r$). So adding neurons before the synapse
-    leaves the targets of the others as they were.
+    $1 + \lfloor \log u / \log(1 - p) \rfloor$, so the work is proportional to the number of
+    synapses, not of pairs. Rows are walked through in chunks; the chunk that begins with row $r$
+    has a random stream of its own, which counts up from (key, $r$). So adding neurons before the
+    synapse leaves the targets of the others as they were.
 
     How many synapses there are depends on the random numbers, so build outside of `jit`. The same
     key gives the same bits on the same kind of device.
@@ -71,12 +72,12 @@ class FixedProbability(AbstractRule):
     ) -> Structure:
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
         name = f"FixedProbability(p={self.p:g})"
-        check_key(name, key)
-        if isinstance(key, jax.core.Tracer):
+        key = check_key(name, key)
+        if not is_concrete(key):
             raise TypeError(
-                f"`key` is traced by JAX, but {name} decides with it how many synapses there are, and "
-                "shapes must be known. Try to build the connections outside of `jit` and `vmap`, or "
-                "FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
+                f"`key` is traced by JAX, but {name} decides with it how many synapses there are, "
+                "and shapes must be known. Try to build the connections outside of `jit` and "
+                "`vmap`, or FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
             )
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
         check_synapses(name, self.p * (n_pre * n_post - (stop - start)))
@@ -270,7 +271,7 @@ def _saturating_sums(x, cap):
     columns = x.reshape(-1, _square_side(x.shape[0]))
     # Each column of the transposed square is a run of numbers; first within runs, then over runs.
     runs, inner = lax.scan(add, jnp.zeros(columns.shape[0], x.dtype), columns.T)
-    last, outer = lax.scan(add, jnp.zeros((), x.dtype), runs)
+    _, outer = lax.scan(add, jnp.zeros((), x.dtype), runs)
     outer = jnp.concatenate([jnp.zeros(1, x.dtype), outer[:-1]])
     sums = jnp.minimum(inner.T + outer[:, None], cap).reshape(-1)
     return jnp.concatenate([jnp.zeros(1, x.dtype), sums])

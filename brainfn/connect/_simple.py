@@ -35,7 +35,6 @@ class AllToAll(AbstractRule):
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
         check_synapses("AllToAll()", n_pre * n_post)
-        row = jnp.arange(n_pre + 1, dtype=jnp.int32)
         return _all(n_pre, n_post, start, stop, 0 if diagonal is None else diagonal)
 
 
@@ -69,8 +68,8 @@ class OneToOne(AbstractRule):
         n_pre, n_post, _ = check_sizes(n_pre, n_post, diagonal)
         if n_pre != n_post:
             raise ValueError(
-                f"OneToOne connects populations of equal size, got `n_pre` = {n_pre} and `n_post` = "
-                f"{n_post}. Try to connect a part of the larger one, or FixedInDegree(1)."
+                f"OneToOne connects populations of equal size, got `n_pre` = {n_pre} and "
+                f"`n_post` = {n_post}. Try a part of the larger one, or FixedInDegree(1)."
             )
         index = jnp.arange(n_pre + 1, dtype=jnp.int32)
         return index[:-1], index

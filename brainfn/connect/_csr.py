@@ -1,0 +1,125 @@
+"""From a rule to a matrix of weights."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._custom_types import FloatArrayLike, Key
+from .._errors import describe, is_concrete
+from ..event import CSR
+from ..init import AbstractInitializer, as_initializer
+from ._check import check_key
+from ._rule import AbstractRule, check_sizes
+
+
+def csr(
+    rule: AbstractRule,
+    n_pre: int,
+    n_post: int,
+    *,
+    weight: AbstractInitializer | FloatArrayLike,
+    key: Key | None = None,
+    diagonal: int | None = None,
+    dtype: Any = None,
+) -> CSR:
+    r"""Connect two populations: a sparse matrix $W$ that acts as `spikes @ W`.
+
+    ```python
+    key = jax.random.key(0)
+    W = bf.connect.csr(bf.connect.FixedProbability(0.02), 3200, 4000, weight=6*nS, key=key)
+    current = spikes @ W
+    ```
+
+    **Arguments:**
+
+    - `rule`: which neurons are connected.
+    - `n_pre`, `n_post`: numbers of neurons; the matrix has shape `(n_pre, n_post)`.
+    - `weight`: one number for all synapses, which is stored once; an array with one number for each
+        synapse, `(nnz,)`, sorted by source and then by target; or an initializer of
+        [`brainfn.init`][], which draws one for each synapse.
+    - `key`: a JAX key, which is split in two: for the connections and for the weights. Rules and
+        weights without randomness do without.
+    - `diagonal`: the offset `o` if neuron `i` before the synapse is the same neuron as `i + o`
+        after it, which `autapses=False` needs to know; `None` if no neuron is in both populations.
+    - `dtype`: of the weights; that of an array of weights, or else JAX's default float dtype.
+
+    **Returns:**
+
+    A [`brainfn.event.CSR`][] with int32 indices.
+
+    **Raises:**
+
+    `ValueError` or `TypeError`, naming the argument, where the rule raises, and for weights of a
+    wrong shape or that are not finite.
+    """
+    if not isinstance(rule, AbstractRule):
+        raise TypeError(
+            f"`rule` must be a connection rule, got {type(rule).__name__}: {rule!r}. "
+            "Try `bf.connect.FixedProbability(0.02)`."
+        )
+    n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
+    initializer, dtype = _check_weight(weight, dtype)
+    connection_key = weight_key = None
+    if key is not None:
+        check_key("csr", key)
+        connection_key, weight_key = jr.split(key)
+    indices, indptr = rule.build(n_pre, n_post, key=connection_key, diagonal=diagonal)
+    data = _data(weight, initializer, dtype, indices.shape, weight_key)
+    return CSR(data, indices, indptr, shape=(n_pre, n_post))
+
+
+def _check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, Any]:
+    """The initializer, if it is one, and the dtype of the weights; raises for wrong weights."""
+    given = weight.dtype if isinstance(weight, np.ndarray | jax.Array | np.generic) else None
+    if dtype is None:
+        inexact = given is not None and jnp.issubdtype(given, jnp.floating)
+        dtype = given if inexact else jnp.result_type(float)
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"`dtype` must be a floating-point dtype, got {dtype}. Try `float32`.")
+    if isinstance(weight, AbstractInitializer):
+        return weight, dtype
+    try:
+        as_initializer(0.0 if given is not None else weight)
+    except TypeError:
+        raise TypeError(
+            "`weight` must be a number, an array or an initializer, got "
+            f"{type(weight).__name__}: {weight!r}. Try `weight=1.0` or `bf.init.Normal(1.0, 0.1)`."
+        ) from None
+    if np.ndim(weight) > 1:
+        raise ValueError(
+            "`weight` must be one number or have shape (nnz,), one number for each synapse, got "
+            f"shape {np.shape(weight)}. For a dense matrix try `bf.event.CSR.fromdense`."
+        )
+    if is_concrete(weight):
+        host = np.asarray(weight)
+        real = jnp.issubdtype(host.dtype, jnp.floating) or jnp.issubdtype(host.dtype, jnp.integer)
+        if not real:
+            raise TypeError(f"`weight` must hold real numbers, got dtype {host.dtype}.")
+        if not np.all(np.isfinite(host)):
+            raise ValueError(
+                f"`weight` must be finite, got {describe(host)}. Check its units and divisions."
+            )
+    return None, dtype
+
+
+def _data(
+    weight: Any,
+    initializer: AbstractInitializer | None,
+    dtype: Any,
+    shape: tuple[int, ...],
+    key: Key | None,
+) -> Float[Array, "*nnz"]:
+    if initializer is not None:
+        return initializer(shape, dtype, key=key)
+    if np.ndim(weight) == 1 and np.shape(weight) != shape:
+        raise ValueError(
+            f"`weight` must be one number or have shape {shape}, one number for each synapse, got "
+            f"shape {np.shape(weight)}. Try one number, or an initializer such as "
+            "`bf.init.Normal(1.0, 0.1)`, which fits any number of synapses."
+        )
+    return jnp.asarray(weight, dtype)
