@@ -33,6 +33,7 @@ ROOMS = [
     ["neuron", "synapse", "input"],
     ["network"],
     ["simulate"],
+    ["record"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -1,73 +1,85 @@
-"""Lists a room's public names on its API page, so that no exported name can be missing there.
+"""Lists public names on the API pages, so that no exported name can be missing there.
 
-- `::: room brainfn.x` becomes the text of the room's module and one mkdocstrings directive for each
-  class and function that it exports, in the order of export.
+- `::: names brainfn A B` becomes one mkdocstrings directive for each name.
+- `::: room brainfn.x` becomes the text of that module and a directive for each class and function
+  that it exports, in the order of export. What `brainfn` itself exports too is left to the page
+  that names it.
+- `::: rest brainfn` becomes a directive for each name of `brainfn` that no page names.
 - `::: units brainfn.units` becomes a table of names and sizes.
 """
 
 import importlib
 import inspect
+import pathlib
 import re
 
-_DIRECTIVE = re.compile(r"^::: (room|units) ([\w.]+)$", re.MULTILINE)
-
-
-def public_names(room: str) -> list[str]:
-    """The public classes and functions that a module exports, in the order of export."""
-    return [
-        name
-        for name, value in vars(importlib.import_module(room)).items()
-        if not name.startswith("_")
-        and (inspect.isclass(value) or callable(value))
-        and f"{getattr(value, '__module__', '')}.".startswith(f"{room}.")
-    ]
+_DIRECTIVE = re.compile(r"^::: (names|rest|room|units) ([\w.]+)((?: \w+)*)$", re.MULTILINE)
+_PAGES = pathlib.Path(__file__).parents[1] / "api"
 
 
 def on_page_markdown(markdown, **_):
-    return _DIRECTIVE.sub(lambda match: _EXPAND[match[1]](match[2]), markdown)
+    return _DIRECTIVE.sub(lambda match: _EXPAND[match[1]](match[2], match[3].split()), markdown)
 
 
-def _room(room):
-    # A page has its own heading; of the module itself only the text is shown.
-    text = f"::: {room}\n    options:\n        show_root_heading: false\n        members: []"
-    return "\n\n".join([text, *(_directive(room, name) for name in public_names(room))])
+def _names(module, names):
+    return "\n\n".join(_directive(module, name) for name in names)
 
 
-def _directive(room, name):
-    value = getattr(importlib.import_module(room), name)
-    directive = f"::: {room}.{name}"
-    members = (
-        [m for m in vars(value) if _is_documented(vars(value)[m], m)] if _is_ours(value) else []
-    )
-    if members:
-        lines = "".join(f"\n            - {member}" for member in members)
+def _rest(module, _):
+    pages = "\n".join(page.read_text() for page in sorted(_PAGES.glob("*.md")))
+    named = {
+        n for kind, _, names in _DIRECTIVE.findall(pages) if kind == "names" for n in names.split()
+    }
+    return _names(module, [name for name in _public_names(module) if name not in named])
+
+
+def _room(module, _):
+    top = vars(importlib.import_module("brainfn"))
+    room = vars(importlib.import_module(module))
+    names = [name for name in _public_names(module) if top.get(name) is not room[name]]
+    return f"{_text(module)}\n\n{_names(module, names)}"
+
+
+def _units(module, _):
+    members = vars(importlib.import_module(module)).items()
+    rows = [f"| `{n}` | {v:g} |" for n, v in members if isinstance(v, float) and n[0] != "_"]
+    return "\n".join([_text(module), "", "| unit | size |", "|---|---|", *rows])
+
+
+_EXPAND = {"names": _names, "rest": _rest, "room": _room, "units": _units}
+
+
+def _public_names(module):
+    """The public classes and functions that a module exports, in the order of export."""
+    return [
+        name
+        for name, value in vars(importlib.import_module(module)).items()
+        if not name.startswith("_")
+        and callable(value)
+        and f"{getattr(value, '__module__', '')}.".startswith("brainfn.")
+    ]
+
+
+def _text(module):
+    # The page has a heading of its own; of the module only the text is shown.
+    return f"::: {module}\n    options:\n        show_root_heading: false\n        members: []"
+
+
+def _directive(module, name):
+    value = getattr(importlib.import_module(module), name)
+    directive = f"::: {module}.{name}"
+    members = vars(value).items() if inspect.isclass(value) else ()
+    shown = [member for member, content in members if _is_documented(member, content)]
+    if shown:
+        lines = "".join(f"\n            - {member}" for member in shown)
         directive += f"\n    options:\n        members:{lines}"
     return directive
 
 
-def _is_ours(value):
-    return inspect.isclass(value) and value.__module__.startswith("brainfn")
-
-
-def _is_documented(member, name):
+def _is_documented(name, member):
     if name.startswith("_") and name not in ("__call__", "__matmul__", "__rmatmul__"):
         return False
     # Equinox wraps the methods of a module.
     function = getattr(member, "method", getattr(member, "__wrapped__", member))
-    return (callable(function) or isinstance(member, property)) and bool(
-        getattr(function, "__doc__", None)
-    )
-
-
-def _units(module):
-    units = {n: v for n, v in vars(importlib.import_module(module)).items() if _is_unit(n, v)}
-    rows = [f"| `{name}` | {value:g} |" for name, value in units.items()]
-    text = f"::: {module}\n    options:\n        show_root_heading: false\n        members: []"
-    return "\n".join([text, "", "| unit | size |", "|---|---|", *rows])
-
-
-def _is_unit(name, value):
-    return not name.startswith("_") and isinstance(value, float)
-
-
-_EXPAND = {"room": _room, "units": _units}
+    is_member = callable(function) or isinstance(member, property | classmethod | staticmethod)
+    return is_member and bool(getattr(function, "__doc__", None))
