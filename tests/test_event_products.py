@@ -431,6 +431,7 @@ _BITS = """
 import hashlib
 import jax, jax.numpy as jnp, numpy as np
 import brainfn.event as ev
+
 n, k = 30000, 30
 rng = np.random.default_rng(0)
 indices = np.sort(rng.integers(0, n, (n, k)), axis=1).reshape(-1).astype(np.int32)
@@ -438,11 +439,15 @@ indptr = np.arange(0, n * k + 1, k, dtype=np.int32)
 digest = hashlib.sha256()
 for data in (jnp.float32(0.3), jnp.asarray(rng.normal(size=n * k).astype(np.float32))):
     for batch in ((), (3,)):
-        w = ev.CSR(data, indices, indptr, shape=(n, n))
-        x = jnp.asarray((rng.normal(size=(*batch, n)) * (rng.random((*batch, n)) <
-        0.3)).astype(np.float32)) y, pullback = jax.vjp(lambda x, d: x @ ev.CSR(d, indices, indptr,
-        shape=(n, n)), x, data) for out in (y, *pullback(y)):
-        digest.update(np.asarray(out).tobytes()) print(digest.hexdigest())
+        x = rng.normal(size=(*batch, n)) * (rng.random((*batch, n)) < 0.3)
+        y, pullback = jax.vjp(
+            lambda x, d: x @ ev.CSR(d, indices, indptr, shape=(n, n)),
+            jnp.asarray(x.astype(np.float32)),
+            data,
+        )
+        for out in (y, *pullback(y)):
+            digest.update(np.asarray(out).tobytes())
+print(digest.hexdigest())
 """
 
 
@@ -452,8 +457,9 @@ def run_python(code, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 

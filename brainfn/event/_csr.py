@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .._errors import is_concrete
 from ._matrix import AbstractMatrix
 from ._native import library
 from ._reference import row_ids
@@ -164,9 +165,7 @@ def _check_shape(shape: Any) -> tuple[int, int]:
 
 
 def _concrete(x: Any) -> bool:
-    return isinstance(x, np.ndarray) or (
-        isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
-    )
+    return isinstance(x, (np.ndarray, jax.Array)) and is_concrete(x)
 
 
 def _index_array(name: str, index: Any, shape: tuple[int, int]) -> jax.Array:

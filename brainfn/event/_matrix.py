@@ -102,10 +102,9 @@ def _product(
 ) -> list[jax.Array]:
     batch = rows.shape[:-1]
     mask = (True,) * len(batch)
-    arrays = [rows, cols]
-    accumulator = arrays[role]
-    arrays[role] = 0
-    # A batch of both has all its dimensions; the matrix has none.
+    # A batch of both has all its dimensions; the matrix has none. Position 0: the accumulator.
+    accumulator = cols if role == COLS else rows
+    arrays = (rows, 0) if role == COLS else (0, cols)
     t = term(matrix, arrays[0], mask, 0, arrays[1], mask, 0)
     t = t._replace(masks=(mask, mask, (False,) * len(batch)))
     return contract(role, batch, [accumulator], [mask], [t])

@@ -28,7 +28,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         return accumulator
     dtype = accumulator.dtype
     positions = (rows + term.block.row_offset, cols + term.block.col_offset)
-    union = tuple(map(any, zip(*term.masks, *([term.need[1]] if term.need else []), strict=True)))
+    masks = [*term.masks, *term.need[1:]]
+    union = tuple(any(mask[d] for mask in masks) for d in range(len(batch)))
 
     def spread(x, mask, picks):
         # Stored elements last, a dimension of size one for each batch dimension of the union that x
