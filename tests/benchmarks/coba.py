@@ -107,6 +107,8 @@ def summarise(runs: list[dict]) -> list[dict]:
                 "run_max": max(times),
                 "us_per_step": statistics.median(times) * 100,
             }
+            cpu = [run["run_cpu_s"] / run["model_s"] for run in good if run.get("run_cpu_s")]
+            row["run_cpu_s"] = statistics.median(cpu) if cpu else None
             for figure in ("build_s", "compile_s", "rate_hz", "peak_rss_mb"):
                 row[figure] = statistics.median(run[figure] for run in good)
             row |= {key: good[0][key] for key in ("version", "mode", "threads", "dtype")}
@@ -132,18 +134,18 @@ def table(document: dict) -> str:
     intro = (
         f"COBA with a constant drive, 80 synapses per neuron, dt 0.1 ms. {document['cpu']}, "
         f"{document['cpus']} CPUs, {document['date']}. Times are seconds for 1 s of model time: "
-        "the median of the repeats, then the least and the greatest; memory is the peak resident "
-        "set."
+        "the median of the repeats, then the least and the greatest; CPU is processor time of all "
+        "threads; memory is the peak resident set."
     )
     header = (
-        "| N | simulator | run | min-max | us/step | over fused | over brainfn | rate (Hz) "
+        "| N | simulator | run | min-max | CPU | us/step | over fused | over brainfn | rate (Hz) "
         "| build (s) | compile (s) | memory (MB) | repeats |"
     )
-    lines = [intro, "", header, "|-:|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|"]
+    lines = [intro, "", header, "|-:|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|"]
     for row in document["summary"]:
         name = row["name"]
         if "error" in row:
-            lines.append(f"| {row['size']} | {name} | failed: {row['error']} |" + " |" * 9)
+            lines.append(f"| {row['size']} | {name} | failed: {row['error']} |" + " |" * 10)
             continue
         if row["model_s"] != 1:
             name += f" ({row['model_s']:g} s)"
@@ -152,6 +154,7 @@ def table(document: dict) -> str:
             name,
             number(row["run_s"]),
             f"{number(row['run_min'])}-{number(row['run_max'])}",
+            number(row["run_cpu_s"]),
             number(row["us_per_step"]),
             number(row.get("over_fused")),
             number(row.get("over_brainfn")),

@@ -29,14 +29,15 @@ def sizes(n: int) -> tuple[int, int]:
 
 
 class Stopwatch:
-    """Seconds since it was made or last asked."""
+    """Seconds since it was made or last asked; `cpu`: this process's processor time over them."""
 
     def __init__(self):
-        self._start = time.perf_counter()
+        self._start, self._cpu_start, self.cpu = time.perf_counter(), time.process_time(), 0.0
 
     def __call__(self) -> float:
-        now = time.perf_counter()
-        seconds, self._start = now - self._start, now
+        now, cpu_now = time.perf_counter(), time.process_time()
+        seconds, self.cpu = now - self._start, cpu_now - self._cpu_start
+        self._start, self._cpu_start = now, cpu_now
         return seconds
 
 
@@ -67,6 +68,7 @@ def report(
     build_s: float,
     compile_s: float,
     run_s: float,
+    run_cpu_s: float | None = None,
     rate_hz: float,
     peak_rss_mb: float,
     **extra,
@@ -74,7 +76,8 @@ def report(
     """Print the line.
 
     `build_s`: making the network; `compile_s`: making code for it; `run_s`: simulating the whole
-    duration; `threads`: 0 where the library itself chooses.
+    duration; `run_cpu_s`: processor time of all threads over that, which tells a slow simulator
+    from a busy machine; `threads`: 0 where the library itself chooses.
     """
     line = dict(locals())
     line.update(line.pop("extra"))

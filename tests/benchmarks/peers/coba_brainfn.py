@@ -6,12 +6,21 @@ program has the same size whatever the duration); the figures are of the second 
 duration from the same initial state.
 """
 
+from importlib import metadata
+
 import jax
 import jax.random as jr
 from _report import DT, FAN_OUT, Stopwatch, arguments, peak_rss_mb, report, sizes
 
 import brainfn as bf
 from brainfn.units import ms, mV, nS, pA, pF
+
+
+def version() -> str:
+    try:
+        return metadata.version("brainfn")
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def network(n: int, key: jax.Array, surrogate: dict) -> bf.Network:
@@ -84,7 +93,7 @@ def main() -> None:
     spikes = n_exc * float(out.outputs["exc"].sum()) + n_inh * float(out.outputs["inh"].sum())
     report(
         simulator="brainfn",
-        version=f"{bf.__version__} (jax {jax.__version__})",
+        version=f"{version()} (jax {jax.__version__})",
         mode=f"{args.mode} spikes",
         n=args.n,
         threads=0,
@@ -92,6 +101,7 @@ def main() -> None:
         build_s=build_s,
         compile_s=compile_s,
         run_s=run_s,
+        run_cpu_s=watch.cpu,
         rate_hz=spikes / args.n / (args.duration * 1e-3),
         peak_rss_mb=peak_rss_mb(),
     )

@@ -99,6 +99,7 @@ def main() -> None:
         build_s=build_s,
         compile_s=max(first - run_s, 0.0),
         run_s=run_s,
+        run_cpu_s=watch.cpu,
         rate_hz=float(counts.sum()) / args.n / (args.duration * 1e-3),
         peak_rss_mb=peak_rss_mb(),
     )
