@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pathlib
 import re
+import sys
 
 _DIRECTIVE = re.compile(r"^::: (names|rest|room|units) ([\w.]+)((?: \w+)*)$", re.MULTILINE)
 _PAGES = pathlib.Path(__file__).parents[1] / "api"
@@ -67,13 +68,19 @@ def _text(module):
 
 def _directive(module, name):
     value = getattr(importlib.import_module(module), name)
-    directive = f"::: {module}.{name}"
+    path, options = f"{module}.{name}", []
+    if path in sys.modules:
+        # A function that hides the room it comes from: `brainfn.simulate`.
+        directive = f"[](){{ #{path} }}\n\n::: {path}.{name}"
+        options += [f"heading: {path}", f"toc_label: {name}"]
+    else:
+        directive = f"::: {path}"
     members = vars(value).items() if inspect.isclass(value) else ()
     shown = [member for member, content in members if _is_documented(member, content)]
     if shown:
-        lines = "".join(f"\n            - {member}" for member in shown)
-        directive += f"\n    options:\n        members:{lines}"
-    return directive
+        options += ["members:", *(f"    - {member}" for member in shown)]
+    lines = "".join(f"\n        {line}" for line in options)
+    return f"{directive}\n    options:{lines}" if options else directive
 
 
 def _is_documented(name, member):
