@@ -56,7 +56,7 @@ def as_probability(name: str, value: Any) -> float:
     if not is_concrete(value):
         raise TypeError(
             f"`{name}` is traced by JAX, expected a Python number, since it decides "
-            "how many synapses there are. Try to build the connections outside of `jit`, `vmap` and `grad`."
+            "how many synapses there are. Try to build the connections outside of `jit` and `vmap`."
         )
     try:
         if isinstance(value, bool | str):
@@ -92,7 +92,7 @@ def check_key(rule: str, key: Any) -> Key:
     raise TypeError(f"`key` must be one JAX key, got {got}. Try `key=jax.random.key(0)`.")
 
 
-def check_synapses(rule: str, expected: float) -> None:
+def check_synapses(rule: str, expected: float | int) -> None:
     """Raises if there are going to be more synapses than 32-bit indices can count."""
     if expected > INT32_MAX:
         raise ValueError(

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from .._custom_types import FloatArrayLike, Key
+from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
 from ..init import AbstractInitializer, as_initializer
@@ -21,7 +21,7 @@ def csr(
     n_pre: int,
     n_post: int,
     *,
-    weight: AbstractInitializer | FloatArrayLike,
+    weight: AbstractInitializer | Shaped[ArrayLike, "..."],
     key: Key | None = None,
     diagonal: int | None = None,
     dtype: Any = None,

@@ -49,8 +49,8 @@ class FixedOutDegree(AbstractRule):
     **Raises:**
 
     `ValueError` or `TypeError`, naming the argument, for a `k` that is negative, not a whole
-    number, or more than there are neurons to choose from; for a missing key; and for more synapses than
-    32-bit indices can count.
+    number, or more than there are neurons to choose from; for a missing key; and for more
+    synapses than 32-bit indices can count.
     """
 
     k: int = eqx.field(static=True)
@@ -82,9 +82,9 @@ class FixedInDegree(AbstractRule):
     once; without, each of the $\binom{n}{k}$ sets of sources is equally probable.
 
     Each neuron after the synapse has a random stream of its own, which counts up from (key,
-    neuron): adding neurons there leaves the sources of the others as they were. The number of synapses is
-    known, so this may be built under `jit`. Reordering the synapses by source takes memory for the
-    structure once more.
+    neuron): adding neurons there leaves the sources of the others as they were. The number of
+    synapses is known, so this may be built under `jit`. Reordering the synapses by source takes the
+    memory of the structure once more.
 
     **Arguments:**
 
@@ -95,8 +95,8 @@ class FixedInDegree(AbstractRule):
     **Raises:**
 
     `ValueError` or `TypeError`, naming the argument, for a `k` that is negative, not a whole
-    number, or more than there are neurons to choose from; for a missing key; and for more synapses than
-    32-bit indices can count.
+    number, or more than there are neurons to choose from; for a missing key; and for more
+    synapses than 32-bit indices can count.
     """
 
     k: int = eqx.field(static=True)

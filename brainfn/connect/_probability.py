@@ -147,7 +147,7 @@ def _build(words: Words, chunks: list[_Chunk], p: float, n_pre: int) -> Structur
     return indices, jnp.asarray(indptr.astype(np.int32))
 
 
-def _bucket(x: float, least: int) -> int:
+def _bucket(x: float | int, least: int) -> int:
     """The power of four times `least` that is not below x: few shapes, so few compilations."""
     size = least
     while size < x:
