@@ -1,7 +1,9 @@
 """The pure-JAX meaning of the three primitives: O(nnz) gathers and scatter-adds, on any
 platform."""
 
+import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
             factors.append(spread(term.arrays[r], term.masks[r], picks))
     if term.need:
         factors.append(spread(*term.need, positions[0]))
-    value = math.prod(factors[1:], start=factors[0])
+    value = functools.reduce(operator.mul, factors)
     full = tuple(n for n, has in zip(batch, union, strict=True) if has)
     value = jnp.broadcast_to(value, (*full, cols.shape[0]))
     mask = term.masks[role]

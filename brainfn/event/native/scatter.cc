@@ -11,8 +11,8 @@ namespace brainfn {
 namespace {
 
 // How far ahead of the current row the row pointers and then the row itself are fetched.
-constexpr int64_t kAheadPointer = 16;
-constexpr int64_t kAheadRow = 4;
+constexpr int64_t kAheadPointer = 8;
+constexpr int64_t kAheadRow = 2;
 
 // Synapses below which a second thread does not pay.
 constexpr int64_t kThreadWork = 40000;
@@ -74,6 +74,10 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
   const Operand y = call.operand(kCols, b.array[kCols]);
   const Operand w = call.operand(kWeights, b.array[kWeights]);
   const BatchWalk walk = call.walk(b);
+  if (part == 0) {
+    note_structure(call, b);
+    read_often(w.data, w.core_size() * sizeof(T));
+  }
   const int64_t first = by_batch ? walk.count * part / parts : 0;
   const int64_t last = by_batch ? walk.count * (part + 1) / parts : walk.count;
   const bool split = parts > 1 && !by_batch;

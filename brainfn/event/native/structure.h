@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "call.h"
+#include "huge.h"
 
 namespace brainfn {
 
@@ -47,6 +48,12 @@ void with_structure(const Call& call, const Block& b, F f) {
   } else {
     f(Csr<int32_t>{columns, reinterpret_cast<const int32_t*>(indptr.data)});
   }
+}
+
+// Tells the memory system that the structure is read at random.
+inline void note_structure(const Call& call, const Block& b) {
+  read_often(call.operand(kStructure, b.structure[0]).data,
+             call.structure_size(b.structure[0]) * sizeof(int32_t));
 }
 
 // Mean number of stored elements in a row.
