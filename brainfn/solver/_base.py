@@ -25,4 +25,5 @@ class AbstractLocalSolver(AbstractSolver[None]):
 
 def times(h: RealScalarLike, x: Array) -> Array:
     """`h * x` in the dtype of `x`, where `ODETerm.prod` would take the dtype of a Python float."""
-    return (h if isinstance(h, float) else jnp.astype(h, x.dtype)) * x
+    # Not `isinstance`: NumPy's float64 is a float too, but would promote.
+    return (h if type(h) is float else jnp.astype(h, x.dtype)) * x

@@ -1,3 +1,4 @@
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ def integrate(
 
     - `solver`: any solver for one ordinary differential equation. An implicit one needs a root
         finder with tolerances, as in
-        `diffrax.ImplicitEuler(root_finder=diffrax.VeryChord(rtol=1e-5, atol=1e-5))`.
+        `diffrax.ImplicitEuler(root_finder=optimistix.Chord(rtol=1e-5, atol=1e-5))`.
     - `vector_field`: `f(t, y, args)`, in the unit of `y` per ms, with the structure of `y`.
     - `y`: the state, any pytree of floating-point arrays.
     - `dt`: length of the step in ms.
@@ -67,7 +68,7 @@ def integrate(
     terms = ODETerm(vector_field)
     jumped = False if made_jump is None else made_jump
     if isinstance(solver, AbstractLocalSolver):
-        t0, t1 = 0.0, dt
+        t0, t1 = 0.0, float(dt) if isinstance(dt, numbers.Real) else dt
     else:
         dtypes = [leaf.dtype for leaf in jtu.tree_leaves(y)] or [jnp.result_type(float)]
         dtype = min(dtypes, key=lambda d: jnp.finfo(d).bits)
@@ -106,5 +107,5 @@ def check_solver(solver: Any) -> None:
             raise ValueError(
                 f"`solver` {name} takes the tolerances of its root finder from an adaptive step "
                 f"size, and here the steps are fixed. Try `diffrax.{name}(root_finder="
-                "diffrax.VeryChord(rtol=1e-5, atol=1e-5))`."
+                "optimistix.Chord(rtol=1e-5, atol=1e-5))`."
             )
