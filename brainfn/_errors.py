@@ -54,6 +54,10 @@ def parameter(
         given = getattr(value, "dtype", None)
         is_float_array = isinstance(value, jax.Array) and jnp.issubdtype(given, jnp.floating)
         dtype = given if is_float_array else jnp.result_type(float)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(
+            f"`dtype` must be a floating-point dtype, got {jnp.dtype(dtype)}. Try jnp.float32."
+        )
     if is_concrete(value):
         host = np.asarray(value)
         if not (np.issubdtype(host.dtype, np.number) or jnp.issubdtype(host.dtype, jnp.floating)):

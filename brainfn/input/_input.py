@@ -7,11 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
 from .._custom_types import FloatArrayLike
-from .._errors import time_step, whole_steps
+from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock
 
 
@@ -66,10 +67,16 @@ class TimeSeries(AbstractInput):
                 "`values` must have a leading time axis, got a scalar. For a constant use "
                 "brainfn.input.Constant."
             )
+        if values.shape[0] == 0:
+            raise ValueError(f"`values` must have at least one sample, got shape {values.shape}.")
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(jnp.result_type(float))
+        if is_concrete(values) and not np.all(np.isfinite(np.asarray(values))):
+            raise ValueError(f"`values` must be finite, got {describe(np.asarray(values))}.")
         self.values = values
         self.interval = None if interval is None else _positive("interval", interval)
+        if isinstance(start, bool) or not isinstance(start, int | float | np.generic):
+            raise TypeError(f"`start` must be a Python number in ms, got {start!r}.")
         self.start = float(start)
 
     def __call__(self, clock: Clock) -> Float[Array, "..."]:
@@ -126,5 +133,5 @@ def _is_python(value: Any) -> bool:
 def _positive(name: str, value: float) -> float:
     try:
         return time_step(value)
-    except ValueError:
-        raise ValueError(f"`{name}` must be positive (in ms), got {value}.") from None
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"`{name}` must be a positive number (in ms), got {value!r}.") from None

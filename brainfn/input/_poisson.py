@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from .._custom_types import FloatArrayLike, Key
@@ -53,6 +54,9 @@ class Poisson(AbstractSource):
         self.rate = parameter(
             "rate", rate, unit="1/ms", nonnegative=True, size=self.size, dtype=dtype
         )
+        for name, value in (("start", start), ("stop", stop)):
+            if isinstance(value, bool) or not isinstance(value, int | float | np.generic):
+                raise TypeError(f"`{name}` must be a Python number in ms, got {value!r}.")
         if not start <= stop:
             raise ValueError(f"`stop` must not be before `start`, got {stop} < {start} ms.")
         self.start, self.stop = float(start), float(stop)

@@ -58,16 +58,28 @@ def merge(models: Sequence[Any], sizes: Sequence[int]) -> Any:
 
     A parameter that is known to be the same number everywhere stays a scalar, which saves reading
     an array in each step; otherwise it becomes an array with one entry for each neuron.
-    The result is good for `step`; its static `size` is that of the first.
+    The result is good for `step`; its static `size` is that of all.
     """
     models = [without_initial(model) for model in models]
     if len(models) == 1:
         return models[0]
     flat = [jtu.tree_leaves(model) for model in models]
     structure = jtu.tree_structure(models[0])
-    return structure.unflatten(
+    merged = structure.unflatten(
         [_merge_leaf(leaves, sizes) for leaves in zip(*flat, strict=True)]
     )
+    return _with_size(merged, sum(sizes))
+
+
+def _with_size(model: Any, size: int) -> Any:
+    """`model` with another static `size`, which `tree_at` can't set."""
+    names = [field.name for field in dataclasses.fields(model)]
+    if "size" not in names:
+        return model
+    new = object.__new__(type(model))
+    for name in names:
+        object.__setattr__(new, name, size if name == "size" else getattr(model, name))
+    return new
 
 
 def same(a: Any, b: Any) -> bool:

@@ -31,7 +31,7 @@ from ._projection import (
     split_columns,
     with_data,
 )
-from ._state import NetworkState
+from ._state import NetworkState, take
 from ._stepper import NetworkStepper, make_stepper
 from ._summary import summary
 
@@ -182,7 +182,17 @@ class Network(AbstractModel):
         return make_stepper(self, time_step(dt))
 
     def named_states(self, state: NetworkState) -> dict[str, Any]:
-        return {name: state[name] for name in self.populations}
+        named = {}
+        for name in self.populations:
+            group, offset, size = self.layout.place(name)
+            total = self.layout.groups[group].size
+            synapses = [
+                take(state.layers[i], total, offset, size)
+                for i, layer in enumerate(self.layout.layers)
+                if layer.group == group
+            ]
+            named[name] = (state[name], synapses)
+        return named
 
     def summary(self) -> str:
         """A table of populations and projections: sizes, synapses, memory, and what was merged."""
@@ -201,7 +211,9 @@ def _name_projections(
                 f"{type(projections).__name__}. Put it into brackets."
             )
         items = [(None, projection) for projection in projections]
-    for i, (_, projection) in enumerate(items):
+    for i, (given, projection) in enumerate(items):
+        if not isinstance(given, str | None):
+            raise TypeError(f"`projections` must have strings as keys, got {given!r}.")
         if not isinstance(projection, Projection):
             raise TypeError(
                 f"`projections[{i}]` must be a brainfn.Projection, got {type(projection).__name__}."
@@ -248,11 +260,19 @@ def _check_populations(
                 f"the {n_pre} neurons of {projection.pre!r}, got shape "
                 f"{np.shape(projection.delay)}."
             )
-    if isinstance(projection.connect, CSR) and projection.connect.shape != (n_pre, n_post):
-        raise ValueError(
-            f"`connect` of projection {name!r} must have shape (n_pre, n_post) = "
-            f"({n_pre}, {n_post}), got {projection.connect.shape}."
-        )
+    if isinstance(projection.connect, CSR):
+        matrix, dtype = projection.connect, _dtype(projection.synapse)
+        if matrix.shape != (n_pre, n_post):
+            raise ValueError(
+                f"`connect` of projection {name!r} must have shape (n_pre, n_post) = "
+                f"({n_pre}, {n_post}), got {matrix.shape}."
+            )
+        if matrix.data.dtype != dtype:
+            raise TypeError(
+                f"`connect` of projection {name!r} has weights of dtype {matrix.data.dtype}, its "
+                f"synapse is {dtype}. Give the synapse dtype={matrix.data.dtype}, or make the "
+                f"matrix of {dtype} weights."
+            )
     sizes = {"synapse": projection.synapse, "output": projection.output}
     for argument, part in sizes.items():
         size = getattr(part, "size", None)

@@ -68,9 +68,15 @@ class Projection(eqx.Module):
                 f"`pre` must be the name of one population, got {pre!r}. "
                 "For several sources write a projection for each."
             )
-        targets = (post,) if isinstance(post, str) else tuple(post)
+        targets = (post,) if isinstance(post, str) else post
+        if isinstance(targets, list | tuple):
+            targets = tuple(targets)
+        else:
+            targets = ()
         if not targets or not all(isinstance(name, str) for name in targets):
             raise TypeError(f"`post` must be a population's name or a list of names, got {post!r}.")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"`name` must be a string, got {name!r}.")
         if len(set(targets)) < len(targets):
             raise ValueError(f"`post` names a population twice: {list(targets)}.")
         label = f"projection {name or pre!r}"

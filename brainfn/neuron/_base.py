@@ -4,6 +4,8 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from .._model import AbstractModel
 
@@ -11,9 +13,10 @@ from .._model import AbstractModel
 class AbstractNeuron(AbstractModel):
     """A population of neurons of one kind.
 
-    The `inputs` of its `step` are the current in pA: a scalar, one number for each neuron, or a
-    function `(t, v) -> current`, where `t` is the time in ms since the beginning of the step and
-    `v` the membrane potential in mV. Its output is the spikes, shape `(size,)`.
+    The `inputs` of its `step` are the current in pA: `None` for no current, a scalar, one number
+    for each neuron, or a function `(t, v) -> current`, where `t` is the time in ms since the
+    beginning of the step and `v` the membrane potential in mV. Its output is the spikes, shape
+    `(size,)`.
 
     A [`brainfn.Network`][] stores and steps populations of the same class and the same static
     fields as one array. This asks two things of a neuron: each array among its fields is a scalar
@@ -28,11 +31,23 @@ class AbstractNeuron(AbstractModel):
         """The dtype of the spikes: `bool`, or a float dtype if they carry a derivative."""
 
 
-def as_drive(inputs: Any) -> Any:
-    """`inputs` of a neuron as a function `(t, v) -> current` in pA."""
+def as_drive(inputs: Any, v: Float[Array, "..."]) -> Any:
+    """`inputs` of neurons with membrane potentials `v` as a function `(t, v) -> current` in pA."""
     if callable(inputs):
         return inputs
-    return ConstantDrive(inputs)
+    if inputs is None:
+        return ConstantDrive(jnp.zeros((), v.dtype))
+    if not eqx.is_array_like(inputs):
+        raise TypeError(
+            "`inputs` of a neuron must be a current in pA (a number or an array of shape "
+            f"{v.shape}) or a function (t, v) -> current, got {type(inputs).__name__}."
+        )
+    if jnp.shape(inputs) not in ((), v.shape):
+        raise ValueError(
+            "`inputs` of a neuron must be one number or have one entry for each of the "
+            f"{v.shape[0]} neurons in each step, got shape {jnp.shape(inputs)}."
+        )
+    return ConstantDrive(jnp.asarray(inputs, v.dtype))
 
 
 class ConstantDrive(eqx.Module):

@@ -166,7 +166,7 @@ class LIF(AbstractNeuron):
     ) -> tuple[LIFState, Spikes]:
         del key
         resting = state.refractory > 0
-        drive = as_drive(inputs)
+        drive = as_drive(inputs, state.v)
         v = integrate(self.solver, self.vector_field, state.v, clock.dt, drive)
         # Everything below reads this value: computing it once is what `materialize` is for.
         v = materialize(jnp.where(resting, state.v, v))

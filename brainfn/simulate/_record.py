@@ -63,23 +63,29 @@ class Mean(AbstractReducer):
 
     **Arguments:**
 
-    - `function`: `(state, output) -> pytree` of floating-point arrays.
+    - `function`: `(state, output) -> pytree` of arrays; bool spikes count as 0 and 1.
     """
 
     function: Any = eqx.field(static=True)
 
     def init(self, state: Any, output: Any) -> Any:
-        zero = jax.tree.map(jnp.zeros_like, self.function(state, output))
+        zero = jax.tree.map(lambda x: jnp.zeros_like(_as_float(x)), self.function(state, output))
         return zero, jnp.zeros((), jnp.int32)
 
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
         del clock
         total, n = summary
-        return jax.tree.map(jnp.add, total, self.function(state, output)), n + 1
+        new = jax.tree.map(_as_float, self.function(state, output))
+        return jax.tree.map(jnp.add, total, new), n + 1
 
     def finish(self, summary: Any) -> Any:
         total, n = summary
         return jax.tree.map(lambda x: x / n.astype(x.dtype), total)
+
+
+def _as_float(x: Any) -> Any:
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
 
 
 def pack_spikes(spikes: Spikes) -> UInt8[Array, "*bytes"]:
