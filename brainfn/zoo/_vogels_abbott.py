@@ -1,0 +1,263 @@
+"""The networks of Vogels and Abbott, in the variants that simulators ship."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from .._custom_types import Key
+from .._errors import nearest
+from ..connect import AbstractRule, FixedInDegree, FixedProbability
+from ..event import CSR
+from ..init import AbstractInitializer, Normal, Uniform
+from ..input import Poisson
+from ..network import Network, Projection
+from ..neuron import LIF
+from ..surrogate import AbstractSurrogate, ReluGrad
+from ..synapse import AbstractOutput, Conductance, Current, Exponential
+from ..units import Hz, mV, ms, nS, pA, pF
+
+
+class VogelsAbbott(NamedTuple):
+    """One variant of the Vogels-Abbott network: the numbers in which variants differ.
+
+    - `title`: its name in words.
+    - `source`: the script or paper that these numbers come from.
+    - `conductance`: whether synapses are conductances (COBA) or currents (CUBA).
+    - `v_rest`: resting potential in mV.
+    - `drive`: constant current into every neuron in pA.
+    - `weight_exc`, `weight_inh`: synaptic weights in nS (COBA) or pA (CUBA).
+    - `v_init`: initial membrane potential in mV; an initializer or a number.
+    - `g_exc_init`, `g_inh_init`: initial conductances in nS, or currents in pA.
+    - `in_degree`: whether every neuron has exactly 64 + 16 inputs, or each pair of neurons is
+        connected with probability 0.02.
+    - `kick`: whether 50 excitatory neurons get Poisson spikes of 300 Hz from 1 to 51 ms.
+    - `reference`: figures that others measured, `{simulator: {figure: value}}`: rates in Hz of the
+        excitatory and inhibitory neurons (`rate_exc`, `rate_inh`), the mean CV of their interspike
+        intervals (`cv`), and the Fano factor of the number of spikes in 2 ms (`fano`).
+    """
+
+    title: str
+    source: str
+    conductance: bool
+    v_rest: float
+    drive: float
+    weight_exc: float
+    weight_inh: float
+    v_init: AbstractInitializer | float
+    g_exc_init: AbstractInitializer | float = 0.0
+    g_inh_init: AbstractInitializer | float = 0.0
+    in_degree: bool = False
+    kick: bool = False
+    reference: Mapping[str, Mapping[str, float]] = {}  # noqa: RUF012 (never changed)
+
+
+def _figures(rate_exc: float, rate_inh: float, cv: float, fano: float) -> dict[str, float]:
+    return {"rate_exc": rate_exc, "rate_inh": rate_inh, "cv": cv, "fano": fano}
+
+
+# Means over five seeds, 0.2 to 1.2 s. Made by tests/oracle/vogels_abbott.py, which a test compares.
+_CUBA_BRIAN = {
+    "NEST 3.10": _figures(5.77, 5.60, 0.516, 3.76),
+    "Brian2 2.9": _figures(5.62, 5.59, 0.522, 4.11),
+}
+_COBA_BRIAN = {
+    "NEST 3.10": _figures(19.48, 19.06, 1.503, 5.92),
+    "Brian2 2.9": _figures(19.50, 19.43, 1.563, 6.10),
+}
+_COBA_DRIVE = {
+    "NEST 3.10": _figures(20.67, 20.74, 1.551, 5.64),
+    "Brian2 2.9": _figures(21.14, 21.26, 1.597, 5.80),
+}
+
+_coba = {
+    "conductance": True,
+    "v_rest": -60 * mV,
+    "drive": 0 * pA,
+    "weight_exc": 6 * nS,
+    "weight_inh": 67 * nS,
+}
+_cuba = {"conductance": False, "v_rest": -49 * mV, "drive": 0 * pA, "weight_exc": 16.2 * pA}
+
+VOGELS_ABBOTT: dict[str, VogelsAbbott] = {
+    "coba-drive": VogelsAbbott(
+        title="COBA with 20 mV drive",
+        source="BrainPy's COBA examples: constant 200 pA (20 mV) into every neuron",
+        v_init=Normal(-55.0, 2.0),
+        reference=_COBA_DRIVE,
+        **{**_coba, "drive": 200 * pA},
+    ),
+    "coba-brian": VogelsAbbott(
+        title="COBA of Brian 1",
+        source="Brian 1's and Brian2's COBA example: random initial conductances, no drive",
+        v_init=Normal(-65.0, 5.0),
+        g_exc_init=Normal(40.0, 15.0),
+        g_inh_init=Normal(200.0, 120.0),
+        reference=_COBA_BRIAN,
+        **_coba,
+    ),
+    "coba-kick": VogelsAbbott(
+        title="COBA with a kick",
+        source="NEST's coba.py (Brette et al. 2007, benchmark 1), but all neurons start at -60 mV",
+        v_init=-60 * mV,
+        in_degree=True,
+        kick=True,
+        **_coba,
+    ),
+    "coba-nest": VogelsAbbott(
+        title="COBA of NEST",
+        source="NEST 3.10's coba.py as shipped: neurons start at -70 mV, and activity dies out",
+        v_init=-70 * mV,
+        in_degree=True,
+        kick=True,
+        **_coba,
+    ),
+    "cuba-brian": VogelsAbbott(
+        title="CUBA of the paper and Brian",
+        source="Brette et al. (2007), benchmark 2; Brian 1's and Brian2's CUBA example",
+        weight_inh=-90 * pA,
+        v_init=Uniform(-60.0, -50.0),
+        reference=_CUBA_BRIAN,
+        **_cuba,
+    ),
+    "cuba-nest": VogelsAbbott(
+        title="CUBA of NEST",
+        source="NEST 3.10's cuba.py as shipped: inhibition of 31 mV, all neurons start at -49 mV",
+        weight_inh=-139.5 * pA,
+        v_init=-49 * mV,
+        in_degree=True,
+        kick=True,
+        **_cuba,
+    ),
+}
+"""The variants that [`brainfn.zoo.vogels_abbott`][] knows, by name."""
+
+_KICKED = 50
+
+
+def vogels_abbott(
+    variant: str = "coba-drive",
+    *,
+    scale: float = 1.0,
+    key: Key,
+    delay: float | None = None,
+    surrogate: AbstractSurrogate | None = ReluGrad(),  # noqa: B008 (immutable)
+    dtype: DTypeLike | None = None,
+) -> tuple[Network, Float[Array, ""]]:
+    r"""A network of 3200 excitatory and 800 inhibitory leaky integrate-and-fire neurons.
+
+    $$C \dot v = \frac{C}{\tau}(v_\mathrm{rest} - v) + I_\mathrm{exc} + I_\mathrm{inh} + I,\quad
+    I_s = g_s (E_s - v)\ \text{(COBA) or } g_s\ \text{(CUBA)},\quad \dot g_s = -g_s / \tau_s$$
+
+    with $C$ = 200 pF, $\tau$ = 20 ms, threshold -50 mV, reset -60 mV, 5 ms refractory,
+    $\tau_\mathrm{exc}$ = 5 ms, $\tau_\mathrm{inh}$ = 10 ms, $E_\mathrm{exc}$ = 0 mV,
+    $E_\mathrm{inh}$ = -80 mV. What published scripts call by this name differs in drive, weights,
+    initial values and connections, with rates from 0.4 to 21 Hz: so a variant is named by its
+    source.
+
+    **Arguments:**
+
+    - `variant`: a key of `brainfn.zoo.VOGELS_ABBOTT`, e.g. `"coba-drive"` or `"cuba-brian"`.
+    - `scale`: how many times 4000 neurons. The number of synapses for each neuron stays at 80, so
+        the weights and the activity stay as they are.
+    - `key`: a JAX random key for the connections.
+    - `delay`: axonal delay in ms; `None` means one step.
+    - `surrogate`: the derivative of a spike; `None` for `bool` spikes without one, which take less
+        memory.
+    - `dtype`: of parameters and state; by default JAX's default float dtype.
+
+    **Returns:** the network and its drive in pA, the `inputs` of [`brainfn.simulate`][].
+
+    **Raises:** `ValueError` for an unknown variant (with the nearest name), and for a `scale` at
+    which the network would have no neurons or fewer than 80 to connect to.
+
+    !!! example
+
+        ```python
+        key = jax.random.key(0)
+        network, drive = bf.zoo.vogels_abbott("coba-drive", key=key)
+        out = bf.simulate(network, inputs=drive, duration=1000.0, dt=0.1, key=key)
+        ```
+
+    ??? cite
+
+        Vogels and Abbott (2005), "Signal propagation and logic gating in networks of
+        integrate-and-fire neurons", doi:10.1523/JNEUROSCI.3508-05.2005. Brette et al. (2007),
+        "Simulation of networks of spiking neurons: a review of tools and strategies",
+        doi:10.1007/s10827-007-0038-6, appendix 2, benchmarks 1 and 2.
+    """
+    if variant not in VOGELS_ABBOTT:
+        raise ValueError(
+            f"`variant` must be one of {list(VOGELS_ABBOTT)}, got {variant!r}."
+            f"{nearest(str(variant), VOGELS_ABBOTT)}"
+        )
+    n_exc, n_inh = _sizes(scale)
+    chosen = VOGELS_ABBOTT[variant]
+    dtype = jnp.result_type(float) if dtype is None else dtype
+
+    def population(size: int) -> LIF:
+        return LIF(
+            size,
+            tau=20 * ms,
+            capacitance=200 * pF,
+            v_rest=chosen.v_rest,
+            v_threshold=-50 * mV,
+            v_reset=-60 * mV,
+            refractory=5 * ms,
+            v_init=chosen.v_init,
+            surrogate=surrogate,
+            dtype=dtype,
+        )
+
+    def output(reversal: float) -> AbstractOutput:
+        return Conductance(reversal, dtype=dtype) if chosen.conductance else Current()
+
+    excite = {
+        "synapse": Exponential(5 * ms, init=chosen.g_exc_init, dtype=dtype),
+        "output": output(0 * mV),
+        "delay": delay,
+    }
+    inhibit = {
+        "synapse": Exponential(10 * ms, init=chosen.g_inh_init, dtype=dtype),
+        "output": output(-80 * mV),
+        "delay": delay,
+    }
+    exc_rule, inh_rule = _rules(chosen, n_exc + n_inh)
+    both = ["exc", "inh"]
+    populations: dict[str, Any] = {"exc": population(n_exc), "inh": population(n_inh)}
+    projections = {
+        "exc": Projection("exc", both, exc_rule, weight=chosen.weight_exc, **excite),
+        "inh": Projection("inh", both, inh_rule, weight=chosen.weight_inh, **inhibit),
+    }
+    if chosen.kick:
+        kicked = min(_KICKED, n_exc)
+        populations["kick"] = Poisson(kicked, 300 * Hz, start=1 * ms, stop=51 * ms, dtype=dtype)
+        first = CSR(
+            jnp.asarray(chosen.weight_exc, dtype),
+            np.arange(kicked, dtype=np.int32),
+            np.arange(kicked + 1, dtype=np.int32),
+            shape=(kicked, n_exc),
+        )
+        projections["kick"] = Projection("kick", "exc", first, **excite)
+    return Network(populations, projections, key=key), jnp.asarray(chosen.drive, dtype)
+
+
+def _sizes(scale: float) -> tuple[int, int]:
+    if isinstance(scale, bool) or not isinstance(scale, int | float | np.number):
+        raise TypeError(f"`scale` must be a number, got {type(scale).__name__}: {scale!r}.")
+    if not (np.isfinite(scale) and scale >= 0.02):
+        raise ValueError(
+            "`scale` must be at least 0.02 (80 neurons, all connected to all), got "
+            f"{scale}. Try 1 for 4000 neurons."
+        )
+    return round(3200 * scale), round(800 * scale)
+
+
+def _rules(variant: VogelsAbbott, size: int) -> tuple[AbstractRule, AbstractRule]:
+    if variant.in_degree:
+        return FixedInDegree(64), FixedInDegree(16)
+    rule = FixedProbability(min(1.0, 80 / size))
+    return rule, rule
