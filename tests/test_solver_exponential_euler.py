@@ -118,8 +118,8 @@ def test_needs_an_ordinary_differential_equation():
         dfx.diffeqsolve(noise, ExponentialEuler(), 0.0, 1.0, 0.1, jnp.ones(()))
 
 
-def count_in_loop(field, args):
-    """How often the compiled loop over steps takes an exponential."""
+def exponentials_in_loop(field, args):
+    """How many exponentials the compiled loop over steps takes in each pass."""
 
     @jax.jit
     def run(v, args):
@@ -131,18 +131,32 @@ def count_in_loop(field, args):
         return jax.lax.scan(step, v, length=50)
 
     text = run.lower(jnp.zeros(256, jnp.float32), args).compile().as_text()
-    computations = re.split(r"\n(?=\S)", text)
-    loop = [c for c in computations if re.match(r"%?(fused|wrapped)", c) or "body" in c[:200]]
-    lines = [x for c in loop for x in c.splitlines() if "exponential(" in x]
-    return sum("while/body" in line for line in lines)
+    parts = {}
+    for part in re.split(r"\n(?=\S)", text):
+        if match := re.match(r"(?:ENTRY )?%([\w.\-]+) \(", part):
+            parts[match[1]] = part
+    (body,) = set(re.findall(r"body=%([\w.\-]+)", text))
+    reached, todo = [], [body]
+    while todo:
+        reached.append(parts[todo.pop()])
+        todo += re.findall(r"(?:calls|to_apply)=%([\w.\-]+)", reached[-1])
+    assert any(" select(" in x for x in reached)  # the reset is there, so the parsing works
+    return sum(len(re.findall(r" exponential\(| exponential-minus-one\(", x)) for x in reached)
 
 
 def test_the_exponential_is_taken_once_a_step():
     # The three uses of the new potential (threshold, reset, output) share it.
-    g = jnp.ones(256, jnp.float32)
-
-    def field(t, v, args):
+    def field(t, v, g):
         del t
-        return -(v + 60.0) / 20.0 - (args + v**2) * v
+        return -(v + 60.0) / 20.0 - (g + v**2) * v
 
-    assert count_in_loop(field, g) == 1
+    assert exponentials_in_loop(field, jnp.ones(256, jnp.float32)) == 1
+
+
+@pytest.mark.parametrize("tau", [20.0, np.linspace(5, 20, 256, dtype=np.float32)])
+def test_a_constant_rate_costs_no_exponential_in_the_loop(tau):
+    def field(t, v, tau):
+        del t
+        return -(v + 60.0) / tau
+
+    assert exponentials_in_loop(field, tau) == 0
