@@ -18,7 +18,7 @@ from ..network import Network, Projection
 from ..neuron import LIF
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import AbstractOutput, Conductance, Current, Exponential
-from ..units import Hz, mV, ms, nS, pA, pF
+from ..units import Hz, ms, mV, nS, pA, pF
 
 
 class VogelsAbbott(NamedTuple):
@@ -52,7 +52,7 @@ class VogelsAbbott(NamedTuple):
     g_inh_init: AbstractInitializer | float = 0.0
     in_degree: bool = False
     kick: bool = False
-    reference: Mapping[str, Mapping[str, float]] = {}  # noqa: RUF012 (never changed)
+    reference: Mapping[str, Mapping[str, float]] = {}
 
 
 def _figures(rate_exc: float, rate_inh: float, cv: float, fano: float) -> dict[str, float]:

@@ -1,0 +1,29 @@
+"""Firing rates."""
+
+import numpy as np
+from jaxtyping import Float
+
+from ..simulate._spikes import SpikeTrains
+from ._trains import duration
+
+
+def firing_rates(trains: SpikeTrains) -> Float[np.ndarray, " n"]:
+    r"""The rate of each neuron, $r_i = n_i / T$: its spikes over the length of the window.
+
+    **Arguments:**
+
+    - `trains`: the spikes.
+
+    **Returns:** rates in 1/ms (divide by `brainfn.units.Hz`), shape `(size,)`.
+    """
+    return trains.count / duration(trains)
+
+
+def mean_rate(trains: SpikeTrains) -> float:
+    r"""The mean rate of a neuron of the population, $\sum_i n_i / (N T)$, in 1/ms.
+
+    **Arguments:**
+
+    - `trains`: the spikes.
+    """
+    return len(trains) / (trains.size * duration(trains))

@@ -1,0 +1,171 @@
+"""Spikes as two lists, the form that all measures take."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._errors import count, time_step, whole_steps
+from ..simulate._spikes import SpikeTrains
+
+
+def from_events(
+    steps: Any, neurons: Any, *, size: int, dt: float, start: int = 0, stop: int
+) -> SpikeTrains:
+    r"""The spikes of a population from lists: in which step, and which neuron.
+
+    A spike of step $n$ crossed the threshold between $n\,\Delta t$ and $(n + 1)\,\Delta t$; its
+    time is $n\,\Delta t$, as in `Simulation.ts`. Windows are half open and counted in steps, so no
+    spike is lost or counted twice by rounding.
+
+    **Arguments:**
+
+    - `steps`: the step of each spike, whole numbers, shape `(spike,)`, in any order.
+    - `neurons`: the neuron of each spike, in `[0, size)`, shape `(spike,)`.
+    - `size`: number of neurons, silent ones included.
+    - `dt`: step size in ms.
+    - `start`, `stop`: the window `[start, stop)` in steps that was observed. Every spike lies in
+        it.
+
+    **Returns:** a [`brainfn.record.SpikeTrains`][], ordered by time and then by neuron. What
+    [`brainfn.run`][] records with [`brainfn.record.Spikes`][] is one already.
+
+    **Raises:** `ValueError` or `TypeError`, naming the argument, for lists of different lengths,
+    neurons or steps out of range, an empty window.
+    """
+    steps, neurons = _whole("steps", steps), _whole("neurons", neurons)
+    if steps.shape != neurons.shape:
+        raise ValueError(
+            "`steps` and `neurons` must be lists of equal length, got shapes "
+            f"{steps.shape} and {neurons.shape}."
+        )
+    size, dt = count("size", size, minimum=1), time_step(dt)
+    start, stop = count("start", start), count("stop", stop)
+    if stop <= start:
+        raise ValueError(f"`stop` must come after `start`, got {stop} and {start} (steps).")
+    if steps.size and not (steps.min() >= start and steps.max() < stop):
+        raise ValueError(
+            f"`steps` must lie in [start, stop) = [{start}, {stop}), got values from "
+            f"{steps.min()} to {steps.max()}."
+        )
+    if neurons.size and not (neurons.min() >= 0 and neurons.max() < size):
+        raise ValueError(
+            f"`neurons` must lie in [0, size) = [0, {size}), got values from "
+            f"{neurons.min()} to {neurons.max()}."
+        )
+    order = np.lexsort((neurons, steps))
+    return SpikeTrains(steps[order], neurons[order], size, start, stop, dt)
+
+
+def from_dense(spikes: Any, *, dt: float, start: int = 0) -> SpikeTrains:
+    """The spikes of a population from what [`brainfn.simulate`][] records by default.
+
+    **Arguments:**
+
+    - `spikes`: 0/1 or bool, shape `(time, n)`.
+    - `dt`: step size in ms.
+    - `start`: the step of the first row.
+
+    **Raises:** `ValueError` for another shape.
+    """
+    spikes = np.asarray(spikes)
+    if spikes.ndim != 2 or spikes.shape[0] == 0:
+        raise ValueError(
+            f"`spikes` must have shape (time, n) with at least one step, got {spikes.shape}. "
+            "Measure one population at a time, e.g. out.outputs['exc']."
+        )
+    steps, neurons = np.nonzero(spikes)
+    stop = start + spikes.shape[0]
+    return from_events(steps + start, neurons, size=spikes.shape[1], dt=dt, start=start, stop=stop)
+
+
+def from_times(times: Any, neurons: Any, *, size: int, dt: float, duration: float) -> SpikeTrains:
+    """The spikes of a population from times in ms, e.g. of another simulator or of
+    [`brainfn.record.spike_times`][]. The window is `[0, duration)`.
+
+    **Arguments:**
+
+    - `times`: in ms, shape `(spike,)`; taken to the step they are nearest to.
+    - `neurons`: the neuron of each spike.
+    - `size`: number of neurons.
+    - `dt`: the grid in ms.
+    - `duration`: the length of the window in ms, a whole number of steps.
+
+    **Raises:** as [`brainfn.measure.from_events`][]; `ValueError` for times that are not finite.
+    """
+    stop = whole_steps("duration", float(duration), time_step(dt), minimum=1)
+    steps = np.rint(np.asarray(times, np.float64) / dt)
+    if not np.all(np.isfinite(steps)):
+        raise ValueError("`times` must be finite.")
+    return from_events(steps.astype(np.int64), neurons, size=size, dt=dt, stop=stop)
+
+
+def window(trains: SpikeTrains, start: float, stop: float | None = None) -> SpikeTrains:
+    """The spikes from `start` up to, not including, `stop`.
+
+    **Arguments:**
+
+    - `trains`: the spikes.
+    - `start`, `stop`: in ms, whole numbers of steps; `None` is the end.
+
+    **Raises:** `ValueError` if they don't lie in order within what was observed.
+    """
+    first = whole_steps("start", float(start), trains.dt)
+    last = trains.stop if stop is None else whole_steps("stop", float(stop), trains.dt)
+    if not trains.start <= first < last <= trains.stop:
+        raise ValueError(
+            f"`start` and `stop` must lie in order within the observed window "
+            f"[{trains.start * trains.dt:g}, {trains.stop * trains.dt:g}] ms, got {start} and "
+            f"{stop}."
+        )
+    steps, neurons = np.asarray(trains.steps), np.asarray(trains.neurons)
+    low, high = np.searchsorted(steps, [first, last])
+    return SpikeTrains(steps[low:high], neurons[low:high], trains.size, first, last, trains.dt)
+
+
+def pool(populations: Sequence[SpikeTrains]) -> SpikeTrains:
+    """Several populations as one, their neurons one after the other.
+
+    **Arguments:**
+
+    - `populations`: a list of spikes over the same window and `dt`.
+
+    **Raises:** `ValueError` if there are none, or windows differ.
+    """
+    if not populations:
+        raise ValueError("`populations` must hold at least one, got none.")
+    first = populations[0]
+    for p in populations:
+        if (p.dt, p.start, p.stop) != (first.dt, first.start, first.stop):
+            raise ValueError(
+                "`populations` must share their `dt` and window, got "
+                f"{(p.dt, p.start, p.stop)} and {(first.dt, first.start, first.stop)}."
+            )
+    offsets = np.cumsum([0] + [p.size for p in populations])
+    return from_events(
+        np.concatenate([np.asarray(p.steps) for p in populations]),
+        np.concatenate(
+            [np.asarray(p.neurons) + o for p, o in zip(populations, offsets, strict=False)]
+        ),
+        size=int(offsets[-1]),
+        dt=first.dt,
+        start=first.start,
+        stop=first.stop,
+    )
+
+
+def duration(trains: SpikeTrains) -> float:
+    """Length of the window in ms."""
+    return (trains.stop - trains.start) * trains.dt
+
+
+def _whole(name: str, x: Any) -> np.ndarray:
+    x = np.asarray(x)
+    if x.size == 0:
+        x = x.astype(np.int64)
+    if x.ndim != 1 or not np.issubdtype(x.dtype, np.integer):
+        raise TypeError(
+            f"`{name}` must be a list of whole numbers, got {x.dtype} of shape {x.shape}. For "
+            "times in ms use brainfn.measure.from_times."
+        )
+    return x.astype(np.int64)

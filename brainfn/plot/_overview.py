@@ -1,0 +1,123 @@
+"""A picture of a whole network, to be put on a slide."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import measure
+from ..simulate._spikes import SpikeTrains
+from ..units import Hz
+from ._panels import population_rate, raster, traces
+from ._style import GREY, INK, by_name, colour, label, new_figure
+
+
+def overview(
+    trains: SpikeTrains | Mapping[str, SpikeTrains],
+    *,
+    title: str = "",
+    subtitle: str = "",
+    ts: Any = None,
+    v: Any = None,
+    spikes: Any = None,
+    v_threshold: float | None = None,
+    bin_size: float = 2.0,
+    statistics: Mapping[str, SpikeTrains] | None = None,
+) -> Any:
+    """Raster, population rate, membrane potentials and the distributions of rates and CVs.
+
+    **Arguments:**
+
+    - `trains`: the spikes of each population by name.
+    - `title`, `subtitle`: what stands above, e.g. the network and its rates.
+    - `ts`, `v`, `spikes`, `v_threshold`: see [`brainfn.plot.traces`][]; left out if `v` is `None`.
+    - `bin_size`: of the population rate, in ms.
+    - `statistics`: the spikes that the distributions are of, e.g. without the transient at the
+        start; by default `trains`.
+
+    **Returns:** a matplotlib `Figure` of 1600 x 1000 pixels; `figure.savefig("network.png")`.
+
+    **Raises:** `ImportError` without matplotlib, naming the extra.
+    """
+    populations = by_name(trains)
+    measured = populations if statistics is None else by_name(statistics)
+    figure = new_figure(16.0, 10.0)
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        heights = [3.1, 1.15, 1.75] if v is not None else [3.1, 1.4]
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06, rect=(0.01, 0.01, 0.98, 0.89))
+        grid = figure.add_gridspec(
+            len(heights), 2, height_ratios=heights, width_ratios=[4.2, 1.0], wspace=0.06
+        )
+        figure.text(0.022, 0.945, title, fontsize=26, fontweight="bold", color=INK, va="center")
+        figure.text(0.022, 0.905, subtitle, fontsize=16, color=GREY, va="center")
+
+        top = raster(populations, ax=figure.add_subplot(grid[0, 0]), neurons=600)
+        middle = population_rate(
+            populations, ax=figure.add_subplot(grid[1, 0], sharex=top), bin_size=bin_size
+        )
+        panels = [top, middle]
+        if v is not None:
+            bottom = figure.add_subplot(grid[2, 0], sharex=top)
+            traces(ts, v, spikes=spikes, ax=bottom, v_threshold=v_threshold)
+            bottom.set_xlim(top.get_xlim())
+            panels.append(bottom)
+        for panel in panels[:-1]:
+            panel.set_xlabel("")
+            panel.tick_params(labelbottom=False)
+        right = grid[:, 1].subgridspec(2, 1, hspace=0.12)
+        _distribution(
+            figure.add_subplot(right[0]),
+            {name: measure.firing_rates(p) / Hz for name, p in measured.items()},
+            "rate of a neuron (Hz)",
+        )
+        _distribution(
+            figure.add_subplot(right[1]),
+            {name: measure.cv_isi(p) for name, p in measured.items()},
+            "CV of its intervals",
+        )
+        for panel in figure.axes:
+            panel.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 15,
+    "axes.labelsize": 16,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 1.0,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+
+
+def _distribution(ax: Any, values: Mapping[str, np.ndarray], xlabel: str) -> None:
+    """Overlaid histograms as densities, with the mean of each population as a line."""
+    finite = {name: x[np.isfinite(x)] for name, x in values.items()}
+    everything = np.concatenate(list(finite.values()))
+    high = float(np.quantile(everything, 0.995)) if everything.size else 1.0
+    bins = np.linspace(0.0, high if high > 0 else 1.0, 31)
+    for place, (name, x) in enumerate(finite.items()):
+        if x.size == 0:
+            continue
+        shade = colour(name, place)
+        weights = np.full(x.size, 100 / x.size)
+        ax.hist(x, bins, weights=weights, histtype="stepfilled", color=shade, alpha=0.18)
+        ax.hist(x, bins, weights=weights, histtype="step", color=shade, linewidth=1.8)
+        mean = float(x.mean())
+        ax.axvline(mean, color=shade, linewidth=1.4, linestyle=(0, (4, 2)))
+        ax.text(
+            0.97,
+            0.95 - 0.095 * place,
+            f"{label(name) or 'mean'} {mean:.3g}",
+            transform=ax.transAxes,
+            ha="right",
+            va="center",
+            color=shade,
+        )
+    ax.set(xlabel=xlabel, ylabel="neurons (%)", xlim=(0, bins[-1]))

@@ -1,0 +1,170 @@
+"""One kind of picture each: spikes as dots, a rate over time, membrane potentials."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from .. import measure
+from .._errors import count
+from ..simulate._spikes import SpikeTrains
+from ..units import Hz, ms
+from ._style import GREY, INK, by_name, colour, label, new_axes
+
+
+def raster(
+    trains: SpikeTrains | Mapping[str, SpikeTrains], *, ax: Any = None, neurons: int = 500
+) -> Any:
+    """Spikes as dots: time to the right, neurons upwards, a colour for each population.
+
+    **Arguments:**
+
+    - `trains`: the spikes of a population, or of several by name. Names that begin with `e` are
+        drawn in the colour of excitatory neurons, those with `i` in that of inhibitory ones.
+    - `ax`: matplotlib axes to draw into; by default those of a new figure.
+    - `neurons`: how many neurons to show at most. They are taken evenly from all, so populations
+        keep their proportions.
+
+    **Returns:** the axes (`.figure` is the figure).
+
+    **Raises:** `ImportError` without matplotlib, naming the extra.
+    """
+    populations = by_name(trains)
+    ax = new_axes(ax)
+    total = sum(p.size for p in populations.values())
+    stride = max(1, -(-total // count("neurons", neurons, minimum=1)))
+    offset, ticks, names = 0, [], []
+    # The first population stands at the top.
+    for place, (name, p) in reversed(list(enumerate(populations.items()))):
+        cells, times = np.asarray(p.neurons), p.times
+        shown = cells % stride == 0
+        rows = -(-p.size // stride)
+        ax.scatter(
+            times[shown] / ms,
+            cells[shown] // stride + offset + 0.5,
+            s=2.6,
+            marker="o",
+            linewidths=0,
+            color=colour(name, place),
+            rasterized=True,
+        )
+        ticks.append(offset + rows / 2)
+        names.append(label(name))
+        offset += rows
+        if place:
+            ax.axhline(offset, color="white", linewidth=2.5)
+            ax.axhline(offset, color=GREY, linewidth=0.8)
+    ax.set(xlabel="time (ms)", ylim=(0, offset), xlim=_span(populations))
+    if names != [""]:
+        ax.set_yticks(ticks, names, rotation=90, va="center")
+        ax.tick_params(axis="y", length=0)
+        for text, (place, name) in zip(
+            ax.get_yticklabels(), reversed(list(enumerate(populations))), strict=True
+        ):
+            text.set_color(colour(name, place))
+    else:
+        ax.set_ylabel("neuron")
+    return ax
+
+
+def population_rate(
+    trains: SpikeTrains | Mapping[str, SpikeTrains], *, ax: Any = None, bin_size: float = 2.0
+) -> Any:
+    """The mean rate of each population over time, see [`brainfn.measure.population_rate`][].
+
+    **Arguments:**
+
+    - `trains`: the spikes of a population, or of several by name.
+    - `ax`: matplotlib axes to draw into; by default those of a new figure.
+    - `bin_size`: width of a bin in ms, a whole number of steps.
+
+    **Returns:** the axes.
+    """
+    populations = by_name(trains)
+    ax = new_axes(ax)
+    for place, (name, p) in enumerate(populations.items()):
+        centres, rate = measure.population_rate(p, bin_size)
+        shade = colour(name, place)
+        ax.plot(centres / ms, rate / Hz, color=shade, linewidth=1.5, label=label(name) or None)
+        if place == 0:
+            ax.fill_between(centres / ms, rate / Hz, color=shade, alpha=0.15, linewidth=0)
+    ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=_span(populations))
+    ax.set_ylim(bottom=0)
+    return ax
+
+
+def traces(
+    ts: Float[ArrayLike, " time"],
+    v: Float[ArrayLike, "time n"] | Mapping[str, Float[ArrayLike, "time n"]],
+    *,
+    spikes: Float[ArrayLike, "time n"] | Mapping[str, Any] | None = None,
+    ax: Any = None,
+    v_threshold: float | None = None,
+    v_spike: float = 0.0,
+    spacing: float = 90.0,
+) -> Any:
+    """Membrane potentials, one above the other, with a scale bar.
+
+    **Arguments:**
+
+    - `ts`: times in ms, shape `(time,)`.
+    - `v`: membrane potentials in mV, shape `(time, n)`; or a dictionary of such by population.
+    - `spikes`: spikes of the same shape and structure (0/1 or bool). Integrate-and-fire neurons
+        have no action potential; with this it is drawn as a line up to `v_spike`.
+    - `ax`: matplotlib axes to draw into; by default those of a new figure.
+    - `v_threshold`: draws the threshold as a dotted line, in mV.
+    - `v_spike`: up to where spikes are drawn, in mV.
+    - `spacing`: distance between traces in mV.
+
+    **Returns:** the axes.
+    """
+    ax = new_axes(ax)
+    named = dict(v) if isinstance(v, Mapping) else {"": v}
+    fired = dict(spikes) if isinstance(spikes, Mapping) else {"": spikes}
+    times = np.asarray(ts)
+    rows = [
+        (place, name, np.asarray(values)[:, i], None if s is None else np.asarray(s)[:, i] > 0)
+        for place, (name, values) in enumerate(named.items())
+        for s in [fired.get(name)]
+        for i in range(np.shape(values)[1])
+    ]
+    for row, (place, name, trace, fire) in enumerate(rows):
+        base = -row * spacing
+        shade = colour(name, place)
+        if v_threshold is not None:
+            ax.axhline(base + v_threshold, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        if fire is not None:
+            trace = np.where(fire, v_spike, trace)
+        ax.plot(times / ms, trace + base, color=shade, linewidth=1.2, solid_joinstyle="round")
+    lowest = min((float(np.min(t)) - i * spacing for i, (_, _, t, _) in enumerate(rows)), default=0)
+    ax.set(xlabel="time (ms)", ylim=(lowest - 8, v_spike + 12))
+    if times.size:
+        ax.set_xlim(times[0], times[-1])
+    _scale_bar(ax, 50.0, "50 mV")
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_ylabel("membrane potential")
+    return ax
+
+
+def _scale_bar(ax: Any, length: float, text: str) -> None:
+    """A vertical bar of `length` in data units, right of the axes."""
+    low, high = ax.get_ylim()
+    centre = (low + high) / 2
+    across = ax.get_yaxis_transform()
+    ax.plot(
+        [1.012, 1.012],
+        [centre - length / 2, centre + length / 2],
+        color=INK,
+        linewidth=2.5,
+        transform=across,
+        clip_on=False,
+        solid_capstyle="butt",
+    )
+    ax.text(1.022, centre, text, transform=across, va="center", color=INK, clip_on=False)
+
+
+def _span(populations: Mapping[str, SpikeTrains]) -> tuple[float, float]:
+    first = next(iter(populations.values()))
+    return first.start * first.dt, first.stop * first.dt
