@@ -1,5 +1,6 @@
 """From a rule to a matrix of weights."""
 
+import numbers
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
-from ..init import AbstractInitializer, as_initializer
+from ..init import AbstractInitializer
 from ._check import check_key
 from ._rule import AbstractRule, check_sizes
 
@@ -83,13 +84,12 @@ def _check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, 
         raise TypeError(f"`dtype` must be a floating-point dtype, got {dtype}. Try `float32`.")
     if isinstance(weight, AbstractInitializer):
         return weight, dtype
-    try:
-        as_initializer(0.0 if given is not None else weight)
-    except TypeError:
+    number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
+    if given is None and not number:
         raise TypeError(
             "`weight` must be a number, an array or an initializer, got "
             f"{type(weight).__name__}: {weight!r}. Try `weight=1.0` or `bf.init.Normal(1.0, 0.1)`."
-        ) from None
+        )
     if np.ndim(weight) > 1:
         raise ValueError(
             "`weight` must be one number or have shape (nnz,), one number for each synapse, got "
