@@ -26,12 +26,10 @@ import numpy as np
 
 from ._prim import (
     Native,
-    aval_of,
+    add_cotangents,
     define,
-    is_undefined,
     is_zero,
     loop_over_batch,
-    zero_cotangent,
     zero_tangent,
 )
 from ._reference import contributions
@@ -191,28 +189,35 @@ def _retarget(term: Term, role: int, array) -> Term:
     return term._replace(arrays=tuple(arrays))
 
 
-def _transpose(role, cotangents, *operands, spec):
+def _transpose(role, cotangents, operands, running, *, spec):
     groups = spec.split(operands)
-    out = [[zero_cotangent(x) if is_undefined(x) else None for x in group] for group in groups]
+    out = spec.split(running)
     for i, cotangent in enumerate(cotangents):
-        if is_undefined(groups[role][i]):
-            out[role][i] = cotangent
+        if out[role][i] is not None:
+            out[role][i] = add_cotangents(out[role][i], cotangent)
     for r in range(3):
         if r == role:
             continue
         terms, wanted = [], []
         for term in terms_of(spec, operands):
             cotangent = cotangents[term.block.arrays[role]]
-            if is_undefined(term.arrays[r]) and not is_zero(cotangent):
-                i = term.block.arrays[r]
+            i = term.block.arrays[r]
+            if out[r][i] is not None and not is_zero(cotangent):
                 if i not in wanted:
                     wanted.append(i)
                 terms.append(_retarget(_retarget(term, role, cotangent), r, wanted.index(i)))
         if wanted:
-            avals = [aval_of(groups[r][i]) for i in wanted]
-            zeros = [jnp.zeros(a.shape, a.dtype) for a in avals]
+            # Added to what the cotangents have collected so far, in place where JAX carries them.
+            collected = [
+                jnp.zeros(groups[r][i].aval.shape, groups[r][i].aval.dtype)
+                if is_zero(out[r][i])
+                else out[r][i]
+                for i in wanted
+            ]
             masks = [spec.masks[r][i] for i in wanted]
-            for i, value in zip(wanted, contract(r, spec.batch, zeros, masks, terms), strict=True):
+            for i, value in zip(
+                wanted, contract(r, spec.batch, collected, masks, terms), strict=True
+            ):
                 out[r][i] = value
     return [x for group in out for x in group]
 
@@ -305,7 +310,7 @@ def _make(role: int, name: str) -> Callable[..., list]:
         outputs=with_role(_outputs),
         native=with_role(_native),
         jvp=with_role(_jvp),
-        transpose=with_role(_transpose),
+        accumulate=with_role(_transpose),
         batch=with_role(_batch),
     )
 

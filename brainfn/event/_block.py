@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
 from ._bilinear import COLS, contract
-from ._matrix import AbstractMatrix, as_spikes, term
+from ._matrix import AbstractMatrix, as_need, as_spikes, term
 
 
 class Block(eqx.Module):
@@ -55,6 +55,7 @@ def block_matvec(
     accumulators: Sequence[Float[Array, "..."]],
     spikes: Sequence[Shaped[Array, "..."]],
     blocks: Sequence[Block],
+    needs: Sequence[Bool[Array, "..."] | None] | None = None,
 ) -> tuple[Float[Array, "..."], ...]:
     r"""Adds the products of many sparse blocks to accumulators, in one call and in place where they
     are not used again.
@@ -68,6 +69,8 @@ def block_matvec(
     - `spikes`: vectors $s^{(s)}$, bool or of the weights' dtype; only nonzero elements cost
       anything.
     - `blocks`: the matrices with their places.
+    - `needs`: for each spike vector a bool mask of the neurons whose spike derivative is not zero
+      (a surrogate with compact support), or None; see [`brainfn.event.matvec`][].
 
     **Returns:** the accumulators after the addition, one for each given.
 
@@ -82,6 +85,17 @@ def block_matvec(
                     f"block_matvec: {name}[{i}] must be a vector, got shape {x.shape}; batch by "
                     f"jax.vmap."
                 )
+    if needs is None:
+        needs = [None] * len(xs)
+    if len(needs) != len(xs):
+        raise ValueError(
+            f"block_matvec: needs must have one entry for each of {len(xs)} spike vectors, got "
+            f"{len(needs)}."
+        )
+    masks = [
+        None if n is None else as_need(n, x.shape[0], "block_matvec")
+        for n, x in zip(needs, xs, strict=True)
+    ]
     terms = []
     for i, b in enumerate(blocks):
         where = f"block_matvec: blocks[{i}]"
@@ -104,7 +118,9 @@ def block_matvec(
         if y.dtype != b.matrix.dtype:
             raise TypeError(f"{where} has dtype {b.matrix.dtype}, its accumulator {y.dtype}.")
         x = as_spikes(x, b.matrix.dtype, where)
-        terms.append(term(b.matrix, x, (), b.row_offset, b.target, (), b.column_offset))
+        terms.append(
+            term(b.matrix, x, (), b.row_offset, b.target, (), b.column_offset, masks[b.source])
+        )
     if not terms:
         return ys
     return tuple(contract(COLS, (), ys, [()] * len(ys), terms))

@@ -41,9 +41,7 @@ class AbstractMatrix(eqx.Module):
 
     def __rmatmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
         """`x @ W` for `x` of shape `(n_rows,)` or `(batch, n_rows)`."""
-        x = as_operand(x, self, 0)
-        y = jnp.zeros((*x.shape[:-1], self.shape[1]), self.dtype)
-        return _product(COLS, x, y, self)[0]
+        return left_product(x, self)
 
     def __matmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
         """`W @ x` for `x` of shape `(n_cols,)` or `(n_cols, batch)`."""
@@ -51,8 +49,16 @@ class AbstractMatrix(eqx.Module):
         if x.ndim == 2:
             x = x.T
         y = jnp.zeros((*x.shape[:-1], self.shape[0]), self.dtype)
-        y = _product(ROWS, y, x, self)[0]
+        y = product(ROWS, y, x, self)
         return y.T if y.ndim == 2 else y
+
+
+def left_product(x, matrix: AbstractMatrix, need=None) -> jax.Array:
+    """`x @ W`; see `matvec` for `need`."""
+    x = as_operand(x, matrix, 0)
+    y = jnp.zeros((*x.shape[:-1], matrix.shape[1]), matrix.dtype)
+    need = None if need is None else as_need(need, matrix.shape[0], "matvec")
+    return product(COLS, x, y, matrix, need)
 
 
 def as_operand(x, matrix: AbstractMatrix, side: int, columns: bool = False) -> jax.Array:
@@ -83,6 +89,16 @@ def as_spikes(x: jax.Array, dtype, what: str) -> jax.Array:
     )
 
 
+def as_need(need, n: int, what: str) -> jax.Array:
+    """Checks the mask of rows whose derivative is needed."""
+    need = jnp.asarray(need)
+    if need.dtype != np.bool_ or need.shape != (n,):
+        raise ValueError(
+            f"{what}: need must be a bool vector of shape ({n},), got {need.dtype} {need.shape}."
+        )
+    return need
+
+
 def term(
     matrix: AbstractMatrix,
     row,
@@ -91,20 +107,23 @@ def term(
     col,
     col_mask: Mask,
     col_offset: int,
+    need: jax.Array | None = None,
 ) -> Term:
     """A block of a call: `row` and `col` are arrays, or the position of an accumulator."""
     spec = BlockSpec(matrix.kind, matrix.shape, (0, 0, 0), row_offset, col_offset, ())
-    return Term(spec, (row, col, matrix.data), (row_mask, col_mask, ()), matrix.structure)
+    masks = (row_mask, col_mask, (False,) * len(row_mask))
+    need_tangent = () if need is None else (need, masks[2])
+    return Term(spec, (row, col, matrix.data), masks, matrix.structure, (), need_tangent)
 
 
-def _product(
-    role: int, rows: jax.Array, cols: jax.Array, matrix: AbstractMatrix
-) -> list[jax.Array]:
+def product(
+    role: int, rows: jax.Array, cols: jax.Array, matrix: AbstractMatrix, need=None
+) -> jax.Array:
+    """One block between whole vectors, or batches of them; the accumulator is `cols` or `rows`."""
     batch = rows.shape[:-1]
     mask = (True,) * len(batch)
-    # A batch of both has all its dimensions; the matrix has none. Position 0: the accumulator.
+    # Position 0: the accumulator.
     accumulator = cols if role == COLS else rows
     arrays = (rows, 0) if role == COLS else (0, cols)
-    t = term(matrix, arrays[0], mask, 0, arrays[1], mask, 0)
-    t = t._replace(masks=(mask, mask, (False,) * len(batch)))
-    return contract(role, batch, [accumulator], [mask], [t])
+    t = term(matrix, arrays[0], mask, 0, arrays[1], mask, 0, need)
+    return contract(role, batch, [accumulator], [mask], [t])[0]

@@ -2,34 +2,46 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
-from ._matrix import AbstractMatrix
+from ._matrix import AbstractMatrix, left_product
 
 
-def matvec(x: Shaped[Array | np.ndarray, "..."], matrix: AbstractMatrix) -> Float[Array, "..."]:
+def matvec(
+    x: Shaped[Array | np.ndarray, "..."],
+    matrix: AbstractMatrix,
+    *,
+    need: Bool[Array | np.ndarray, "..."] | None = None,
+) -> Float[Array, "..."]:
     r"""Product of spikes and a sparse matrix, $y_j = \sum_i x_i W_{ij}$; the same as `x @ matrix`.
+
+    Its derivatives are event-driven too. The weight gradient $x_i \bar y_j$ touches only rows with
+    $x_i \neq 0$, and inside a `lax.scan` it is carried in place. The spike gradient
+    $\bar x_i = \sum_j W_{ij} \bar y_j$ touches only rows where `need` is true.
 
     **Arguments:**
 
-    - `x`: `(n_rows,)`, bool, or of the dtype of the weights (its values multiply); rows with $x_i =
-      0$ cost nothing.
+    - `x`: `(n_rows,)`, bool, or of the dtype of the weights (its values multiply); rows with
+      $x_i = 0$ cost nothing.
     - `matrix`: sparse matrix `(n_rows, n_cols)`.
+    - `need`: bool `(n_rows,)`, where the derivative with respect to `x` is needed; it is zero
+      elsewhere. Exact if what made `x` has no derivative there: with a surrogate of compact
+      `support`, `need` is `abs(v) < support`. By default everywhere.
 
     **Returns:** `(n_cols,)`. Raises `ValueError` or `TypeError` for shapes or dtypes that do not
     fit.
     """
     if jnp.ndim(x) != 1:
         raise ValueError(
-            f"matvec: x must be a vector (n_rows,), got shape {jnp.shape(x)}; use matmat for a "
-            f"batch."
+            f"matvec: x must be a vector (n_rows,), got {jnp.shape(x)}; use matmat for a batch."
         )
-    return x @ matrix
+    return left_product(x, matrix, need)
 
 
 def matmat(x: Shaped[Array | np.ndarray, "..."], matrix: AbstractMatrix) -> Float[Array, "..."]:
-    r"""Product of a batch of spikes and a sparse matrix, $Y_{bj} = \sum_i X_{bi} W_{ij}$; the same
-    as `x @ matrix`.
+    r"""Product of a batch of spikes and a sparse matrix, $Y_{bj} = \sum_i X_{bi} W_{ij}$.
+
+    The same as `x @ matrix`.
 
     **Arguments:**
 
@@ -41,7 +53,6 @@ def matmat(x: Shaped[Array | np.ndarray, "..."], matrix: AbstractMatrix) -> Floa
     """
     if jnp.ndim(x) != 2:
         raise ValueError(
-            f"matmat: x must have shape (batch, n_rows), got {jnp.shape(x)}; use matvec for a "
-            f"vector."
+            f"matmat: x must have shape (batch, n_rows), got {jnp.shape(x)}; use matvec."
         )
-    return x @ matrix
+    return left_product(x, matrix)

@@ -16,7 +16,15 @@ from jax.interpreters import ad, batching, mlir
 
 from ._native import handler_available
 
+try:
+    # Transpose rules that see the running cotangent of each operand, so that a gradient is carried
+    # in place through a `lax.scan` instead of being added as a full-size array in every step.
+    from jax._src.interpreters.ad import GradAccum, NullAccum, RefAccum, fancy_transposes
+except ImportError:
+    fancy_transposes = None
+
 is_undefined = ad.is_undefined_primal
+add_cotangents = ad.add_tangents
 
 
 class Native(NamedTuple):
@@ -39,14 +47,45 @@ def zero_cotangent(undefined) -> ad.Zero:
     return ad.Zero(undefined.aval.to_tangent_aval())
 
 
+def _running(x):
+    """The cotangent that an operand has collected so far, a symbolic zero where it has none."""
+    if isinstance(x, NullAccum):
+        return None
+    if isinstance(x, RefAccum):
+        return x.inst().ref[...]
+    return x.val
+
+
+def _register_accumulating(primitive: Primitive, transpose: Callable) -> None:
+    def from_zero(cotangents, *operands, **params):
+        running = [zero_cotangent(x) if is_undefined(x) else None for x in operands]
+        return transpose(cotangents, operands, running, **params)
+
+    def in_place(cotangents, *operands, **params):
+        linear = [isinstance(x, GradAccum) for x in operands]
+        running = [_running(x) if is_l else None for x, is_l in zip(operands, linear, strict=True)]
+        undefined = [
+            ad.UndefinedPrimal(x.aval) if is_l else x
+            for x, is_l in zip(operands, linear, strict=True)
+        ]
+        for x, old, new in zip(
+            operands, running, transpose(cotangents, undefined, running, **params), strict=True
+        ):
+            if old is None or new is old:
+                continue
+            if isinstance(x, RefAccum):
+                x.ref[...] = new
+            else:
+                x.val = new
+
+    ad.primitive_transposes[primitive] = from_zero
+    if fancy_transposes is not None:
+        fancy_transposes[primitive] = in_place
+
+
 def zero_tangent(primal) -> ad.Zero:
     """A symbolic zero tangent of `primal`."""
     return ad.Zero(jax.typeof(primal).to_tangent_aval())
-
-
-def aval_of(x):
-    """The abstract value of an operand, whether or not it is being transposed."""
-    return x.aval if ad.is_undefined_primal(x) else jax.typeof(x)
 
 
 def vary_alike(operands: Sequence) -> list:
@@ -69,6 +108,7 @@ def define(
     native: Callable[..., Native | None] | None = None,
     jvp: Callable | None = None,
     transpose: Callable | None = None,
+    accumulate: Callable | None = None,
     batch: Callable | None = None,
 ) -> Callable[..., list]:
     """Make an operator: a JAX primitive with multiple results.
@@ -83,6 +123,9 @@ def define(
       reference applies.
     - `jvp`: `jvp(primals, tangents, **params) -> (outputs, tangents)`.
     - `transpose`: `transpose(cotangents, *operands, **params) -> cotangents of the operands`.
+    - `accumulate`: a transpose that adds in place, `accumulate(cotangents, operands, running,
+      **params) -> new running cotangents`; operands that are asked about are undefined, `running`
+      holds what their cotangents have collected so far (None for the other operands).
     - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by
       `jax.lax.map`.
 
@@ -135,6 +178,8 @@ def define(
         ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
         ad.primitive_transposes[primitive] = transpose
+    if accumulate is not None:
+        _register_accumulating(primitive, accumulate)
     batching.primitive_batchers[primitive] = (
         batch if batch is not None else ft.partial(_loop, operator)
     )

@@ -48,7 +48,7 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
             picks = positions[r] if r < 2 else None
             factors.append(spread(term.arrays[r], term.masks[r], picks))
     if term.need:
-        factors.append(spread(*term.need, positions[0]))
+        factors.append(spread(term.need[0], term.need[1], positions[0]))
     value = functools.reduce(operator.mul, factors)
     full = tuple(n for n, has in zip(batch, union, strict=True) if has)
     value = jnp.broadcast_to(value, (*full, cols.shape[0]))
