@@ -34,6 +34,9 @@ ROOMS = [
     ["network"],
     ["simulate"],
     ["record"],
+    ["zoo"],
+    ["measure"],
+    ["plot"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
