@@ -1,0 +1,121 @@
+"""Time and memory of building connections, for each rule and number of synapses.
+
+    python connect.py --output results
+
+Each case is a process of its own, which prints one line of JSON: 80 synapses per neuron among n
+neurons without autapses. `first` is the time of the first build and includes compilation; `again`
+is the median of the repeats. `memory` is how far the first build raises the peak of resident memory
+above that of a process that built a small network with the same rule, divided by the bytes of the
+result (indices and row pointers): 1 means that nothing but the result was held.
+
+Compare only runs on an idle machine; the load average before each case is in the JSON.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEGREE = 80
+SIZES = {"3.2e5": 4_000, "3.2e6": 40_000, "3.2e7": 400_000, "1e8": 1_250_000}
+RULES = (
+    "FixedProbability",
+    "FixedOutDegree",
+    "FixedOutDegree, no multapses",
+    "FixedInDegree",
+    "FixedInDegree, no multapses",
+    "AllToAll",
+    "OneToOne",
+)
+
+
+def peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes on Linux, bytes on macOS.
+    return peak * (1 if platform.system() == "Darwin" else 1024)
+
+
+def case(name: str, synapses: str, repeats: int) -> dict:
+    """Builds one network in this process."""
+    import jax
+
+    from brainfn import connect
+
+    def rule(n: int):
+        multapses = "no multapses" not in name
+        if name == "FixedProbability":
+            return connect.FixedProbability(DEGREE / n, autapses=False), n, n
+        if name.startswith("FixedOutDegree"):
+            return connect.FixedOutDegree(DEGREE, autapses=False, multapses=multapses), n, n
+        if name.startswith("FixedInDegree"):
+            return connect.FixedInDegree(DEGREE, autapses=False, multapses=multapses), n, n
+        if name == "AllToAll":
+            return connect.AllToAll(autapses=False), n, DEGREE
+        return connect.OneToOne(), n * DEGREE, n * DEGREE
+
+    def build(n: int, seed: int) -> tuple[float, int]:
+        what, n_pre, n_post = rule(n)
+        start = time.perf_counter()
+        structure = what.build(n_pre, n_post, key=jax.random.key(seed), diagonal=0)
+        jax.block_until_ready(structure)
+        return time.perf_counter() - start, sum(x.nbytes for x in structure)
+
+    n = SIZES[synapses]
+    build(1_000, 0)
+    before = peak_bytes()
+    first, size = build(n, 1)
+    rise = peak_bytes() - before
+    again = [build(n, 2 + i)[0] for i in range(repeats)]
+    return {
+        "rule": name,
+        "synapses": synapses,
+        "first_s": first,
+        "again_s": statistics.median(again),
+        "spread_s": max(again) - min(again),
+        "result_bytes": size,
+        "rise_bytes": rise,
+        "memory": rise / size,
+        "jax": jax.__version__,
+        "device": str(jax.devices()[0]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rules", nargs="*", default=RULES, choices=RULES, metavar="RULE")
+    parser.add_argument("--synapses", nargs="*", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="folder for connect.json")
+    parser.add_argument("--one", nargs=2, metavar=("RULE", "SYNAPSES"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(case(*options.one, options.repeats)))
+        return
+    results = []
+    print(f"{'rule':30}{'synapses':>10}{'first s':>10}{'again s':>10}{'memory':>10}")
+    for name in options.rules:
+        for synapses in options.synapses:
+            load = os.getloadavg()[0]
+            command = [sys.executable, __file__, "--one", name, synapses]
+            command += ["--repeats", str(options.repeats)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(f"{name:30}{synapses:>10}  failed: {done.stderr.strip().splitlines()[-1]}")
+                continue
+            result = json.loads(done.stdout.splitlines()[-1]) | {"load": load}
+            results.append(result)
+            times = f"{result['first_s']:10.3f}{result['again_s']:10.3f}"
+            print(f"{name:30}{synapses:>10}{times}{result['memory']:10.2f}", flush=True)
+            if options.output:
+                options.output.mkdir(parents=True, exist_ok=True)
+                (options.output / "connect.json").write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
