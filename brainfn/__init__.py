@@ -5,12 +5,15 @@ from . import (
     event as event,
     init as init,
     input as input,
+    measure as measure,
     neuron as neuron,
+    plot as plot,
     record as record,
     solver as solver,
     surrogate as surrogate,
     synapse as synapse,
     units as units,
+    zoo as zoo,
 )
 from ._model import AbstractModel as AbstractModel, Clock as Clock
 from .delay import Delay as Delay, DelayState as DelayState
@@ -19,4 +22,12 @@ from .network import (
     NetworkState as NetworkState,
     Projection as Projection,
 )
-from .simulate import Simulation as Simulation, Snapshot as Snapshot, simulate as simulate
+from .simulate import (
+    NonFiniteError as NonFiniteError,
+    Run as Run,
+    Simulation as Simulation,
+    Snapshot as Snapshot,
+    StoredArray as StoredArray,
+    run as run,
+    simulate as simulate,
+)

@@ -1,4 +1,6 @@
-"""Running models: `simulate`, a pure function, and what to record."""
+"""Running models: `simulate`, a pure function; `run`, its driver for long work; what to record."""
 
 from ._result import Simulation as Simulation, Snapshot as Snapshot
+from ._run import NonFiniteError as NonFiniteError, Run as Run, run as run
 from ._simulate import simulate as simulate
+from ._stream import StoredArray as StoredArray

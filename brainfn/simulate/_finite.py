@@ -71,9 +71,7 @@ def _find(
         state, n, first = carry
         state, _ = step(model, state, evaluate(row, fixed, Clock(n, dt)), n, key, dt)
         good = [is_finite(part) for part in model.named_states(state).values()]
-        first = tuple(
-            jnp.where((f < 0) & ~ok, n, f) for f, ok in zip(first, good, strict=True)
-        )
+        first = tuple(jnp.where((f < 0) & ~ok, n, f) for f, ok in zip(first, good, strict=True))
         return (state, n + 1, first), None
 
     names = model.named_states(start.model_state)

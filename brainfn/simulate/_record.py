@@ -111,5 +111,3 @@ def population_rate(state: Any, output: Any) -> Float[Array, ""] | dict[str, Any
     """Record the fraction of neurons that spike in each step, for each population."""
     del state
     return jax.tree.map(lambda x: jnp.mean(x.astype(jnp.result_type(float)), axis=-1), output)
-
-

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -17,6 +17,7 @@ from .._custom_types import Key
 from .._errors import count, is_concrete, time_step, whole_steps
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, as_input
+from ._events import AbstractEvents
 from ._finite import check_finite
 from ._record import AbstractReducer, outputs
 from ._result import Simulation, Snapshot
@@ -53,7 +54,8 @@ def simulate(
     - `record`: what to keep: a function `(state, output) -> pytree`, where `state` is that after
         the step; a reducer such as [`brainfn.record.SpikeCount`][]; or a dictionary, list or tuple
         of these. By default the outputs of all steps.
-    - `every`: keep only each `every`-th step, the last of each `every`. Reducers see all steps.
+    - `every`: keep only each `every`-th step, the last of each `every`. Reducers and
+        [`brainfn.record.Spikes`][] see all steps.
     - `checkpoint`: for reverse mode: keep the state only at the ends of segments and compute the
         steps between again, which takes memory of $O(\sqrt{\text{steps}})$ for the states; a number
         sets the length of a segment in recorded steps. Values and gradients do not change.
@@ -64,13 +66,58 @@ def simulate(
     where the result is concrete, `FloatingPointError` if the state is not finite at the end, with
     the population and the first step concerned.
     """
+    setup = set_up(model, duration, dt, inputs, state, key, record, every)
+    n_steps, start, dt = setup.n_steps, setup.start, setup.dt
+    segment = _segment(checkpoint, n_steps // every)
+    arguments = (setup.model, start, setup.series, setup.fixed, key, record)
+    options = (dt, n_steps, every, segment)
+    concrete = all(is_concrete(x) for x in jtu.tree_leaves(arguments))
+    if concrete:
+        _check_memory(arguments, options)
+    final, kept = _loop(*arguments, *options)
+    done = start.step + (jnp.arange(n_steps // every, dtype=jnp.int32) + 1) * every - 1
+    ts = done.astype(jnp.result_type(float)) * dt
+    if concrete:
+        check_finite(
+            setup.model, start, final, setup.series, setup.fixed, key, dt, n_steps, make_step
+        )
+    return Simulation(ts=ts, outputs=kept, state=final)
+
+
+class Setup(NamedTuple):
+    """Checked arguments of a simulation, ready for `advance`."""
+
+    model: AbstractModel
+    start: Snapshot
+    series: Any
+    fixed: Any
+    dt: float
+    n_steps: int
+
+
+def set_up(
+    model: Any,
+    duration: Any,
+    dt: Any,
+    inputs: Any,
+    state: Any,
+    key: Any,
+    record: Any,
+    every: Any,
+    *,
+    on_host: bool = False,
+) -> Setup:
+    """Check the arguments of a simulation, prepare the model and make its initial state.
+
+    With `on_host` arrays that run along time stay where they are, to be cut later.
+    """
     if not isinstance(model, AbstractModel):
         raise TypeError(
             f"`model` must be a brainfn model, got {type(model).__name__}. "
             "Try brainfn.Network or brainfn.neuron.LIF."
         )
     dt = time_step(dt)
-    n_steps = whole_steps("duration", _number("duration", duration), dt, minimum=1)
+    n_steps = whole_steps("duration", number("duration", duration), dt, minimum=1)
     every = count("every", every, minimum=1)
     if n_steps % every:
         raise ValueError(
@@ -90,26 +137,15 @@ def simulate(
             f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
             "but steps are counted up to 2**31."
         )
-    series, fixed = split_inputs(inputs, n_steps)
-    segment = _segment(checkpoint, n_steps // every)
-    arguments = (prepared, state, series, fixed, key, record)
-    options = (dt, n_steps, every, segment)
-    concrete = all(is_concrete(x) for x in jtu.tree_leaves(arguments))
-    if concrete:
-        _check_memory(arguments, options)
-    final, kept = _loop(*arguments, *options)
-    done = state.step + (jnp.arange(n_steps // every, dtype=jnp.int32) + 1) * every - 1
-    ts = done.astype(jnp.result_type(float)) * dt
-    if concrete:
-        check_finite(prepared, state, final, series, fixed, key, dt, n_steps, _step)
-    return Simulation(ts=ts, outputs=kept, state=final)
+    series, fixed = split_inputs(inputs, n_steps, on_host=on_host)
+    return Setup(prepared, state, series, fixed, dt, n_steps)
 
 
 # Steps fold their index (from 0) into the key; the initial state takes one that no step has.
 _INIT = 2**31 - 1
 
 
-def split_inputs(inputs: Any, n_steps: int) -> tuple[Any, Any]:
+def split_inputs(inputs: Any, n_steps: int, *, on_host: bool = False) -> tuple[Any, Any]:
     """Arrays that run along time, and everything else as [`brainfn.input.AbstractInput`][]."""
 
     def one(path: Any, value: Any) -> Any:
@@ -124,11 +160,11 @@ def split_inputs(inputs: Any, n_steps: int) -> tuple[Any, Any]:
                 )
             if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
                 value = value.astype(jnp.result_type(float))
-            return _Series(jnp.asarray(value))
+            return _Series(value if on_host else jnp.asarray(value))
         value = as_input(name, value)
-        if isinstance(value, Constant) and is_concrete(value.value):
-            if not np.all(np.isfinite(np.asarray(value.value))):
-                raise ValueError(f"`{name}` must be finite, got {value.value}.")
+        known = isinstance(value, Constant) and is_concrete(value.value)
+        if known and not np.all(np.isfinite(np.asarray(value.value))):
+            raise ValueError(f"`{name}` must be finite, got {value.value}.")
         return value
 
     def stop(x: Any) -> bool:
@@ -167,9 +203,145 @@ def _is_constant(series: Any, fixed: Any) -> bool:
     return fixed is None or all(isinstance(leaf, Constant) for leaf in fixed.leaves)
 
 
-def _step(model: Any, state: Any, drive: Any, step: Any, key: Any, dt: float) -> tuple[Any, Any]:
+def make_step(
+    model: Any, state: Any, drive: Any, step: Any, key: Any, dt: float
+) -> tuple[Any, Any]:
+    """One step of a model, with the key of that step."""
     k = None if key is None else jr.fold_in(key, step)
     return model.step(state, drive, Clock(step, dt), key=k)
+
+
+def _one(model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, dt: float) -> Any:
+    """`(state, step, row of the series) -> (state, output)`."""
+    constant = None
+    if _is_constant(series, fixed):
+        constant = model.arrange_inputs(evaluate(series, fixed, Clock(start.step, dt)))
+
+    def one(state: Any, step: Any, row: Any) -> tuple[Any, Any]:
+        drive = constant
+        if not _is_constant(series, fixed):
+            drive = evaluate(row, fixed, Clock(step, dt))
+        return make_step(model, state, drive, step, key, dt)
+
+    return one
+
+
+class Example(NamedTuple):
+    """Shapes and dtypes of one step: state, output, and what each recorder keeps of them."""
+
+    state: Any
+    output: Any
+    kept: tuple[Any, ...]
+
+
+def examples(
+    model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, record: Any, dt: float
+) -> Example:
+    """What one step gives, without computing it."""
+    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
+
+    def first(model: Any, start: Any, series: Any, fixed: Any, key: Any) -> Example:
+        row = jax.tree.map(lambda x: x[0], series)
+        one = _one(model, start, series, fixed, key, dt)
+        state, output = one(start.model_state, start.step, row)
+        kept = [None if isinstance(r, AbstractReducer) else r(state, output) for r in recorders]
+        return Example(state, output, tuple(kept))
+
+    return eqx.filter_eval_shape(first, model, start, series, fixed, key)
+
+
+def begin(record: Any, example: Example) -> tuple[Any, ...]:
+    """The summaries of the reducers in `record` before the first step; `None` for the others."""
+    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
+    if not any(isinstance(r, AbstractReducer) for r in recorders):
+        return (None,) * len(recorders)
+    state, output = _zeros((example.state, example.output))
+    return tuple(
+        r.init(state, output) if isinstance(r, AbstractReducer) else None for r in recorders
+    )
+
+
+def finish(record: Any, summaries: tuple[Any, ...], kept: tuple[Any, ...]) -> Any:
+    """What is returned in `outputs`: results of reducers, and what the other recorders kept."""
+    recorders, structure = jtu.tree_flatten(record, is_leaf=is_recorder)
+    results = [
+        r.finish(s) if isinstance(r, AbstractReducer) else k
+        for r, s, k in zip(recorders, summaries, kept, strict=True)
+    ]
+    return jtu.tree_unflatten(structure, results)
+
+
+def advance(
+    model: Any,
+    start: Snapshot,
+    summaries: tuple[Any, ...],
+    series: Any,
+    fixed: Any,
+    key: Any,
+    record: Any,
+    example: Example,
+    dt: float,
+    n_steps: int,
+    every: int,
+    segment: int | None,
+) -> tuple[Snapshot, tuple[Any, ...], tuple[Any, ...]]:
+    """The loop: `n_steps` steps from `start`, to be traced.
+
+    **Returns:** the end, the summaries of reducers, and what each other recorder kept.
+    """
+    one = _one(model, start, series, fixed, key, dt)
+    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
+
+    def keep(state: Any, output: Any) -> tuple[Any, ...]:
+        sparse = [not isinstance(r, AbstractReducer | AbstractEvents) for r in recorders]
+        return tuple(
+            r(state, output) if yes else None for r, yes in zip(recorders, sparse, strict=True)
+        )
+
+    def see(state: Any, output: Any) -> tuple[Any, ...]:
+        return tuple(r(state, output) if isinstance(r, AbstractEvents) else None for r in recorders)
+
+    def make(carry: Any, row: Any) -> tuple[Any, Any]:
+        state, step, sums = carry
+        state, output = one(state, step, row)
+        clock = Clock(step, dt)
+        sums = tuple(
+            r.update(s, state, output, clock) if isinstance(r, AbstractReducer) else None
+            for r, s in zip(recorders, sums, strict=True)
+        )
+        return (state, step + 1, sums), output
+
+    def block(carry: Any, rows: Any) -> tuple[Any, Any]:
+        if every == 1:
+            carry, output = make(carry, rows)
+            seen = see(carry[0], output)
+        else:
+
+            def inner(both: Any, row: Any) -> tuple[Any, Any]:
+                carry, output = make(both[0], row)
+                return (carry, output), see(carry[0], output)
+
+            last = (carry, _zeros(example.output))
+            (carry, output), seen = lax.scan(inner, last, rows, length=every)
+        return carry, (keep(carry[0], output), seen)
+
+    n_blocks = n_steps // every
+    rows = series
+    if every > 1:
+        rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
+    carry = (start.model_state, start.step, summaries)
+    if segment is None:
+        carry, (kept, seen) = lax.scan(block, carry, rows, length=n_blocks)
+    else:
+        carry, (kept, seen) = _checkpointed(block, carry, rows, n_blocks, segment)
+    if every > 1:
+        seen = jax.tree.map(lambda x: x.reshape(n_steps, *x.shape[2:]), seen)
+    state, step, summaries = carry
+    kept = tuple(
+        s if isinstance(r, AbstractEvents) else k
+        for r, k, s in zip(recorders, kept, seen, strict=True)
+    )
+    return Snapshot(state, step), summaries, kept
 
 
 @eqx.filter_jit
@@ -185,65 +357,11 @@ def _loop(
     every: int,
     segment: int | None,
 ) -> tuple[Snapshot, Any]:
-    constant = None
-    if _is_constant(series, fixed):
-        constant = model.arrange_inputs(evaluate(series, fixed, Clock(start.step, dt)))
-
-    def drive_of(row: Any, clock: Clock) -> Any:
-        if _is_constant(series, fixed):
-            return constant
-        return evaluate(row, fixed, clock)
-
-    def one(state: Any, step: Any, row: Any) -> tuple[Any, Any]:
-        return _step(model, state, drive_of(row, Clock(step, dt)), step, key, dt)
-
-    first = jax.tree.map(lambda x: x[0], series)
-    shapes = eqx.filter_eval_shape(one, start.model_state, start.step, first)
-    state0, output0 = _zeros(shapes)
-    recorders, structure = jtu.tree_flatten(record, is_leaf=_is_recorder)
-    reducers = [r if isinstance(r, AbstractReducer) else None for r in recorders]
-    summaries = tuple(None if r is None else r.init(state0, output0) for r in reducers)
-
-    def advance(carry: Any, row: Any) -> tuple[Any, Any]:
-        state, step, sums = carry
-        state, output = one(state, step, row)
-        clock = Clock(step, dt)
-        sums = tuple(
-            None if r is None else r.update(s, state, output, clock)
-            for r, s in zip(reducers, sums, strict=True)
-        )
-        return (state, step + 1, sums), output
-
-    def block(carry: Any, rows: Any) -> tuple[Any, Any]:
-        if every == 1:
-            carry, output = advance(carry, rows)
-        else:
-
-            def inner(both: Any, row: Any) -> tuple[Any, None]:
-                return advance(both[0], row), None
-
-            (carry, output), _ = lax.scan(inner, (carry, output0), rows, length=every)
-        state = carry[0]
-        kept = tuple(
-            None if isinstance(r, AbstractReducer) else r(state, output) for r in recorders
-        )
-        return carry, kept
-
-    n_blocks = n_steps // every
-    rows = series
-    if every > 1:
-        rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
-    carry = (start.model_state, start.step, summaries)
-    if segment is None:
-        carry, kept = lax.scan(block, carry, rows, length=n_blocks)
-    else:
-        carry, kept = _checkpointed(block, carry, rows, n_blocks, segment)
-    state, step, summaries = carry
-    results = [
-        r.finish(s) if isinstance(r, AbstractReducer) else k
-        for r, s, k in zip(recorders, summaries, kept, strict=True)
-    ]
-    return Snapshot(state, step), jtu.tree_unflatten(structure, results)
+    example = examples(model, start, series, fixed, key, record, dt)
+    summaries = begin(record, example)
+    arguments = (model, start, summaries, series, fixed, key, record, example)
+    final, summaries, kept = advance(*arguments, dt, n_steps, every, segment)
+    return final, finish(record, summaries, kept)
 
 
 def _checkpointed(
@@ -266,7 +384,7 @@ def _checkpointed(
     return carry, kept
 
 
-def _is_recorder(x: Any) -> bool:
+def is_recorder(x: Any) -> bool:
     return isinstance(x, AbstractReducer) or callable(x)
 
 
@@ -284,20 +402,21 @@ def _segment(checkpoint: bool | int, n: int) -> int | None:
     return min(count("checkpoint", checkpoint, minimum=1), n)
 
 
-def _number(name: str, value: Any) -> float:
+def number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.generic):
         raise TypeError(
             f"`{name}` must be a Python number in ms (it sets the length of the loop), got "
             f"{type(value).__name__}."
         )
-    if not (math.isfinite(value) and value > 0):
+    result = float(value)
+    if not (math.isfinite(result) and result > 0):
         raise ValueError(f"`{name}` must be positive and finite (in ms), got {value}.")
-    return float(value)
+    return result
 
 
 def _check_record(record: Any) -> None:
-    for path, leaf in jtu.tree_leaves_with_path(record, is_leaf=_is_recorder):
-        if not _is_recorder(leaf):
+    for path, leaf in jtu.tree_leaves_with_path(record, is_leaf=is_recorder):
+        if not is_recorder(leaf):
             raise TypeError(
                 f"`record{jtu.keystr(path)}` must be a function (state, output) -> pytree or a "
                 f"reducer such as brainfn.record.SpikeCount(), got {leaf!r}."
@@ -315,9 +434,18 @@ def _check_key(key: Any) -> None:
         raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
 
 
+def physical_memory() -> int | None:
+    """Bytes of memory of this machine, if the system tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):
+        return None
+
+
 def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
     """Raise if what is to be recorded can't fit into memory, before anything is allocated."""
-    if jax.default_backend() != "cpu" or not hasattr(os, "sysconf"):
+    free = physical_memory()
+    if jax.default_backend() != "cpu" or free is None:
         return
     leaves, structure = jtu.tree_flatten(arguments)
     signature = tuple((x.shape, x.dtype) if eqx.is_array(x) else x for x in leaves)
@@ -331,12 +459,11 @@ def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
             if isinstance(x, jax.ShapeDtypeStruct)
         )
     size = _recorded_bytes[known]
-    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if size > free:
         raise MemoryError(
             f"`record` would keep {size / 1e9:.1f} GB, but this machine has {free / 1e9:.1f} GB. "
-            "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes), "
-            "keep fewer steps with `every=`, or stream to disk with brainfn.run."
+            "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes),"
+            " keep fewer steps with `every=`, or stream to disk with brainfn.run."
         )
 
 

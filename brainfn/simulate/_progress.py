@@ -1,0 +1,100 @@
+"""What a user sees and does while a run goes on: a progress bar, and Ctrl-C."""
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import IO, Any, Self
+
+from tqdm import tqdm
+
+
+class Progress:
+    """A progress bar over model time, with the rate of model time and the time that is left.
+
+    The time until the first chunk is done contains compilation, so the rate counts from there.
+
+    **Arguments:**
+
+    - `start`, `stop`: model time in ms at the beginning of the run and at its end.
+    - `now`: model time in ms that it has reached already.
+    - `show`: whether to show anything. Nothing is shown where there is no terminal or notebook.
+    - `file`: where to write, even if that is no terminal.
+    """
+
+    def __init__(
+        self, start: float, now: float, stop: float, show: bool, file: IO[str] | None = None
+    ):
+        self._stop, self._now = stop, now
+        self._first: tuple[float, float] | None = None
+        self._bar: Any = tqdm(
+            total=stop - start,
+            initial=now - start,
+            disable=not show or (file is None and not _is_watched(sys.stderr)),
+            file=file,
+            bar_format="{percentage:3.0f}%|{bar}| {desc}",
+            mininterval=0.1,
+        )
+        self._bar.set_description_str(f"{now:,.6g}/{stop:,.6g} ms, compiling")
+
+    def update(self, now: float) -> None:
+        """Model time in ms at the end of the chunk that is done."""
+        wall = time.perf_counter()
+        text = f"{now:,.6g}/{self._stop:,.6g} ms"
+        if self._first is None:
+            self._first = wall, now
+        elif wall > self._first[0]:
+            rate = (now - self._first[1]) / (wall - self._first[0])
+            left = (self._stop - now) / rate
+            text += f", {rate / 1e3:.3g} x real time, {clock_time(left)} left"
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.update(now - self._now)
+        self._now = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.close()
+
+
+def _is_watched(file: Any) -> bool:
+    """Whether a person may be looking: at a terminal or a notebook, not at a log."""
+    return file.isatty() or type(file).__module__.startswith("ipykernel")
+
+
+def clock_time(seconds: float) -> str:
+    """`"1:02:03"` or `"2:03"`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Interrupt:
+    """Ctrl-C as a wish: the first asks to stop at the end of the present chunk, the second raises
+    `KeyboardInterrupt` at once.
+
+    Only in the main thread, and only where Ctrl-C has not been given another meaning before.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._installed = False
+
+    def __enter__(self) -> Self:
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._on_signal)
+            self._installed = True
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

@@ -1,0 +1,191 @@
+"""Where records go while a simulation runs: host memory or a folder."""
+
+import abc
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._files import read_array, write_arrays
+
+
+class AbstractStream(abc.ABC):
+    """Named series of rows that grow chunk by chunk. This is a tool of the host, with a state."""
+
+    @abc.abstractmethod
+    def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
+        """Add what steps `first` up to `last` (not included) gave."""
+
+    @abc.abstractmethod
+    def joined(self, last: int) -> dict[str, Any]:
+        """All rows of each series up to step `last`: arrays, or things that behave like them."""
+
+
+class MemoryStream(AbstractStream):
+    """Keeps records in host memory.
+
+    **Arguments:**
+
+    - `empty`: for each series an array without rows: its dtype and the shape of a row.
+    - `totals`: how many rows each series will have, where that is known: memory for all of them
+        is then taken at once (the system gives it page by page), and nothing is copied at the end.
+    """
+
+    def __init__(self, empty: Mapping[str, np.ndarray], totals: Mapping[str, int]):
+        self._whole = {
+            name: np.empty((total, *empty[name].shape[1:]), empty[name].dtype)
+            for name, total in totals.items()
+        }
+        self._pieces = {name: [none] for name, none in empty.items() if name not in totals}
+        self._ends = [(0, dict.fromkeys(empty, 0))]
+
+    def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
+        del first
+        ends = dict(self._ends[-1][1])
+        for name, new in rows.items():
+            start, ends[name] = ends[name], ends[name] + len(new)
+            if name in self._whole:
+                self._whole[name][start : ends[name]] = new
+            else:
+                self._pieces[name].append(np.array(new))
+        self._ends.append((last, ends))
+
+    def joined(self, last: int) -> dict[str, Any]:
+        # An interrupt may have come between two series: count only rows of finished chunks.
+        ends = [ends for step, ends in self._ends if step <= last][-1]
+        out = {}
+        for name, end in ends.items():
+            if name in self._whole:
+                out[name] = self._whole[name][:end]
+            else:
+                out[name] = np.concatenate(self._pieces[name])[:end]
+        return out
+
+
+class FolderStream(AbstractStream):
+    """Keeps records in a folder, a `.npz` for each chunk, named by its steps.
+
+    **Arguments:**
+
+    - `folder`: an existing folder.
+    - `empty`: for each series an array without rows: its dtype and the shape of a row.
+    """
+
+    def __init__(self, folder: Path, empty: Mapping[str, np.ndarray]):
+        self._folder = folder
+        self._empty = dict(empty)
+
+    def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
+        if rows:
+            write_arrays(self._folder / f"{first:010d}-{last:010d}.npz", rows)
+
+    def joined(self, last: int) -> dict[str, Any]:
+        paths = [path for _, stop, path in _chunks(self._folder) if stop <= last]
+        return {name: StoredArray(paths, name, none) for name, none in self._empty.items()}
+
+    def cut(self, first: int, last: int) -> None:
+        """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
+        expected = first
+        for start, stop, path in _chunks(self._folder):
+            if stop > last:
+                path.unlink()
+                continue
+            if start != expected:
+                break
+            expected = stop
+        if expected != last and self._empty:
+            raise ValueError(
+                f"`resume`: records of steps {expected} to {last} are missing in "
+                f"{os.fspath(self._folder)!r}. Start again in another folder."
+            )
+
+
+def _chunks(folder: Path) -> list[tuple[int, int, Path]]:
+    found = []
+    for path in folder.glob("*-*.npz"):
+        start, _, stop = path.stem.partition("-")
+        found.append((int(start), int(stop), path))
+    return sorted(found)
+
+
+class StoredArray:
+    """A recorded array that lies on disk, chunk by chunk, and is read when it is asked for.
+
+    `np.asarray(stored)` reads all of it, `stored[1000:2000]` the chunks that are concerned, and
+    `stored.chunks()` goes through it in pieces. `shape`, `dtype` and `len` are those of the whole.
+    """
+
+    def __init__(self, paths: Sequence[Path], name: str, empty: np.ndarray):
+        self._paths, self._name, self._empty = tuple(paths), name, empty
+        self._lengths: list[int] | None = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._empty.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self._empty.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        return self._empty.ndim
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The chunks one after the other, in the order of time."""
+        for path in self._paths:
+            yield self._read(path)
+
+    def __len__(self) -> int:
+        return sum(self._row_counts())
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        first = index[0] if isinstance(index, tuple) and index else index
+        if isinstance(first, int | np.integer):
+            row = range(len(self))[int(first)]
+            start, stop, new = row, row + 1, 0
+        elif isinstance(first, slice) and (first.step is None or first.step > 0):
+            start, stop, step = first.indices(len(self))
+            new = slice(0, max(stop - start, 0), step)
+        else:
+            return np.asarray(self)[index]
+        part = self._rows(start, stop)
+        return part[(new, *index[1:])] if isinstance(index, tuple) else part[new]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a record on disk can't be had without copying it into memory.")
+        array = np.concatenate([self._empty, *self.chunks()])
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"StoredArray(shape={self.shape}, dtype={self.dtype})"
+
+    def _rows(self, start: int, stop: int) -> np.ndarray:
+        parts, end = [self._empty], 0
+        for path, length in zip(self._paths, self._row_counts(), strict=True):
+            begin, end = end, end + length
+            if begin < stop and end > start:
+                parts.append(self._read(path)[max(start - begin, 0) : stop - begin])
+        return np.concatenate(parts)
+
+    def _read(self, path: Path) -> np.ndarray:
+        return read_array(path, self._name, self.dtype)
+
+    def _row_counts(self) -> list[int]:
+        if self._lengths is None:
+            self._lengths = [_length(path, self._name) for path in self._paths]
+        return self._lengths
+
+
+def _length(path: Path, name: str) -> int:
+    """The number of rows, from the header alone."""
+    with zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        return read(member)[0][0]
