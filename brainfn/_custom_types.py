@@ -33,7 +33,7 @@ else:
     IntScalarLike = Int[ArrayLike, ""]
     RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
     # One number or an array of them: how parameters and inputs are given.
-    FloatArrayLike = Float[ArrayLike, "..."]
+    FloatArrayLike = Float[ArrayLike, "..."] | Int[ArrayLike, "..."]
     # A typed key (`jr.key`) or a raw one (`jr.PRNGKey`).
     Key = _Key[Array, ""] | UInt32[Array, "2"]
 

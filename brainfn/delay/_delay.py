@@ -73,7 +73,7 @@ class Delay(AbstractModel):
                 return state.buffer[0]
             row = (clock.step - steps) % self.steps
             return lax.dynamic_index_in_dim(state.buffer, row, keepdims=False)
-        rows = (clock.step - steps) % self.steps
+        rows = (clock.step - steps.astype(clock.step.dtype)) % self.steps
         return jnp.take_along_axis(state.buffer, rows[None], axis=0)[0]
 
     def write(self, state: DelayState, value: Shaped[Array, "..."], clock: Clock) -> DelayState:
