@@ -213,3 +213,28 @@ def test_usable_solvers_pass(solver):
 def test_wrong_solvers_are_named(solver, error, hint):
     with pytest.raises(error, match=rf"`solver`.*{hint}"):
         check_solver(solver)
+
+
+@each
+def test_args_may_be_a_function_that_holds_what_is_differentiated(solver):
+    # How a neuron gets its synaptic drive: as a function of the potential.
+    def end(g):
+        def step(v, _):
+            def drive(t, v):
+                del t
+                return -g * v
+
+            def field(t, v, drive):
+                return -(v + 60.0) / 20.0 + drive(t, v) / 200.0
+
+            return integrate(solver, field, v, 0.5, drive), None
+
+        return jax.lax.scan(step, jnp.full(3, -55.0), length=4)[0].sum()
+
+    g = jnp.array([1.0, 5.0, 30.0])
+    got = jax.jit(jax.grad(end))(g)
+    h = 0.1 if isinstance(solver, dfx.AbstractImplicitSolver) else 1e-4
+    for i, unit in enumerate(np.eye(3)):
+        expected = (end(g + h * unit) - end(g - h * unit)) / (2 * h)
+        # Central differences: h^2, eps / h, and the tolerance 1e-6 of an implicit solve over h.
+        assert float(got[i]) == pytest.approx(float(expected), rel=1e-7 if h < 0.1 else 1e-3)
