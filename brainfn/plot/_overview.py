@@ -46,12 +46,12 @@ def overview(
 
     with mpl.rc_context(_STYLE):
         heights = [3.1, 1.15, 1.75] if v is not None else [3.1, 1.4]
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06, rect=(0.01, 0.01, 0.98, 0.89))
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06, rect=(0.01, 0.01, 0.98, 0.865))
         grid = figure.add_gridspec(
-            len(heights), 2, height_ratios=heights, width_ratios=[4.2, 1.0], wspace=0.06
+            len(heights), 2, height_ratios=heights, width_ratios=[4.0, 1.0], wspace=0.02
         )
-        figure.text(0.022, 0.945, title, fontsize=26, fontweight="bold", color=INK, va="center")
-        figure.text(0.022, 0.905, subtitle, fontsize=16, color=GREY, va="center")
+        figure.text(0.022, 0.952, title, fontsize=27, fontweight="bold", color=INK, va="center")
+        figure.text(0.022, 0.903, subtitle, fontsize=17, color=GREY, va="center")
 
         top = raster(populations, ax=figure.add_subplot(grid[0, 0]), neurons=600)
         middle = population_rate(
@@ -60,22 +60,27 @@ def overview(
         panels = [top, middle]
         if v is not None:
             bottom = figure.add_subplot(grid[2, 0], sharex=top)
+            span = top.get_xlim()
             traces(ts, v, spikes=spikes, ax=bottom, v_threshold=v_threshold)
-            bottom.set_xlim(top.get_xlim())
+            bottom.set_xlim(span)
             panels.append(bottom)
         for panel in panels[:-1]:
             panel.set_xlabel("")
             panel.tick_params(labelbottom=False)
-        right = grid[:, 1].subgridspec(2, 1, hspace=0.12)
+        right = grid[:, 1].subgridspec(2, 1, hspace=0.16)
         _distribution(
             figure.add_subplot(right[0]),
             {name: measure.firing_rates(p) / Hz for name, p in measured.items()},
             "rate of a neuron (Hz)",
+            "{:.1f}",
+            max(1 / ((p.stop - p.start) * p.dt) for p in measured.values()) / Hz,
         )
         _distribution(
             figure.add_subplot(right[1]),
             {name: measure.cv_isi(p) for name, p in measured.items()},
             "CV of its intervals",
+            "{:.2f}",
+            0.0,
         )
         for panel in figure.axes:
             panel.spines[["top", "right"]].set_visible(False)
@@ -96,28 +101,34 @@ _STYLE = {
 }
 
 
-def _distribution(ax: Any, values: Mapping[str, np.ndarray], xlabel: str) -> None:
-    """Overlaid histograms as densities, with the mean of each population as a line."""
+def _distribution(
+    ax: Any, values: Mapping[str, np.ndarray], xlabel: str, form: str, quantum: float
+) -> None:
+    """Overlaid histograms, with the mean of each population above and as a line."""
     finite = {name: x[np.isfinite(x)] for name, x in values.items()}
     everything = np.concatenate(list(finite.values()))
     high = float(np.quantile(everything, 0.995)) if everything.size else 1.0
-    bins = np.linspace(0.0, high if high > 0 else 1.0, 31)
+    # Rates are multiples of one spike in the window: bins narrower than that would be a comb.
+    width = max(high / 30, quantum) if high > 0 else 1.0
+    width = -(-width // quantum) * quantum if quantum else width
+    bins = np.arange(0.0, high + width, width) if high > 0 else np.array([0.0, 1.0])
     for place, (name, x) in enumerate(finite.items()):
         if x.size == 0:
             continue
         shade = colour(name, place)
         weights = np.full(x.size, 100 / x.size)
-        ax.hist(x, bins, weights=weights, histtype="stepfilled", color=shade, alpha=0.18)
+        if place == 0:
+            ax.hist(x, bins, weights=weights, histtype="stepfilled", color=shade, alpha=0.18)
         ax.hist(x, bins, weights=weights, histtype="step", color=shade, linewidth=1.8)
         mean = float(x.mean())
-        ax.axvline(mean, color=shade, linewidth=1.4, linestyle=(0, (4, 2)))
+        ax.axvline(mean, color=shade, linewidth=1.4, linestyle=(4 * place, (4, 4)))
         ax.text(
-            0.97,
-            0.95 - 0.095 * place,
-            f"{label(name) or 'mean'} {mean:.3g}",
+            1.0,
+            1.03 + 0.075 * (len(finite) - 1 - place),
+            f"{label(name)} mean {form.format(mean)}".strip(),
             transform=ax.transAxes,
             ha="right",
-            va="center",
+            va="bottom",
             color=shade,
         )
     ax.set(xlabel=xlabel, ylabel="neurons (%)", xlim=(0, bins[-1]))

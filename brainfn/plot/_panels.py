@@ -83,14 +83,30 @@ def population_rate(
     """
     populations = by_name(trains)
     ax = new_axes(ax)
+    peaks, usual = [], []
     for place, (name, p) in enumerate(populations.items()):
         centres, rate = measure.population_rate(p, bin_size)
         shade = colour(name, place)
         ax.plot(centres / ms, rate / Hz, color=shade, linewidth=1.5, label=label(name) or None)
         if place == 0:
             ax.fill_between(centres / ms, rate / Hz, color=shade, alpha=0.15, linewidth=0)
+        peaks.append(float(rate.max()))
+        usual.append(float(np.quantile(rate, 0.99)))
     ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=_span(populations))
-    ax.set_ylim(bottom=0)
+    # A volley at the start may reach far above everything else: it is cut off then, and its height
+    # is written beside it.
+    top = max(peaks)
+    if top > 2.5 * max(usual) > 0:
+        ax.annotate(
+            f"peak {top / Hz:.0f} Hz",
+            (0.012, 0.93),
+            xycoords="axes fraction",
+            va="top",
+            color=GREY,
+            fontsize="small",
+        )
+        top = 2 * max(usual)
+    ax.set_ylim(0, 1.1 * top / Hz if top > 0 else 1)
     return ax
 
 
@@ -101,8 +117,7 @@ def traces(
     spikes: Float[ArrayLike, "time n"] | Mapping[str, Any] | None = None,
     ax: Any = None,
     v_threshold: float | None = None,
-    v_spike: float = 0.0,
-    spacing: float = 90.0,
+    v_spike: float = -20.0,
 ) -> Any:
     """Membrane potentials, one above the other, with a scale bar.
 
@@ -115,7 +130,6 @@ def traces(
     - `ax`: matplotlib axes to draw into; by default those of a new figure.
     - `v_threshold`: draws the threshold as a dotted line, in mV.
     - `v_spike`: up to where spikes are drawn, in mV.
-    - `spacing`: distance between traces in mV.
 
     **Returns:** the axes.
     """
@@ -129,6 +143,8 @@ def traces(
         for s in [fired.get(name)]
         for i in range(np.shape(values)[1])
     ]
+    lowest = min((float(np.min(trace)) for _, _, trace, _ in rows), default=v_spike)
+    spacing = v_spike - lowest + 12.0
     for row, (place, name, trace, fire) in enumerate(rows):
         base = -row * spacing
         shade = colour(name, place)
@@ -137,11 +153,10 @@ def traces(
         if fire is not None:
             trace = np.where(fire, v_spike, trace)
         ax.plot(times / ms, trace + base, color=shade, linewidth=1.2, solid_joinstyle="round")
-    lowest = min((float(np.min(t)) - i * spacing for i, (_, _, t, _) in enumerate(rows)), default=0)
-    ax.set(xlabel="time (ms)", ylim=(lowest - 8, v_spike + 12))
+    ax.set(xlabel="time (ms)", ylim=(v_spike - len(rows) * spacing + 6, v_spike + 6))
     if times.size:
         ax.set_xlim(times[0], times[-1])
-    _scale_bar(ax, 50.0, "50 mV")
+    _scale_bar(ax, 20.0, "20 mV")
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_ylabel("membrane potential")

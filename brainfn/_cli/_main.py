@@ -1,0 +1,84 @@
+"""The commands."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+import jax
+
+from .._config import show_config
+from .._errors import whole_steps
+from ._parser import choose, fail, listing, make_parser
+from ._run import Settings, run_network
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says.
+
+    **Arguments:**
+
+    - `arguments`: the words after the command; by default those of this process.
+
+    **Returns:** the exit code: 0, 130 after Ctrl-C. Wrong arguments end the process with 2.
+    """
+    parser = make_parser(_version())
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    if options.command == "info":
+        show_config()
+        return 0
+    if options.list:
+        print(listing())
+        return 0
+    prog = f"{parser.prog} run"
+    name = choose(parser, options.network, options.variant)
+    try:
+        whole_steps("--duration", options.duration, options.dt, minimum=1)
+        # The refractory period of these networks: its steps are counted.
+        whole_steps("the refractory period", 5.0, options.dt, minimum=1)
+    except ValueError as error:
+        fail(prog, str(error))
+    folder = options.out or os.path.join("results", name)
+    _check_folder(prog, folder)
+    jax.config.update("jax_enable_x64", options.precision == 64)
+    settings = Settings(
+        name=name,
+        scale=options.scale,
+        duration=options.duration,
+        dt=options.dt,
+        seed=options.seed,
+        precision=options.precision,
+        folder=folder,
+        plot=not options.no_plot,
+    )
+    try:
+        run_network(settings)
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, ImportError, MemoryError, OSError, ArithmeticError) as error:
+        fail(prog, str(error))
+    return 0
+
+
+def _check_folder(prog: str, folder: str) -> None:
+    """Make the folder, and see whether it can be written to, before any work."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        probe = os.path.join(folder, ".brainfn-probe")
+        with open(probe, "w"):
+            pass
+        os.remove(probe)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        fail(prog, f"cannot write to {folder!r}: {reason}. Try another folder with --out.")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("brainfn")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
