@@ -58,14 +58,18 @@ def cpu_name() -> str:
     return platform.processor()
 
 
-def pairs(values: list[str], parser: argparse.ArgumentParser, option: str) -> dict[str, float]:
-    """`["nest=100"]` -> `{"nest": 100.0}`."""
+def limits(values: list[str], parser: argparse.ArgumentParser, option: str) -> dict:
+    """`["nest=100", "nest:400000=20"]` -> `{("nest", None): 100.0, ("nest", 400000): 20.0}`."""
     out = {}
     for value in values:
-        name, _, number = value.partition("=")
-        if name not in SIMULATORS or not number:
-            parser.error(f"{option} takes SIMULATOR=NUMBER, got {value!r}")
-        out[name] = float(number)
+        who, _, figure = value.partition("=")
+        name, _, size = who.partition(":")
+        try:
+            out[name, int(size) if size else None] = float(figure)
+        except ValueError:
+            name = ""
+        if name not in SIMULATORS:
+            parser.error(f"{option} takes SIMULATOR=NUMBER or SIMULATOR:N=NUMBER, got {value!r}")
     return out
 
 
@@ -204,15 +208,15 @@ def main() -> None:
         "--duration-for",
         nargs="+",
         default=[],
-        metavar="SIMULATOR=MS",
-        help="less model time for a slow simulator; its times are scaled to 1 s",
+        metavar="SIMULATOR[:N]=MS",
+        help="less model time for a slow simulator (of size N); its times are scaled to 1 s",
     )
     parser.add_argument("--output", type=Path, default=Path("coba"), help="without its suffix")
     args = parser.parse_args()
     if args.repeats < 1:
         parser.error("--repeats must be at least 1")
-    max_size = pairs(args.max_size, parser, "--max-size")
-    durations = pairs(args.duration_for, parser, "--duration-for")
+    max_size = limits(args.max_size, parser, "--max-size")
+    durations = limits(args.duration_for, parser, "--duration-for")
     interpreters = {
         "python": args.python,
         "oracle": args.oracle_python,
@@ -237,10 +241,11 @@ def main() -> None:
             for size in args.sizes:
                 for repeat in range(args.repeats):
                     for name in args.simulators:
-                        if size > max_size.get(name, size):
+                        if size > max_size.get((name, None), size):
                             continue
                         kind, script, options = SIMULATORS[name]
-                        duration = durations.get(name, args.duration)
+                        duration = durations.get((name, None), args.duration)
+                        duration = durations.get((name, size), duration)
                         if kind == "native":
                             command = [fused, str(size), str(duration), str(repeat + 1)]
                         else:
