@@ -1,5 +1,6 @@
 """Statistics against closed forms and counting by hand."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from _oracle_statistics import load_statistics
@@ -123,7 +124,7 @@ def test_all_forms_of_spikes_agree():
     dense = rng.random((50, 13)) < 0.1
     a = bf.measure.from_dense(dense, dt=0.1, start=4)
     ts = np.arange(4, 54) * 0.1
-    times, neurons = bf.record.spike_times(np.asarray(bf.record.pack_spikes(dense)), ts, 13)
+    times, neurons = bf.record.spike_times(bf.record.pack_spikes(jnp.asarray(dense)), ts, 13)
     b = bf.measure.from_times(times, neurons, size=13, dt=0.1, duration=5.4)
     np.testing.assert_array_equal(a.steps, b.steps)
     np.testing.assert_array_equal(a.neurons, b.neurons)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Float, Shaped
 
 from .. import measure
 from .._errors import count
@@ -112,9 +112,9 @@ def population_rate(
 
 def traces(
     ts: Float[ArrayLike, " time"],
-    v: Float[ArrayLike, "time n"] | Mapping[str, Float[ArrayLike, "time n"]],
+    v: Float[ArrayLike, "time n"] | Mapping[str, Float[ArrayLike, "time _"]],
     *,
-    spikes: Float[ArrayLike, "time n"] | Mapping[str, Any] | None = None,
+    spikes: Shaped[ArrayLike, "time n"] | Mapping[str, Shaped[ArrayLike, "time _"]] | None = None,
     ax: Any = None,
     v_threshold: float | None = None,
     v_spike: float = -20.0,
