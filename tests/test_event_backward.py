@@ -104,11 +104,10 @@ def test_need_is_what_is_computed():
     masks = jnp.stack([need, ~need])
     both = jax.vmap(lambda n: jax.grad(lambda x: jnp.vdot(ct, ev.matvec(x, matrix, need=n)))(x))
     np.testing.assert_allclose(both(masks).sum(0), dense @ np.asarray(ct), atol=1e-12)
-    """The backward loop carries the weight gradient in place: nothing of its size is made."""
 
 
 def test_no_full_size_cotangent_inside_scan():
-    """The backward loop carries the weight gradient in place: nothing of its size is made or added."""
+    """The backward loop carries the weight gradient in place: nothing of its size is made."""
     rng, matrix = random_matrix(2)
     v = jnp.asarray(rng.normal(size=30) + 0.7)
 
