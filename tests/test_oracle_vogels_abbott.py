@@ -1,8 +1,8 @@
 """The Vogels-Abbott networks against NEST and Brian2: rates, irregularity, synchrony.
 
-The references are stored with the scripts that made them (`tests/oracle`), five seeds each. Figures
-of brainfn are means over five seeds too, by the functions and in the windows that the references were
-measured with.
+The references are stored with the scripts that made them (`tests/oracle`), five seeds each. The
+figures of brainfn are means over five seeds too, by the functions and in the window that the
+references were measured with.
 """
 
 import functools

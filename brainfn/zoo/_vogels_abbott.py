@@ -155,6 +155,8 @@ VOGELS_ABBOTT: dict[str, VogelsAbbott] = {
 """The variants that [`brainfn.zoo.vogels_abbott`][] knows, by name."""
 
 _KICKED = 50
+# 64 * 4000 * 8000 excitatory synapses are just below 2**31.
+_MAX_SCALE = 8000
 
 
 def vogels_abbott(
@@ -271,6 +273,11 @@ def _sizes(scale: float) -> tuple[int, int]:
         raise ValueError(
             "`scale` must be at least 0.02 (80 neurons, all connected to all), got "
             f"{scale}. Try 1 for 4000 neurons."
+        )
+    if scale > _MAX_SCALE:
+        raise ValueError(
+            f"`scale` must be at most {_MAX_SCALE} (32-bit indices can't count more synapses), got "
+            f"{scale}."
         )
     return round(3200 * scale), round(800 * scale)
 
