@@ -14,6 +14,7 @@ _HANDLERS = (
     "brainfn_sddmm",
     "brainfn_transpose",
     "brainfn_materialize",
+    "brainfn_lif",
 )
 _NAMES = ("libbrainfn_event.so", "libbrainfn_event.dylib", "brainfn_event.dll")
 

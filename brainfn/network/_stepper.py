@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
@@ -13,30 +14,17 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import Block, block_matvec, materialize
+from ..event import Block, block_matvec
 from ..input import AbstractSource
-from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ._fused import step_group
 from ._layout import Layout
-from ._merge import concatenate_states, merge
+from ._merge import concatenate_states, merge, with_arrays
 from ._projection import Receptor, delay_steps
 from ._state import NetworkState
 
 
 if TYPE_CHECKING:
     from ._network import Network
-
-
-class Drive(eqx.Module):
-    """The current into the neurons of a group: what is injected and what their synapses give."""
-
-    injected: Any
-    synapses: tuple[tuple[AbstractLinearSynapse, AbstractOutput, Any], ...]
-
-    def __call__(self, t: Any, v: Any) -> Any:
-        current = self.injected
-        for synapse, output, state in self.synapses:
-            current = current + output(synapse.conductance(state, t), v)
-        return current
 
 
 class Due(eqx.Module):
@@ -66,7 +54,7 @@ class NetworkStepper(AbstractModel):
     def init(self, *, key: Key | None = None) -> NetworkState:
         network, layout = self.network, self.layout
         keys: dict[str, Key | None] = {}
-        for i, name in enumerate(network.populations):
+        for i, name in enumerate(layout.populations):
             keys[name] = None if key is None else jr.fold_in(key, i)
         groups = tuple(
             concatenate_states([network.populations[n].init(key=keys[n]) for n in group.names])
@@ -116,11 +104,12 @@ class NetworkStepper(AbstractModel):
             if not _takes_input(model):
                 out.append(None)
                 continue
-            dtype = model.spike_dtype if model.spike_dtype != jnp.bool_ else None
+            dtype = _dtype(model)
             if not isinstance(inputs, Mapping):
                 out.append(_cast(inputs, dtype))
                 continue
-            values = [inputs.get(name, 0.0) for name in group.names]
+            values = [inputs.get(name) for name in group.names]
+            values = [0.0 if value is None else value for value in values]
             for name, size, value in zip(group.names, group.sizes, values, strict=True):
                 if jnp.shape(value) not in ((), (size,)):
                     raise ValueError(
@@ -141,39 +130,37 @@ class NetworkStepper(AbstractModel):
         self, state: NetworkState, inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[NetworkState, dict[str, Any]]:
         injected = self.arrange_inputs(inputs).values
-        layers = self._arrive(state, clock)
+        layers = list(self._arrive(state, clock))
         groups, spikes = [], []
         for g, model in enumerate(self.groups):
-            drive = None
-            if _takes_input(model):
-                drive = Drive(
-                    injected[g],
-                    tuple(
-                        (receptor.synapse, receptor.output, layers[i])
-                        for i, receptor in enumerate(self.layers)
-                        if self.layout.layers[i].group == g
-                    ),
-                )
             k = None if key is None else jr.fold_in(key, g)
-            new, out = model.step(state.groups[g], drive, clock, key=k)
+            mine = [i for i, layer in enumerate(self.layout.layers) if layer.group == g]
+            if _takes_input(model):
+                new, out, advanced = step_group(
+                    model,
+                    [self.layers[i] for i in mine],
+                    state.groups[g],
+                    [layers[i] for i in mine],
+                    injected[g],
+                    clock,
+                    k,
+                )
+                for i, layer in zip(mine, advanced, strict=True):
+                    layers[i] = layer
+            else:
+                new, out = model.step(state.groups[g], None, clock, key=k)
             groups.append(new)
             spikes.append(out)
-        # The neurons have read the synapses: now these may be overwritten in place.
-        layers, spikes = materialize((layers, spikes))
-        layers = tuple(
-            receptor.synapse.advance(layer, clock.dt)
-            for receptor, layer in zip(self.layers, layers, strict=True)
-        )
         lines = tuple(
             None if line is None else line.write(buffer, out, clock)
             for line, buffer, out in zip(self.lines, state.spikes, spikes, strict=True)
         )
         outputs = {}
-        for name in self.network.populations:
+        for name in self.layout.populations:
             g, offset, size = self.layout.place(name)
             whole = size == self.layout.groups[g].size
             outputs[name] = spikes[g] if whole else spikes[g][offset : offset + size]
-        return NetworkState(tuple(groups), layers, lines, self.layout), outputs
+        return NetworkState(tuple(groups), tuple(layers), lines, self.layout), outputs
 
     def _arrive(self, state: NetworkState, clock: Clock) -> tuple[Any, ...]:
         """The states of the synapses with the spikes that are due added."""
@@ -215,6 +202,7 @@ class Arranged(eqx.Module):
 def make_stepper(network: "Network", dt: float) -> NetworkStepper:
     """Merge parameters, count delays in steps, and give each matrix its place."""
     layout = network.layout
+    network = _with_arrays(network)
     populations = {name: model.prepare(dt) for name, model in network.populations.items()}
     groups = tuple(
         merge([populations[name] for name in group.names], group.sizes) for group in layout.groups
@@ -222,10 +210,10 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
     layers = []
     for layer in layout.layers:
         sizes = layout.groups[layer.group].sizes
-        used = [r for r in layer.receptors if r is not None]
         # Populations without this receptor take the parameters of another; their state stays 0.
-        filled = [used[0] if r is None else r for r in layer.receptors]
-        parts = [network.receptors[r] for r in filled]
+        other = next(network.receptors[r] for r in layer.receptors if r is not None)
+        other = jtu.tree_map(lambda x: x[0] if jnp.ndim(x) else x, other)
+        parts = [other if r is None else network.receptors[r] for r in layer.receptors]
         layers.append(
             Receptor(
                 merge([part.synapse for part in parts], sizes),
@@ -236,7 +224,8 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
     shared: dict[tuple[int, int], int] = {}
     longest = [0] * len(groups)
     blocks = []
-    for name, pathway in network.pathways.items():
+    for name in layout.projections:
+        pathway = network.pathways[name]
         group, offset, _ = layout.place(pathway.pre)
         steps, delays = delay_steps(name, pathway, dt)
         longest[group] = max(longest[group], steps)
@@ -267,6 +256,26 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
     )
 
 
+def _with_arrays(network: "Network") -> "Network":
+    """`network` without parameters that are Python or NumPy numbers."""
+    populations = {name: with_arrays(model) for name, model in network.populations.items()}
+    receptors = tuple(
+        Receptor(with_arrays(r.synapse), with_arrays(r.output)) for r in network.receptors
+    )
+    pathways = {}
+    for name, pathway in network.pathways.items():
+        if not isinstance(pathway.weight, jax.Array):
+            dtype = _dtype(receptors[pathway.receptor].synapse)
+            weight = jnp.asarray(pathway.weight, dtype)
+            pathway = eqx.tree_at(lambda p: p.weight, pathway, weight)
+        pathways[name] = pathway
+    return eqx.tree_at(
+        lambda n: (n.populations, n.receptors, n.pathways),
+        network,
+        (populations, receptors, pathways),
+    )
+
+
 def _takes_input(model: Any) -> bool:
     return not isinstance(model, AbstractSource)
 
@@ -275,8 +284,14 @@ def _empty(like: Any, size: int) -> Any:
     return jtu.tree_map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), like)
 
 
+def _dtype(model: Any) -> Any:
+    """The dtype that the parameters of a model have, and so its currents."""
+    leaves = [x for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
+    return leaves[0].dtype if leaves else jnp.result_type(float)
+
+
 def _cast(value: Any, dtype: Any) -> Any:
-    return jnp.asarray(value, dtype if dtype is not None else jnp.result_type(float))
+    return jnp.asarray(value, dtype)
 
 
 def _all_equal(values: Sequence[Any]) -> bool:

@@ -1,0 +1,374 @@
+// One step of leaky integrate-and-fire neurons with linear synapses, in one pass over memory (see neuron/_lif_kernel.py).
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "pool.h"
+#include "xla/ffi/api/ffi.h"
+
+#define BRAINFN_INLINE inline __attribute__((always_inline))
+
+namespace brainfn {
+namespace {
+
+namespace ffi = xla::ffi;
+
+// Neurons are taken in blocks whose intermediate values stay in the first-level cache. A block is always computed
+// whole, the last one with padding, so that a neuron's result does not depend on where it stands.
+constexpr int kBlock = 256;
+constexpr int kMaxLayers = 16;
+// Below this many neurons for each thread handing work over costs more than it saves.
+constexpr int64_t kNeuronsPerThread = 12288;
+
+template <typename T>
+struct Numbers;
+
+template <>
+struct Numbers<float> {
+  using Int = int32_t;
+  static constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  static constexpr float kLowest = -87.0f, kHighest = 88.0f;
+  static constexpr int kBias = 127, kShift = 23, kTerms = 7;
+};
+
+template <>
+struct Numbers<double> {
+  using Int = int64_t;
+  static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
+  static constexpr double kLn2High = 6.93145751953125e-1, kLn2Low = 1.42860682030941723212e-6;
+  static constexpr double kLowest = -708.0, kHighest = 709.0;
+  static constexpr int kBias = 1023, kShift = 52, kTerms = 13;
+};
+
+template <typename To, typename From>
+BRAINFN_INLINE To bits_as(From x) {
+  To y;
+  std::memcpy(&y, &x, sizeof y);
+  return y;
+}
+
+template <typename T>
+BRAINFN_INLINE constexpr T inverse_factorial(int n) {
+  T f = 1;
+  for (int i = 2; i <= n; ++i) f *= T(i);
+  return 1 / f;
+}
+
+// exp(z) - 1 without cancellation near 0: z = k ln 2 + r, exp(z) - 1 = 2^k (exp(r) - 1) + (2^k - 1).
+template <typename T>
+BRAINFN_INLINE T expm1_of(T z) {
+  using N = Numbers<T>;
+  using Int = typename N::Int;
+  T x = z < N::kLowest ? N::kLowest : z;
+  x = x > N::kHighest ? N::kHighest : x;
+  const T shifted = x * T(1.44269504088896340736) + N::kRound;
+  const T k = shifted - N::kRound;
+  T r = x - k * N::kLn2High;
+  r = r - k * N::kLn2Low;
+  T p = inverse_factorial<T>(N::kTerms);
+#pragma GCC unroll 16
+  for (int n = N::kTerms - 1; n >= 1; --n) p = p * r + inverse_factorial<T>(n);
+  const Int power = bits_as<Int>(shifted) - bits_as<Int>(T(N::kRound));
+  const T scale = bits_as<T>(static_cast<Int>((power + N::kBias) << N::kShift));
+  return scale * (p * r) + (scale - 1);
+}
+
+// What a block reads and writes: pointers to kBlock values each.
+template <typename T>
+struct Block {
+  T* v;
+  int32_t* rest;
+  T* g[kMaxLayers];
+  void* spikes;
+  const T *current, *tau, *capacitance, *v_rest, *v_threshold, *v_reset;
+  const int32_t* steps;
+  const T *decay[kMaxLayers], *reversal[kMaxLayers];
+};
+
+// v after a step of v' = drive - rate * v: exponential Euler, exact for these constants.
+template <typename T>
+BRAINFN_INLINE T relax(T v, T drive, T rate, T dt) {
+  const T z = -dt * rate;
+  const T phi = z == 0 ? T(1) : expm1_of(z) / z;
+  return v + dt * phi * (drive - rate * v);
+}
+
+// Threshold, reset, and the counter of steps left to rest.
+template <typename T, typename S, bool kUniformParameters>
+BRAINFN_INLINE void fire_block(const Block<T>& b) {
+  T* __restrict v = b.v;
+  int32_t* __restrict rest = b.rest;
+  S* __restrict spikes = static_cast<S*>(b.spikes);
+  const T *__restrict v_threshold = b.v_threshold, *__restrict v_reset = b.v_reset;
+  const int32_t* __restrict steps = b.steps;
+  // Everything is loaded whether needed or not: a load under a condition can't be vectorised.
+  for (int i = 0; i < kBlock; ++i) {
+    const int at = kUniformParameters ? 0 : i;
+    const T x = v[i], to = v_reset[at];
+    const int32_t period = steps[at], left = rest[i] > 0 ? rest[i] - 1 : 0;
+    const bool fires = x >= v_threshold[at];
+    spikes[i] = fires ? S(1) : S(0);
+    v[i] = fires ? to : x;
+    rest[i] = fires ? period : left;
+  }
+}
+
+// Any number of layers, parameters for each neuron.
+template <typename T, typename S>
+BRAINFN_INLINE void step_block(const Block<T>& b, int layers, const uint8_t* conductance, T dt) {
+  alignas(64) T gain[kBlock], drive[kBlock], rate[kBlock];
+  const T *__restrict tau = b.tau, *__restrict capacitance = b.capacitance, *__restrict v_rest = b.v_rest;
+  const T* __restrict current = b.current;
+  for (int i = 0; i < kBlock; ++i) {
+    const T leak = 1 / tau[i];
+    gain[i] = 1 / capacitance[i];
+    drive[i] = v_rest[i] * leak + current[i] * gain[i];
+    rate[i] = leak;
+  }
+  for (int l = 0; l < layers; ++l) {
+    T* __restrict g = b.g[l];
+    const T* __restrict decay = b.decay[l];
+    if (conductance[l]) {
+      const T* __restrict reversal = b.reversal[l];
+      for (int i = 0; i < kBlock; ++i) {
+        const T x = g[i] * gain[i];
+        rate[i] += x;
+        drive[i] += x * reversal[i];
+        g[i] *= decay[i];
+      }
+    } else {
+      for (int i = 0; i < kBlock; ++i) {
+        drive[i] += g[i] * gain[i];
+        g[i] *= decay[i];
+      }
+    }
+  }
+  T* __restrict v = b.v;
+  const int32_t* __restrict rest = b.rest;
+  for (int i = 0; i < kBlock; ++i) {
+    const T old = v[i], next = relax(old, drive[i], rate[i], dt);
+    v[i] = rest[i] > 0 ? old : next;
+  }
+  fire_block<T, S, false>(b);
+}
+
+// Two layers and one set of parameters for all neurons: everything but the state stays in registers.
+template <typename T, typename S>
+BRAINFN_INLINE void step_block_uniform(const Block<T>& b, const uint8_t* conductance, T dt) {
+  T* __restrict v = b.v;
+  const int32_t* __restrict rest = b.rest;
+  T *__restrict g0 = b.g[0], *__restrict g1 = b.g[1];
+  const T leak = 1 / b.tau[0], gain = 1 / b.capacitance[0];
+  const T base = b.v_rest[0] * leak + b.current[0] * gain;
+  const T decay0 = b.decay[0][0], decay1 = b.decay[1][0];
+  const T load0 = conductance[0] ? gain : 0, load1 = conductance[1] ? gain : 0;
+  const T pull0 = conductance[0] ? gain * b.reversal[0][0] : gain;
+  const T pull1 = conductance[1] ? gain * b.reversal[1][0] : gain;
+  for (int i = 0; i < kBlock; ++i) {
+    const T x0 = g0[i], x1 = g1[i], old = v[i];
+    const T rate = leak + x0 * load0 + x1 * load1;
+    const T drive = base + x0 * pull0 + x1 * pull1;
+    const T next = relax(old, drive, rate, dt);
+    g0[i] = x0 * decay0;
+    g1[i] = x1 * decay1;
+    v[i] = rest[i] > 0 ? old : next;
+  }
+  fire_block<T, S, true>(b);
+}
+
+constexpr int kAsBool = 1, kUniform = 2;
+
+// One compiled copy for each instruction set, chosen when the library first runs.
+#define BRAINFN_STEP(name, attribute)                                                                        \
+  template <typename T>                                                                                      \
+  attribute void name(const Block<T>& b, int layers, const uint8_t* conductance, T dt, int flags) {          \
+    switch (flags) {                                                                                         \
+      case kAsBool | kUniform:                                                                               \
+        return step_block_uniform<T, uint8_t>(b, conductance, dt);                                           \
+      case kUniform:                                                                                         \
+        return step_block_uniform<T, T>(b, conductance, dt);                                                 \
+      case kAsBool:                                                                                          \
+        return step_block<T, uint8_t>(b, layers, conductance, dt);                                           \
+      default:                                                                                               \
+        return step_block<T, T>(b, layers, conductance, dt);                                                 \
+    }                                                                                                        \
+  }
+
+BRAINFN_STEP(step_generic, )
+#if defined(__x86_64__) && defined(__GNUC__)
+BRAINFN_STEP(step_avx2, __attribute__((target("avx2,fma"))))
+BRAINFN_STEP(step_avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma"))))
+#endif
+
+template <typename T>
+using Step = void (*)(const Block<T>&, int, const uint8_t*, T, int);
+
+template <typename T>
+Step<T> best_step() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return step_avx512<T>;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return step_avx2<T>;
+#endif
+  return step_generic<T>;
+}
+
+// An operand that is one number for all neurons, or one for each.
+template <typename T>
+struct Source {
+  const T* data = nullptr;
+  bool each = false;
+  alignas(64) T filled[kBlock];
+
+  void set(ffi::AnyBuffer x) {
+    data = static_cast<const T*>(x.untyped_data());
+    each = x.dimensions().size() > 0;
+  }
+  void fill() {
+    if (!each) std::fill(filled, filled + kBlock, *data);
+  }
+  // Values of the block at `base`, or just the one number if every operand is `uniform`; `padded` has room for a
+  // block that is not full.
+  const T* at(int64_t base, int n, T* padded, bool uniform) const {
+    if (!each) return uniform ? data : filled;
+    if (n == kBlock) return data + base;
+    std::copy(data + base, data + base + n, padded);
+    std::fill(padded + n, padded + kBlock, data[base]);
+    return padded;
+  }
+};
+
+template <typename T>
+ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds, double dt) {
+  const int layers = static_cast<int>(kinds.size());
+  if (layers > kMaxLayers) return ffi::Error::InvalidArgument("lif: too many synaptic layers");
+  auto output = [&](size_t i) { return *rets.get<ffi::AnyBuffer>(i); };
+  auto input = [&](size_t i) { return *args.get<ffi::AnyBuffer>(i); };
+  for (int i = 0; i < 2 + layers; ++i) {
+    auto x = input(i);
+    auto y = output(i);
+    if (x.untyped_data() != y->untyped_data()) std::memcpy(y->untyped_data(), x.untyped_data(), x.size_bytes());
+  }
+  const int64_t n = static_cast<int64_t>(output(0)->element_count());
+  T* v = static_cast<T*>(output(0)->untyped_data());
+  int32_t* rest = static_cast<int32_t*>(output(1)->untyped_data());
+  T* g[kMaxLayers];
+  uint8_t conductance[kMaxLayers];
+  for (int l = 0; l < layers; ++l) {
+    g[l] = static_cast<T*>(output(2 + l)->untyped_data());
+    conductance[l] = kinds[l] != 0;
+  }
+  auto fired = output(2 + layers);
+  const bool as_bool = fired->element_type() == ffi::DataType::PRED;
+  const size_t spike_size = as_bool ? 1 : sizeof(T);
+  char* spikes = static_cast<char*>(fired->untyped_data());
+
+  size_t next = 2 + layers;
+  Source<T> current, tau, capacitance, v_rest, v_threshold, v_reset;
+  for (auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) source->set(input(next++));
+  Source<int32_t> steps;
+  steps.set(input(next++));
+  Source<T> decay[kMaxLayers], reversal[kMaxLayers];
+  for (int l = 0; l < layers; ++l) decay[l].set(input(next++));
+  for (int l = 0; l < layers; ++l) {
+    if (conductance[l]) reversal[l].set(input(next++));
+  }
+
+  bool uniform = layers == 2;
+  for (const auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) uniform &= !source->each;
+  uniform &= !steps.each;
+  for (int l = 0; l < layers; ++l) uniform &= !decay[l].each && !(conductance[l] && reversal[l].each);
+  if (!uniform) {
+    for (auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) source->fill();
+    steps.fill();
+    for (int l = 0; l < layers; ++l) {
+      decay[l].fill();
+      if (conductance[l]) reversal[l].fill();
+    }
+  }
+  const int flags = (as_bool ? kAsBool : 0) | (uniform ? kUniform : 0);
+
+  static const Step<T> run_block = best_step<T>();
+  const int64_t blocks = (n + kBlock - 1) / kBlock;
+  int parts = static_cast<int>(std::min<int64_t>(max_threads(), n / kNeuronsPerThread));
+  parts = std::max(parts, 1);
+  auto work = [&](int part) {
+    const int64_t first = blocks * part / parts, last = blocks * (part + 1) / parts;
+    for (int64_t block = first; block < last; ++block) {
+      const int64_t base = block * kBlock;
+      const int m = static_cast<int>(std::min<int64_t>(kBlock, n - base));
+      Block<T> b;
+      if (m == kBlock) {
+        b.v = v + base;
+        b.rest = rest + base;
+        b.spikes = spikes + base * spike_size;
+        for (int l = 0; l < layers; ++l) b.g[l] = g[l] + base;
+        b.current = current.at(base, m, nullptr, uniform);
+        b.tau = tau.at(base, m, nullptr, uniform);
+        b.capacitance = capacitance.at(base, m, nullptr, uniform);
+        b.v_rest = v_rest.at(base, m, nullptr, uniform);
+        b.v_threshold = v_threshold.at(base, m, nullptr, uniform);
+        b.v_reset = v_reset.at(base, m, nullptr, uniform);
+        b.steps = steps.at(base, m, nullptr, uniform);
+        for (int l = 0; l < layers; ++l) {
+          b.decay[l] = decay[l].at(base, m, nullptr, uniform);
+          if (conductance[l]) b.reversal[l] = reversal[l].at(base, m, nullptr, uniform);
+        }
+        run_block(b, layers, conductance, T(dt), flags);
+      } else {
+        alignas(64) T pad[8 + 3 * kMaxLayers][kBlock];
+        alignas(64) int32_t pad_int[2][kBlock];
+        int used = 0;
+        auto take = [&](T* from) {
+          T* to = pad[used++];
+          std::copy(from, from + m, to);
+          std::fill(to + m, to + kBlock, T(0));
+          return to;
+        };
+        b.v = take(v + base);
+        b.rest = pad_int[0];
+        std::copy(rest + base, rest + base + m, b.rest);
+        std::fill(b.rest + m, b.rest + kBlock, 1);
+        b.spikes = pad[used++];
+        for (int l = 0; l < layers; ++l) b.g[l] = take(g[l] + base);
+        b.current = current.at(base, m, pad[used++], uniform);
+        b.tau = tau.at(base, m, pad[used++], uniform);
+        b.capacitance = capacitance.at(base, m, pad[used++], uniform);
+        b.v_rest = v_rest.at(base, m, pad[used++], uniform);
+        b.v_threshold = v_threshold.at(base, m, pad[used++], uniform);
+        b.v_reset = v_reset.at(base, m, pad[used++], uniform);
+        b.steps = steps.at(base, m, pad_int[1], uniform);
+        for (int l = 0; l < layers; ++l) {
+          b.decay[l] = decay[l].at(base, m, pad[used++], uniform);
+          if (conductance[l]) b.reversal[l] = reversal[l].at(base, m, pad[used++], uniform);
+        }
+        run_block(b, layers, conductance, T(dt), flags);
+        std::copy(b.v, b.v + m, v + base);
+        std::copy(b.rest, b.rest + m, rest + base);
+        for (int l = 0; l < layers; ++l) std::copy(b.g[l], b.g[l] + m, g[l] + base);
+        std::memcpy(spikes + base * spike_size, b.spikes, m * spike_size);
+      }
+    }
+  };
+  parallel(parts, work);
+  return ffi::Error::Success();
+}
+
+ffi::Error step(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds, double dt) {
+  auto v = args.get<ffi::AnyBuffer>(0);
+  if (v->element_type() == ffi::DataType::F32) return step_typed<float>(args, rets, kinds, dt);
+  if (v->element_type() == ffi::DataType::F64) return step_typed<double>(args, rets, kinds, dt);
+  return ffi::Error::InvalidArgument("lif: expected float32 or float64");
+}
+
+}  // namespace
+}  // namespace brainfn
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfn_lif, brainfn::step,
+                              xla::ffi::Ffi::Bind()
+                                  .RemainingArgs()
+                                  .RemainingRets()
+                                  .Attr<xla::ffi::Span<const int64_t>>("kinds")
+                                  .Attr<double>("dt"));
