@@ -1,10 +1,11 @@
 """Delay lines against a list of everything that was ever written."""
 
-import brainfn as bf
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import brainfn as bf
 
 
 def clock(step):

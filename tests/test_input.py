@@ -1,10 +1,11 @@
 """What drives a model: constants, samples, functions of time, and Poisson sources."""
 
-import brainfn as bf
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+
+import brainfn as bf
 from brainfn.input import Constant, Poisson, TimeSeries
 
 

@@ -1,11 +1,12 @@
 """LIF neurons against closed forms, any Diffrax solver, and their reset."""
 
-import brainfn as bf
 import diffrax as dfx
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import brainfn as bf
 from brainfn.neuron import LIF
 
 

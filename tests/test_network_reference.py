@@ -1,14 +1,14 @@
 """Networks, spike by spike, against a slow NumPy loop that shares no code with brainfn."""
 
-import brainfn as bf
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from _slow_network import Connections, Neurons, run
-from brainfn.units import mV, ms, nS, pA, pF
 
+import brainfn as bf
+from brainfn.units import ms, mV, pA, pF
 
 DT = 0.1
 STEPS = 300

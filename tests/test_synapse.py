@@ -1,9 +1,10 @@
 """Exponential synapses and their outputs against closed forms."""
 
-import brainfn as bf
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import brainfn as bf
 from brainfn.synapse import Conductance, Current, Exponential
 
 

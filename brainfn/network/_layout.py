@@ -37,11 +37,18 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Groups, layers, and where each population is."""
+    """Groups, layers, and where each population is.
+
+    `populations` and `projections` are names in the order given. It is kept here because JAX sorts
+    a dictionary by its keys whenever it goes through a transformation or `eqx.tree_at`, and random
+    numbers and the order of sums must not depend on that.
+    """
 
     groups: tuple[Group, ...]
     layers: tuple[Layer, ...]
     places: tuple[tuple[str, int, int, int], ...]
+    populations: tuple[str, ...]
+    projections: tuple[str, ...]
 
     def place(self, name: str) -> tuple[int, int, int]:
         """Group, offset in the group and size of a population."""

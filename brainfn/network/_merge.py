@@ -26,6 +26,21 @@ def without_initial(model: Any) -> Any:
     return model
 
 
+def with_arrays(model: Any) -> Any:
+    """`model` with parameters that are Python or NumPy numbers, as `eqx.tree_at` may put them in,
+    as arrays of the dtype of the others. A Python number would be compiled into the loop."""
+    dtypes = [x.dtype for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
+    dtype = dtypes[0] if dtypes else jnp.result_type(float)
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name)
+        number = isinstance(value, int | float | np.ndarray | np.generic)
+        if number and not field.metadata.get("static"):
+            model = eqx.tree_at(
+                lambda m, name=field.name: getattr(m, name), model, jnp.asarray(value, dtype)
+            )
+    return model
+
+
 def kind(model: Any, size: int) -> Hashable | None:
     """What two models must share to be stored and stepped as one: class, static fields and the
     structure of their parameters, not their size. `None` if `model` can't be merged."""

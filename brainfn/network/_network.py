@@ -99,7 +99,13 @@ class Network(AbstractModel):
             _check_populations(name, projection, populations)
         groups = group_populations(populations)
         receptors, index, targets = share_receptors(named, merge)
-        layout = Layout(groups, stack_layers(groups, receptors, targets), places_of(groups))
+        layout = Layout(
+            groups,
+            stack_layers(groups, receptors, targets),
+            places_of(groups),
+            tuple(populations),
+            tuple(named),
+        )
         self.populations = dict(populations)
         self.receptors = receptors
         self.layout = layout
@@ -128,7 +134,7 @@ class Network(AbstractModel):
                 post=p.post,
                 delay=p.delay if p.delays is None else p.delays,
             )
-            for name, p in self.pathways.items()
+            for name, p in ((name, self.pathways[name]) for name in self.layout.projections)
         }
 
     def matrix(self, name: str) -> CSR:
@@ -183,7 +189,7 @@ class Network(AbstractModel):
 
     def named_states(self, state: NetworkState) -> dict[str, Any]:
         named = {}
-        for name in self.populations:
+        for name in self.layout.populations:
             group, offset, size = self.layout.place(name)
             total = self.layout.groups[group].size
             synapses = [

@@ -144,16 +144,17 @@ class Pathway(eqx.Module):
     def weighted(self) -> tuple[CSR, ...]:
         """The matrices with their weights."""
         nnz = sum(matrix.indices.shape[0] for matrix in self.matrices)
-        if self.weight.shape not in ((), (nnz,)):
+        weight = jnp.asarray(self.weight)
+        if weight.shape not in ((), (nnz,)):
             raise ValueError(
                 f"`weight` of the projection from {self.pre!r} to {list(self.post)} must have "
-                f"shape () or ({nnz},), got {self.weight.shape}."
+                f"shape () or ({nnz},), got {weight.shape}."
             )
         out, start = [], 0
         for matrix in self.matrices:
             stop = start + matrix.indices.shape[0]
-            whole = self.weight.ndim == 0 or (start == 0 and stop == nnz)
-            data = self.weight if whole else self.weight[start:stop]
+            whole = weight.ndim == 0 or (start == 0 and stop == nnz)
+            data = weight if whole else weight[start:stop]
             out.append(with_data(matrix, data))
             start = stop
         return tuple(out)

@@ -13,12 +13,14 @@ def summary(network: "Network") -> str:
     """A table of populations and projections: sizes, synapses, memory, and what was merged."""
     layout = network.layout
     lines = ["populations"]
-    for name, model in network.populations.items():
+    for name in layout.populations:
+        model = network.populations[name]
         group, _, size = layout.place(name)
         lines.append(f"  {name:<16} {type(model).__name__:<12} {size:>10,} neurons   group {group}")
     lines.append("projections")
     total = 0
-    for name, pathway in network.pathways.items():
+    for name in layout.projections:
+        pathway = network.pathways[name]
         synapses = sum(matrix.indices.shape[0] for matrix in pathway.matrices)
         size = sum(_bytes(matrix) for matrix in pathway.matrices) + pathway.weight.nbytes
         total += size

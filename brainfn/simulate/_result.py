@@ -11,12 +11,14 @@ class Snapshot(eqx.Module):
 
     - `model_state`: the state of the model, spikes in flight included.
     - `step`: how many steps were made.
+    - `dt`: the step size in ms.
 
     `snapshot["exc"]` is `snapshot.model_state["exc"]`.
     """
 
     model_state: Any
     step: Int[Array, ""]
+    dt: float = eqx.field(static=True)
 
     def __getitem__(self, name: Any) -> Any:
         return self.model_state[name]

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from .._custom_types import Key
-from .._errors import count, is_concrete, time_step, whole_steps
+from .._errors import count, describe, is_concrete, time_step, whole_steps
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, as_input
 from ._events import AbstractEvents
@@ -128,10 +128,13 @@ def set_up(
     _check_record(record)
     _check_key(key)
     prepared = model.prepare(dt)
-    if state is None:
+    given = state is not None
+    if not given:
         state = prepared.init(key=None if key is None else jr.fold_in(key, _INIT))
     if not isinstance(state, Snapshot):
-        state = Snapshot(state, jnp.zeros((), jnp.int32))
+        state = Snapshot(state, jnp.zeros((), jnp.int32), dt)
+    if given:
+        _check_state(prepared, state, key, dt)
     if is_concrete(state.step) and int(state.step) + n_steps >= 2**31:
         raise ValueError(
             f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
@@ -160,11 +163,12 @@ def split_inputs(inputs: Any, n_steps: int, *, on_host: bool = False) -> tuple[A
                 )
             if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
                 value = value.astype(jnp.result_type(float))
+            if not on_host:
+                _check_values(name, value)
             return _Series(value if on_host else jnp.asarray(value))
         value = as_input(name, value)
-        known = isinstance(value, Constant) and is_concrete(value.value)
-        if known and not np.all(np.isfinite(np.asarray(value.value))):
-            raise ValueError(f"`{name}` must be finite, got {value.value}.")
+        if isinstance(value, Constant):
+            _check_values(name, value.value)
         return value
 
     def stop(x: Any) -> bool:
@@ -177,6 +181,11 @@ def split_inputs(inputs: Any, n_steps: int, *, on_host: bool = False) -> tuple[A
     series = [leaf.values if isinstance(leaf, _Series) else None for leaf in leaves]
     fixed = [None if isinstance(leaf, _Series) else leaf for leaf in leaves]
     return _Leaves(tuple(series), structure), _Leaves(tuple(fixed), structure)
+
+
+def _check_values(name: str, value: Any) -> None:
+    if is_concrete(value) and not np.all(np.isfinite(np.asarray(value))):
+        raise ValueError(f"`{name}` must be finite, got {describe(np.asarray(value))}.")
 
 
 class _Series(eqx.Module):
@@ -341,7 +350,7 @@ def advance(
         s if isinstance(r, AbstractEvents) else k
         for r, k, s in zip(recorders, kept, seen, strict=True)
     )
-    return Snapshot(state, step), summaries, kept
+    return Snapshot(state, step, dt), summaries, kept
 
 
 @eqx.filter_jit
@@ -416,10 +425,35 @@ def number(name: str, value: Any) -> float:
 
 def _check_record(record: Any) -> None:
     for path, leaf in jtu.tree_leaves_with_path(record, is_leaf=is_recorder):
-        if not is_recorder(leaf):
+        if not is_recorder(leaf) or isinstance(leaf, type):
+            hint = f" Try {leaf.__name__}()." if isinstance(leaf, type) else ""
             raise TypeError(
                 f"`record{jtu.keystr(path)}` must be a function (state, output) -> pytree or a "
-                f"reducer such as brainfn.record.SpikeCount(), got {leaf!r}."
+                f"reducer such as brainfn.record.SpikeCount(), got {leaf!r}.{hint}"
+            )
+
+
+def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> None:
+    """Raise if `state` is not one that `model` could have made."""
+    if state.dt != dt:
+        raise ValueError(
+            f"`dt` must be that of the simulation that `state` comes from, got {dt} and "
+            f"{state.dt} ms. To start anew at time zero give state=state.model_state."
+        )
+    key = jr.key(0) if key is None else key
+    own = eqx.filter_eval_shape(lambda m, k: m.init(key=k), model, key)
+    if jtu.tree_structure(own) != jtu.tree_structure(state.model_state):
+        raise TypeError(
+            "`state` does not belong to this model: it has another structure than the model's "
+            f"`init` makes, got {type(state.model_state).__name__}. Give the `state` of a "
+            "simulation of the same model."
+        )
+    pairs = zip(jtu.tree_leaves_with_path(own), jtu.tree_leaves(state.model_state), strict=True)
+    for (path, expected), given in pairs:
+        if jnp.shape(expected) != jnp.shape(given):
+            raise ValueError(
+                f"`state{jtu.keystr(path)}` must have shape {jnp.shape(expected)}, got "
+                f"{jnp.shape(given)}: it comes from another model, or from another `dt`."
             )
 
 
