@@ -1,22 +1,44 @@
 """Write chunks of unknown length into one buffer, in place."""
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Int32
+
+# Up to this size an array is put together on the host, without a program for just its length.
+_SMALL = 2**21
+
+
+def assemble(
+    chunks: Iterable[Int32[Array, " length"]], starts: Sequence[int], total: int
+) -> Int32[Array, " nnz"]:
+    """One array of `total` numbers from chunks that are written from left to right.
+
+    A chunk may be longer than its valid part: the next one overwrites the rest.
+    """
+    if total <= _SMALL:
+        small = np.empty(total, np.int32)
+        for chunk, start in zip(chunks, starts, strict=True):
+            part = np.asarray(chunk)[: total - start]
+            small[start : start + part.size] = part
+        return jnp.asarray(small)
+    buffer = jnp.zeros(total, jnp.int32)
+    for chunk, start in zip(chunks, starts, strict=True):
+        buffer = write(buffer, chunk, np.asarray(start, np.int32))
+    return buffer
 
 
 @partial(jax.jit, donate_argnums=0)
 def write(
-    buffer: Int32[Array, " nnz"], chunk: Int32[Array, " length"], start: Int32[Array, ""]
+    buffer: Int32[Array, " nnz"],
+    chunk: Int32[Array, " length"],
+    start: Int32[Array, ""] | np.ndarray,
 ) -> Int32[Array, " nnz"]:
-    """Writes `chunk` at `start` into the donated buffer; what is beyond its end is dropped.
-
-    Chunks are written from left to right, each longer than its valid part: the next one overwrites
-    the rest.
-    """
+    """Writes `chunk` at `start` into the donated buffer; what is beyond its end is dropped."""
     length = min(chunk.shape[0], buffer.shape[0])
     chunk = chunk[:length]
     place = jnp.minimum(start, buffer.shape[0] - length)

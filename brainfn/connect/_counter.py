@@ -5,10 +5,11 @@ stream `c` as a pure function of (key, c, i), whatever the size of the block tha
 Then a chunked loop, its two passes, and a larger network all see the same numbers.
 """
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float32, UInt32
+
+from .._custom_types import Key
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -16,7 +17,7 @@ _PARITY = 0x1BD11BDA
 Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
 
 
-def key_words(key: PRNGKeyArray) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
+def key_words(key: Key) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
     """Two 32-bit words that stand for a JAX key of any implementation."""
     words = jr.bits(key, (2,), jnp.uint32)
     return words[0], words[1]
@@ -78,12 +79,17 @@ def bounded(bits: Words, width: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     return high + (low + carry < low).astype(jnp.uint32)
 
 
-def unit_exponential(bits: UInt32[Array, "..."]) -> jax.Array:
-    r"""Standard exponential numbers $-\log((b + 1/2)\,2^{-32})$ in float32; the largest is 22.9."""
-    return -jnp.log((bits.astype(jnp.float32) + 0.5) * 2.0**-32)
+def unit_exponential(bits: UInt32[Array, "..."]) -> Float32[Array, "..."]:
+    r"""Standard exponential numbers $-\log u$ in float32, $u = (b + 1/2)\,2^{-32}$ for 32 bits $b$.
 
-
-def sharp_exponential(bits: UInt32[Array, "..."]) -> jax.Array:
-    r"""As `unit_exponential`, but accurate to $2^{-33}$ also close to 0; costs twice as much."""
-    small = (~bits).astype(jnp.float32) * 2.0**-32 + 2.0**-33
-    return jnp.where(bits >> jnp.uint32(31) == 1, -jnp.log1p(-small), unit_exponential(bits))
+    The relative error is a few $10^{-7}$ for all bits: next to $u = 1$, where $u$ has no float32 of
+    its own, the number comes from $1 - u$, as $2\,\mathrm{artanh}$ of $(1 - u) / (1 + u)$.
+    """
+    far = -jnp.log((bits.astype(jnp.float32) + 0.5) * 2.0**-32)
+    v = (~bits).astype(jnp.float32) * 2.0**-32 + 2.0**-33
+    s = v / (2.0 - v)
+    z = s * s
+    series = 1 / 11 + z * (1 / 13)
+    for i in (9, 7, 5, 3, 1):
+        series = 1 / i + z * series
+    return jnp.where(bits >> jnp.uint32(31) == 1, 2.0 * s * series, far)

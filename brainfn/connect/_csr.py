@@ -84,8 +84,7 @@ def _check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, 
         raise TypeError(f"`dtype` must be a floating-point dtype, got {dtype}. Try `float32`.")
     if isinstance(weight, AbstractInitializer):
         return weight, dtype
-    number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
-    if given is None and not number:
+    if given is None and not _is_number(weight):
         raise TypeError(
             "`weight` must be a number, an array or an initializer, got "
             f"{type(weight).__name__}: {weight!r}. Try `weight=1.0` or `bf.init.Normal(1.0, 0.1)`."
@@ -105,6 +104,10 @@ def _check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, 
                 f"`weight` must be finite, got {describe(host)}. Check its units and divisions."
             )
     return None, dtype
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, bool)
 
 
 def _data(

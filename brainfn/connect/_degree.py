@@ -14,7 +14,7 @@ from .._custom_types import Key
 from .._errors import is_concrete
 from ..event import transpose_structure
 from ._check import as_degree, as_flag, check_key, check_synapses
-from ._chunk import write
+from ._chunk import assemble, write
 from ._counter import Words, bounded, key_words, threefry
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
 from ._sort import sort_columns
@@ -160,9 +160,8 @@ def _draw(
     distinct: bool,
 ) -> Int32[Array, " nnz"]:
     """k columns in ascending order for each row, as one array."""
-    buffer = jnp.zeros(n_rows * k, jnp.int32)
-    if buffer.size == 0:
-        return buffer
+    if n_rows * k == 0:
+        return jnp.zeros(0, jnp.int32)
     scans = distinct and _DENSE * k > n_columns
     height = n_columns if scans else 1 << (k - 1).bit_length()
     lanes = max(_MIN_LANES, (_SCAN_CHUNK if scans else _CHUNK) // height)
@@ -184,15 +183,14 @@ def _draw(
     starts = range(0, n_rows, lanes)
     if is_concrete(key):
         # Programs whose shape does not depend on the number of rows, so compiled once.
-        for start in starts:
-            start = np.asarray(start, np.int32)
-            buffer = write(buffer, chunk(start), start * np.int32(k))
-        return buffer
+        columns = (chunk(np.asarray(start, np.int32)) for start in starts)
+        return assemble(columns, [start * k for start in starts], n_rows * k)
 
     def body(i, buffer):
         start = i * jnp.int32(lanes)
         return write(buffer, chunk(start), start * k)
 
+    buffer = jnp.zeros(n_rows * k, jnp.int32)
     return lax.fori_loop(jnp.int32(0), jnp.int32(len(starts)), body, buffer)
 
 

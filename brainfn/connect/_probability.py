@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float32, Int32, UInt32
 from .._custom_types import Key
 from .._errors import is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
-from ._chunk import write
-from ._counter import Words, key_words, sharp_exponential, threefry, unit_exponential
+from ._chunk import assemble
+from ._counter import Words, key_words, threefry, unit_exponential
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
 from ._simple import AllToAll
 
@@ -26,8 +26,8 @@ _LANE = 64
 _CHUNK = 60_000
 _MAX_ROWS = 2**16
 _MAX_AREA = 2**31 - 2
-# Below this probability gaps are longer than float32 can resolve, and are drawn digit by digit.
-_SPARSE = 2.0**-13
+# Below this probability gaps are longer than float32 resolves, and are drawn digit by digit.
+_SPARSE = 2.0**-19
 
 
 class FixedProbability(AbstractRule):
@@ -139,12 +139,8 @@ def _build(words: Words, chunks: list[_Chunk], p: float, n_pre: int) -> Structur
         total = int(indptr[c.start + c.rows])
         indptr[c.start + c.rows + 1 :] = total
     check_synapses(f"FixedProbability(p={p:g})", total)
-    indices = jnp.zeros(total, jnp.int32)
-    for c, offset in zip(chunks, offsets, strict=True):
-        if total:
-            columns = _fill(words, law, _operands(c), lanes=lanes)
-            indices = write(indices, columns, jnp.asarray(offset, jnp.int32))
-    return indices, jnp.asarray(indptr.astype(np.int32))
+    columns = (_fill(words, law, _operands(c), lanes=lanes) for c in chunks)
+    return assemble(columns, offsets, total), jnp.asarray(indptr.astype(np.int32))
 
 
 def _bucket(x: float | int, least: int) -> int:
@@ -210,7 +206,7 @@ class _Law(eqx.Module):
         def gap(number):
             first, second = threefry(words, number * 2, stream)
             third, _ = threefry(words, number * 2 + one, stream)
-            high = sharp_exponential(first) * self.per_block
+            high = unit_exponential(first) * self.per_block
             # In float32, so that nothing overflows before it is compared with the largest number.
             high = jnp.minimum(high, (cap // self.block).astype(jnp.float32)).astype(jnp.uint32)
             middle = self.digit(second, self.in_block, self.per_unit, self.block // self.unit)

@@ -4,7 +4,8 @@
 
 Each case is a process of its own, which prints one line of JSON: 80 synapses per neuron among n
 neurons without autapses. `first` is the time of the first build and includes compilation; `again`
-is the median of the repeats. `memory` is how far the first build raises the peak of resident memory
+is the median of the repeats; `cpu` is its processor time, which other work on the machine lengthens
+less. `memory` is how far the first build raises the peak of resident memory
 above that of a process that built a small network with the same rule, divided by the bytes of the
 result (indices and row pointers): 1 means that nothing but the result was held.
 
@@ -59,24 +60,28 @@ def case(name: str, synapses: str, repeats: int) -> dict:
             return connect.AllToAll(autapses=False), n, DEGREE
         return connect.OneToOne(), n * DEGREE, n * DEGREE
 
-    def build(n: int, seed: int) -> tuple[float, int]:
+    def build(n: int, seed: int) -> tuple[float, float, int]:
         what, n_pre, n_post = rule(n)
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         structure = what.build(n_pre, n_post, key=jax.random.key(seed), diagonal=0)
         jax.block_until_ready(structure)
-        return time.perf_counter() - start, sum(x.nbytes for x in structure)
+        size = sum(x.nbytes for x in structure)
+        return time.perf_counter() - start, time.process_time() - cpu, size
 
     n = SIZES[synapses]
     build(1_000, 0)
     before = peak_bytes()
-    first, size = build(n, 1)
+    first, first_cpu, size = build(n, 1)
     rise = peak_bytes() - before
-    again = [build(n, 2 + i)[0] for i in range(repeats)]
+    times = [build(n, 2 + i) for i in range(repeats)]
+    again = [t[0] for t in times]
     return {
         "rule": name,
         "synapses": synapses,
         "first_s": first,
         "again_s": statistics.median(again),
+        "first_cpu_s": first_cpu,
+        "again_cpu_s": statistics.median(t[1] for t in times),
         "spread_s": max(again) - min(again),
         "result_bytes": size,
         "rise_bytes": rise,
@@ -98,7 +103,7 @@ def main() -> None:
         print(json.dumps(case(*options.one, options.repeats)))
         return
     results = []
-    print(f"{'rule':30}{'synapses':>10}{'first s':>10}{'again s':>10}{'memory':>10}")
+    print(f"{'rule':30}{'synapses':>10}{'first s':>10}{'again s':>10}{'cpu s':>10}{'memory':>10}")
     for name in options.rules:
         for synapses in options.synapses:
             load = os.getloadavg()[0]
@@ -106,11 +111,14 @@ def main() -> None:
             command += ["--repeats", str(options.repeats)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(f"{name:30}{synapses:>10}  failed: {done.stderr.strip().splitlines()[-1]}")
+                reason = done.stderr.strip()[-200:]
+                print(f"{name:30}{synapses:>10}  failed with {done.returncode}: {reason}")
                 continue
             result = json.loads(done.stdout.splitlines()[-1]) | {"load": load}
             results.append(result)
-            times = f"{result['first_s']:10.3f}{result['again_s']:10.3f}"
+            times = (
+                f"{result['first_s']:10.3f}{result['again_s']:10.3f}{result['again_cpu_s']:10.3f}"
+            )
             print(f"{name:30}{synapses:>10}{times}{result['memory']:10.2f}", flush=True)
             if options.output:
                 options.output.mkdir(parents=True, exist_ok=True)
