@@ -4,6 +4,7 @@ The classes of brainfn are Equinox modules, whose `__init__` is made from their 
 so reading the sources does not show it.
 """
 
+import dataclasses
 import importlib
 import inspect
 
@@ -17,7 +18,7 @@ class Signatures(griffe.Extension):
         if "__init__" in cls.members or cls.name.startswith("_"):
             return
         value = getattr(importlib.import_module(cls.module.path), cls.name, None)
-        if not inspect.isclass(value) or inspect.isabstract(value):
+        if not dataclasses.is_dataclass(value) or inspect.isabstract(value):
             return
         cls.set_member(
             "__init__",
