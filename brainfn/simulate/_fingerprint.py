@@ -4,7 +4,6 @@ import hashlib
 import re
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
@@ -44,12 +43,13 @@ def host_array(x: Any) -> np.ndarray:
 
 
 def _describe(leaf: Any) -> str:
-    if eqx.is_array(leaf):
+    if isinstance(leaf, jax.Array | np.ndarray):
         host = np.ascontiguousarray(host_array(leaf))
         return f"{leaf.dtype}{leaf.shape} {digest(host.reshape(-1).view(np.uint8))}"
     name = getattr(leaf, "__qualname__", None)
     if callable(leaf) and name is not None:
-        return f"{leaf.__module__}.{name}"
+        # Not the module: a script is `__main__`, and another name where it is imported.
+        return name
     return _stable(repr(leaf))
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
@@ -30,18 +29,15 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self.records = self.path / "records"
+        self._manifest = self.path / "run.json"
         self._snapshot = self.path / "snapshot.npz"
 
-    def open(self, lines: dict[str, str], resume: bool) -> dict[str, Any] | None:
-        """Begin a new run here or take up the one that is here.
-
-        **Returns:** what `save` was told about the snapshot; `None` if there is none yet.
-        """
+    def check(self, resume: bool) -> None:
+        """Raise if the folder can't be used, before anything is written."""
         name = os.fspath(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`folder` must be a folder, but {name!r} is a file.")
-        manifest = self.path / "run.json"
-        present = manifest.exists()
+        present = self._manifest.exists()
         if present and not resume:
             raise ValueError(
                 f"`folder`: {name!r} holds a run already. Try resume=True to continue it, or "
@@ -54,11 +50,19 @@ class RunFolder:
                 f"`folder` must be new, empty or the folder of a run, but {name!r} holds "
                 f"{sorted(others)[0]!r}."
             )
+
+    def open(self, lines: dict[str, str]) -> dict[str, Any] | None:
+        """Begin a new run here or take up the one that is here.
+
+        **Returns:** what `save` was told about the snapshot; `None` if there is none yet.
+        """
+        name = os.fspath(self.path)
         self.records.mkdir(parents=True, exist_ok=True)
-        if not present:
-            write_json(manifest, {"format": _FORMAT, "fingerprint": lines, "jax": jax.__version__})
+        if not self._manifest.exists():
+            about = {"format": _FORMAT, "fingerprint": lines, "jax": jax.__version__}
+            write_json(self._manifest, about)
             return None
-        old = json.loads(manifest.read_text())
+        old = json.loads(self._manifest.read_text())
         if old["format"] != _FORMAT:
             raise ValueError(f"`folder`: {name!r} was written by another version of brainfn.")
         changed = differences(old["fingerprint"], lines)
@@ -93,7 +97,7 @@ class RunFolder:
 
     def save(self, tree: Any, about: dict[str, Any]) -> None:
         """Replace the snapshot: a pytree, and something about it for `open` to return."""
-        arrays = [host_array(x) for x in jtu.tree_leaves(tree) if eqx.is_array(x)]
+        arrays = [host_array(x) for x in jtu.tree_leaves(tree) if _is_array(x)]
         named = {str(i): array for i, array in enumerate(arrays)}
         write_arrays(self._snapshot, {"about": np.asarray(json.dumps(about)), **named})
 
@@ -102,7 +106,7 @@ class RunFolder:
         leaves, structure = jtu.tree_flatten(like)
         out, i = [], 0
         for leaf in leaves:
-            if not eqx.is_array(leaf):
+            if not _is_array(leaf):
                 out.append(leaf)
                 continue
             loaded = jnp.asarray(read_array(self._snapshot, str(i), host_array(leaf).dtype))
@@ -116,3 +120,7 @@ class RunFolder:
                 )
             out.append(loaded)
         return jtu.tree_unflatten(structure, out)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, jax.Array | np.ndarray)

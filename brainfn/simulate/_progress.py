@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import IO, Any, Self
+from typing import Any
 
 from tqdm import tqdm
 
@@ -23,9 +23,7 @@ class Progress:
     - `file`: where to write, even if that is no terminal.
     """
 
-    def __init__(
-        self, start: float, now: float, stop: float, show: bool, file: IO[str] | None = None
-    ):
+    def __init__(self, start: float, now: float, stop: float, show: bool, file: Any = None):
         self._stop, self._now = stop, now
         self._first: tuple[float, float] | None = None
         self._bar: Any = tqdm(
@@ -52,7 +50,7 @@ class Progress:
         self._bar.update(now - self._now)
         self._now = now
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -82,7 +80,7 @@ class Interrupt:
         self.requested = False
         self._installed = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Interrupt":
         main = threading.current_thread() is threading.main_thread()
         if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._on_signal)

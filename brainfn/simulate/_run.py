@@ -128,6 +128,8 @@ def run(
     done = _Done(0, setup.start, begin(record, example))
     job = _Job(setup, series, example, records, key, every, size)
     files = None if folder is None else RunFolder(folder)
+    if files is not None:
+        files.check(resume)
     with nullcontext() if files is None else files.locked():
         stream: AbstractStream
         if files is None:
@@ -144,7 +146,7 @@ def run(
                 series=series.kinds(),
                 record=record,
             )
-            about = files.open(lines, resume)
+            about = files.open(lines)
             if about is not None:
                 done = _resumed(files, about, done, job)
             stream = FolderStream(files.records, records.empty)
@@ -242,6 +244,10 @@ def _drive(
             compile_time=compile_time,
         )
 
+    def stop() -> Run:
+        save()
+        return result()
+
     saved_at, saved = time.perf_counter(), done.steps
     seen: set[int] = set()
     ahead, waiting = done, None
@@ -261,7 +267,7 @@ def _drive(
                         compile_time += time.perf_counter() - before
                     ahead = launched.after
                 if waiting is not None:
-                    _check_finite(job, waiting, lambda: (save(), result())[1])
+                    _check_finite(job, waiting, stop)
                     rows = job.records.rows(waiting.kept, first + waiting.before.steps)
                     stream.append(waiting.before.steps, waiting.after.steps, rows)
                     done = waiting.after
@@ -274,9 +280,7 @@ def _drive(
                     break
         except KeyboardInterrupt:
             pass
-    if saved != done.steps or done.steps == 0:
-        save()
-    return result()
+    return result() if saved == done.steps else stop()
 
 
 def _check_finite(job: _Job, chunk: _Launched, partial: Callable[[], Run]) -> None:

@@ -88,6 +88,8 @@ class FolderStream(AbstractStream):
 
     def cut(self, first: int, last: int) -> None:
         """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
+        for path in self._folder.glob("*.tmp"):
+            path.unlink()
         expected = first
         for start, stop, path in _chunks(self._folder):
             if stop > last:
@@ -142,7 +144,7 @@ class StoredArray:
     def __len__(self) -> int:
         return sum(self._row_counts())
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: Any) -> Any:
         first = index[0] if isinstance(index, tuple) and index else index
         if isinstance(first, int | np.integer):
             row = range(len(self))[int(first)]
