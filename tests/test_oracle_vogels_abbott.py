@@ -7,6 +7,7 @@ references were measured with.
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -110,14 +111,17 @@ def test_nests_own_examples(variant):
         assert mean(runs, figure) == pytest.approx(expected["mean"], rel=0.1), figure
 
 
-def test_nests_coba_dies_as_it_does_in_nest():
-    runs = load_json("vogels_abbott_nest.json")["simulators"]["nest"]["variants"]["coba-nest"]
-    assert sum(run["last_spike_ms"] < 600.0 for run in runs["runs"]) >= 4
-    silent = [run["rate_exc"] < 0.5 for run in ours("coba-nest", jnp.float32)]
-    assert sum(silent) >= 4
+def test_nests_coba_either_dies_or_fires_as_in_nest():
+    # The kick starts from -70 mV, and whether it ignites the network is a matter of chance.
+    nest = load_json("vogels_abbott_nest.json")["simulators"]["nest"]["variants"]["coba-nest"]
+    theirs = [run["200-1200"]["rate_exc"] for run in nest["runs"]]
+    runs = [run["rate_exc"] for run in ours("coba-nest", jnp.float32)]
+    for rates in (theirs, runs):
+        assert any(rate < 1 for rate in rates)
+        assert all(rate < 1 or 10 < rate < 19 for rate in rates)
 
 
 def test_precision_of_the_result_is_that_asked_for():
     network, _ = bf.zoo.vogels_abbott("coba-drive", scale=0.1, key=jr.key(0), dtype=jnp.float32)
-    floats = [x for x in jax.tree.leaves(network) if jnp.issubdtype(x.dtype, jnp.floating)]
+    floats = [x for x in jax.tree.leaves(network) if eqx.is_inexact_array(x)]
     assert {x.dtype for x in floats} == {jnp.dtype(jnp.float32)}

@@ -96,7 +96,7 @@ def test_printed_reference_figures_are_those_of_the_oracles():
             "coba-brian1": "coba-brian",
             "cuba-brian": "cuba-brian",
         },
-        "vogels_abbott_nest.json": {name: name for name in ("coba-kick", "coba-nest", "cuba-nest")},
+        "vogels_abbott_nest.json": {name: name for name in ("coba-kick", "cuba-nest")},
     }
     for file, names in files.items():
         simulators = load_json(file)["simulators"]

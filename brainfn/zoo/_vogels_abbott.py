@@ -91,6 +91,18 @@ _COBA_DRIVE = {
         "200-1200": _figures(21.14, 21.26, 1.597, 5.80),
     },
 }
+_COBA_KICK = {
+    "NEST 3.10": {
+        "0-1000": _figures(13.58, 13.72, 1.395, 27.37),
+        "200-1200": _figures(14.06, 14.14, 1.428, 10.18),
+    },
+}
+_CUBA_NEST = {
+    "NEST 3.10": {
+        "0-1000": _figures(4.74, 4.75, 0.588, 877.75),
+        "200-1200": _figures(4.00, 4.01, 0.587, 3.24),
+    },
+}
 
 _coba = {
     "conductance": True,
@@ -121,6 +133,7 @@ VOGELS_ABBOTT: dict[str, VogelsAbbott] = {
     "coba-kick": VogelsAbbott(
         title="COBA with a kick",
         source="NEST's coba.py (Brette et al. 2007, benchmark 1), but all neurons start at -60 mV",
+        reference=_COBA_KICK,
         v_init=-60 * mV,
         in_degree=True,
         kick=True,
@@ -128,7 +141,7 @@ VOGELS_ABBOTT: dict[str, VogelsAbbott] = {
     ),
     "coba-nest": VogelsAbbott(
         title="COBA of NEST",
-        source="NEST 3.10's coba.py as shipped: neurons start at -70 mV, and activity dies out",
+        source="NEST 3.10's coba.py as shipped: neurons start at -70 mV; activity often dies out",
         v_init=-70 * mV,
         in_degree=True,
         kick=True,
@@ -145,6 +158,7 @@ VOGELS_ABBOTT: dict[str, VogelsAbbott] = {
     "cuba-nest": VogelsAbbott(
         title="CUBA of NEST",
         source="NEST 3.10's cuba.py as shipped: inhibition of 31 mV, all neurons start at -49 mV",
+        reference=_CUBA_NEST,
         weight_inh=-139.5 * pA,
         v_init=-49 * mV,
         in_degree=True,
