@@ -133,6 +133,19 @@ def describe(x: np.ndarray) -> str:
     """A short text of what `x` holds."""
     if x.size <= 4:
         return str(x.tolist())
-    bad = x[~np.isfinite(x)]
-    text = f"an array of shape {x.shape} with values from {np.nanmin(x):g} to {np.nanmax(x):g}"
-    return f"{text}, {bad.size} of them not finite" if bad.size else text
+    text, good = f"an array of shape {x.shape}", x[np.isfinite(x)]
+    if good.size:
+        text += f" with values from {good.min():g} to {good.max():g}"
+    return text if good.size == x.size else f"{text}, {x.size - good.size} of them not finite"
+
+
+def check_key(key: Any) -> None:
+    """Raise unless `key` is `None` or a JAX random key, typed or raw."""
+    if key is None:
+        return
+    ok = isinstance(key, jax.Array) and (
+        (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ())
+        or (key.dtype == jnp.uint32 and key.shape == (2,))
+    )
+    if not ok:
+        raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")

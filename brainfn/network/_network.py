@@ -10,7 +10,7 @@ import jax.tree_util as jtu
 import numpy as np
 
 from .._custom_types import Key
-from .._errors import nearest, time_step
+from .._errors import check_key, nearest, time_step
 from .._model import AbstractModel, Clock
 from .. import connect
 from ..event import CSR
@@ -94,6 +94,7 @@ class Network(AbstractModel):
                     f"`populations[{name!r}]` must be a neuron or a source of spikes, got "
                     f"{type(model).__name__}. Try brainfn.neuron.LIF(100)."
                 )
+        check_key(key)
         named = _name_projections(projections)
         for name, projection in named.items():
             _check_populations(name, projection, populations)

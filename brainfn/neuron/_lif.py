@@ -114,7 +114,7 @@ class LIF(AbstractNeuron):
             "refractory", refractory, unit="ms", nonnegative=True, **options
         )
         if is_concrete(v_threshold) and is_concrete(v_reset):
-            gap = np.asarray(self.v_threshold) - np.asarray(self.v_reset)
+            gap = np.asarray(v_threshold) - np.asarray(v_reset)
             if not np.all(gap > 0):
                 raise ValueError(
                     "`v_reset` must lie below `v_threshold`, got v_reset = "

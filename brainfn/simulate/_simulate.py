@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from .._custom_types import Key
-from .._errors import count, describe, is_concrete, time_step, whole_steps
+from .._errors import check_key, count, describe, is_concrete, time_step, whole_steps
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, as_input
 from ._events import AbstractEvents
@@ -126,7 +126,7 @@ def set_up(
     if n_steps >= 2**31:
         raise ValueError(f"`duration` / `dt` must be below 2**31 steps, got {n_steps}.")
     _check_record(record)
-    _check_key(key)
+    check_key(key)
     prepared = model.prepare(dt)
     given = state is not None
     if not given:
@@ -455,17 +455,6 @@ def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> 
                 f"`state{jtu.keystr(path)}` must have shape {jnp.shape(expected)}, got "
                 f"{jnp.shape(given)}: it comes from another model, or from another `dt`."
             )
-
-
-def _check_key(key: Any) -> None:
-    if key is None:
-        return
-    ok = isinstance(key, jax.Array) and (
-        (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ())
-        or (key.dtype == jnp.uint32 and key.shape == (2,))
-    )
-    if not ok:
-        raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
 
 
 def physical_memory() -> int | None:
