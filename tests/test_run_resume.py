@@ -117,8 +117,8 @@ def test_folder_gives_the_same(run, whole, tmp_path):
 
 
 # 1: the manifest. Then for each chunk its records and a snapshot; each dies before the new file
-# has its name, and the second of each pair after its records were written.
-@pytest.mark.parametrize("last", [(1, 2, 10), (3, 4), (9,)])
+# has its name: the manifest, first records, then the first snapshot; and some chunks later.
+@pytest.mark.parametrize("last", [(1, 2), (3, 8)])
 def test_resume_after_kill(script, run, whole, tmp_path, last):
     """Killed again and again, at different moments: the same bits in the end."""
     folder = tmp_path / "run"
@@ -142,14 +142,14 @@ def test_resume_with_other_chunks_and_longer(run, whole, tmp_path):
     again = run(folder, duration=25.0, resume=True)
     equal(first, again)
     equal(run(folder, resume=True, chunk=7.0), whole)
-    with pytest.raises(ValueError, match="`duration`: .* has already made 60 ms, got 25 ms"):
+    with pytest.raises(ValueError, match=r"`duration`: .* has already made 60 ms, got 25 ms"):
         run(folder, duration=25.0, resume=True)
 
 
 def test_resume_with_something_else(script, run, tmp_path):
     folder, model = tmp_path / "run", script[1]["model"]
     run(folder, duration=5.0)
-    with pytest.raises(ValueError, match="holds a run already. Try resume=True"):
+    with pytest.raises(ValueError, match=r"holds a run already\. Try resume=True"):
         run(folder, duration=10.0)
     other = eqx.tree_at(lambda m: m.populations["a"].tau, model(), jnp.asarray(21.0))
     wrong = [
@@ -162,7 +162,7 @@ def test_resume_with_something_else(script, run, tmp_path):
         ({"state": model().init(key=jr.key(0), dt=0.1)}, "state"),
     ]
     for options, match in wrong:
-        with pytest.raises(ValueError, match="`resume`: the run in .* made of something else"):
+        with pytest.raises(ValueError, match=r"`resume`: the run in .* made of something else"):
             run(folder, duration=10.0, resume=True, **options)
         with pytest.raises(ValueError, match=match):
             run(folder, duration=10.0, resume=True, **options)
