@@ -1,10 +1,10 @@
 """What this installation consists of: for bug reports and for the records of benchmarks."""
 
+import io
 import os
 import platform
 import sys
 from importlib import metadata
-from typing import IO
 
 import jax
 
@@ -34,7 +34,7 @@ def config_dict() -> dict[str, str | int | bool | list[str] | dict[str, str]]:
     return config
 
 
-def show_config(file: IO[str] | None = None) -> None:
+def show_config(file: io.TextIOBase | None = None) -> None:
     """Print versions, devices, precision and which kernels are native.
 
     **Arguments:**
@@ -51,15 +51,15 @@ def show_config(file: IO[str] | None = None) -> None:
         bf.show_config()
         ```
     """
-    file = sys.stdout if file is None else file
+    stream = sys.stdout if file is None else file
     for name, value in config_dict().items():
         if isinstance(value, dict):
-            print(f"{name}:", file=file)
+            print(f"{name}:", file=stream)
             for key, entry in value.items():
-                print(f"  {key:<12} {entry}", file=file)
+                print(f"  {key:<12} {entry}", file=stream)
         else:
             text = ", ".join(value) if isinstance(value, list) else value
-            print(f"{name:<14} {text}", file=file)
+            print(f"{name:<14} {text}", file=stream)
 
 
 def _version(package: str) -> str:

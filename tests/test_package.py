@@ -37,6 +37,7 @@ ROOMS = [
     ["zoo"],
     ["measure"],
     ["plot"],
+    ["_cli"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 
@@ -83,7 +84,8 @@ def test_no_private_modules_of_other_libraries(path):
     private = re.compile(
         r"^\s*(from|import)\s+(jax|equinox|diffrax|lineax|optimistix|optax)(\.\w+)*\._\w+", re.M
     )
-    assert not private.search(path.read_text())
+    # All contact with the inside of JAX is in one file.
+    assert path.name == "_prim.py" or not private.search(path.read_text())
 
 
 def test_importing_brainfn_starts_no_backend_and_needs_no_extra():
@@ -102,7 +104,8 @@ def test_importing_brainfn_starts_no_backend_and_needs_no_extra():
 
 
 def test_public_names_are_ours_and_have_docstrings():
-    rooms = [bf, *(m for m in vars(bf).values() if isinstance(m, types.ModuleType))]
+    modules = [m for m in vars(bf).values() if isinstance(m, types.ModuleType)]
+    rooms = [bf, *(m for m in modules if m.__name__.startswith("brainfn."))]
     checked = 0
     for room in rooms:
         for name, value in vars(room).items():
