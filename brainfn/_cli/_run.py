@@ -102,7 +102,7 @@ def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[R
         del output
         return {name: state[name].v[:_TRACED] for name in _DRAWN}
 
-    kept = {"spikes": record.Spikes()}
+    kept: dict[str, Any] = {"spikes": record.Spikes()}
     if settings.plot:
         kept["v"] = potentials
 

@@ -87,7 +87,7 @@ def overview(
     return figure
 
 
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 15,
     "axes.labelsize": 16,
