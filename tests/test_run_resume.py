@@ -116,8 +116,8 @@ def test_folder_gives_the_same(run, whole, tmp_path):
     ]  # fmt: skip
 
 
-# 1: the manifest. Then for each chunk its records and a snapshot; each dies before the new file
-# has its name: the manifest, first records, then the first snapshot; and some chunks later.
+# The process dies when the n-th file is written but does not have its name yet: in a new folder
+# the manifest, then for each chunk its records and a snapshot.
 @pytest.mark.parametrize("last", [(1, 2), (3, 8)])
 def test_resume_after_kill(script, run, whole, tmp_path, last):
     """Killed again and again, at different moments: the same bits in the end."""
