@@ -123,7 +123,7 @@ GOOD = {"data": np.ones(3), "indices": [1, 0, 2], "indptr": [0, 1, 1, 3], "shape
 @pytest.mark.parametrize("native", [True, False])
 def test_wrong_parts_raise(monkeypatch, native, change, error, words):
     if not native:
-        monkeypatch.setattr("brainfn.event._csr.library", lambda: None)
+        monkeypatch.setattr("brainfn.event._check.library", lambda: None)
     assert ev.CSR(**GOOD).nnz == 3
     with pytest.raises(error, match=words):
         ev.CSR(**{**GOOD, **change})

@@ -18,6 +18,7 @@ union of the masks of its operands and sums into an accumulator that lacks a dim
 also nested, never copies what it does not batch.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -263,7 +264,7 @@ def _reference(role, *operands, spec):
     return accumulators
 
 
-_KINDS = {"csr": 0}
+_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3}
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
@@ -283,7 +284,8 @@ def _native(role, *avals, spec):
     for r, masks in enumerate(spec.masks):
         for mask, aval in zip(masks, groups[r], strict=True):
             core = aval.shape[sum(mask) :]
-            meta += [sum(has << d for d, has in enumerate(mask)), core[0] if core else -1]
+            size = math.prod(core) if core else -1
+            meta += [sum(has << d for d, has in enumerate(mask)), size]
     for b in spec.blocks:
         structure = (*b.structure, -1, -1)[:2]
         meta += [

@@ -34,6 +34,15 @@ class AbstractMatrix(eqx.Module):
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         """The dense matrix."""
 
+    @abc.abstractmethod
+    def tocsr(self) -> "AbstractMatrix":
+        """The same matrix as a `CSR`."""
+
+    @property
+    @abc.abstractmethod
+    def T(self) -> "AbstractMatrix":
+        """The transposed matrix."""
+
     @property
     def dtype(self) -> np.dtype:
         """Dtype of the weights."""

@@ -17,30 +17,38 @@ def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
 
 
 def coordinates(block, structure) -> tuple[jax.Array, jax.Array]:
-    """Row and column of each stored element of a block."""
-    assert block.kind == "csr"
-    indices, indptr = structure
-    return row_ids(indptr, indices.shape[0]), indices
+    """Row and column of each stored element of a sparse block."""
+    if block.kind == "csr":
+        indices, indptr = structure
+        return row_ids(indptr, indices.shape[0]), indices
+    if block.kind == "ell":
+        (indices,) = structure
+        rows = jnp.arange(indices.shape[0], dtype=jnp.int32)
+        return jnp.repeat(rows, indices.shape[1]), indices.reshape(-1)
+    assert block.kind == "one_to_one"
+    both = jnp.arange(block.shape[0], dtype=jnp.int32)
+    return both, both
 
 
 def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> jax.Array:
     """`accumulator` plus what one block adds to it."""
+    if math.prod(term.block.shape) == 0:
+        return accumulator
+    if term.block.kind == "dense":
+        return _dense(role, batch, term, accumulator)
     rows, cols = coordinates(term.block, term.structure)
-    if math.prod(term.block.shape) == 0 or cols.shape[0] == 0:
+    if cols.shape[0] == 0:
         return accumulator
     dtype = accumulator.dtype
     positions = (rows + term.block.row_offset, cols + term.block.col_offset)
-    masks = [*term.masks, *term.need[1:]]
-    union = tuple(any(mask[d] for mask in masks) for d in range(len(batch)))
+    union = _union(batch, term)
 
     def spread(x, mask, picks):
         # Stored elements last, a dimension of size one for each batch dimension of the union that x
         # lacks.
-        core = x.ndim - sum(mask)
         x = x.astype(dtype)
-        x = x[..., picks] if picks is not None else (x if core else x[..., None])
-        axes = [i for i, d in enumerate(d for d, has in enumerate(union) if has) if not mask[d]]
-        return jnp.expand_dims(x, axes)
+        x = x.reshape((*x.shape[: sum(mask)], -1)) if picks is None else x[..., picks]
+        return _align(x, mask, union)
 
     factors = []
     for r in range(3):
@@ -53,9 +61,65 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     full = tuple(n for n, has in zip(batch, union, strict=True) if has)
     value = jnp.broadcast_to(value, (*full, cols.shape[0]))
     mask = term.masks[role]
-    summed = [i for i, d in enumerate(d for d, has in enumerate(union) if has) if not mask[d]]
-    value = jnp.sum(value, axis=tuple(summed)) if summed else value
+    value = _reduce(value, mask, union)
     if role == 2:
         homogeneous = accumulator.ndim == sum(mask)
-        return accumulator + (jnp.sum(value, axis=-1) if homogeneous else value)
+        value = jnp.sum(value, axis=-1) if homogeneous else value
+        return accumulator + value.reshape(accumulator.shape)
     return accumulator.at[..., positions[role]].add(value)
+
+
+def _union(batch, term) -> tuple[bool, ...]:
+    """Which batch dimensions the operands of a block have between them."""
+    masks = [*term.masks, *term.need[1:]]
+    return tuple(any(mask[d] for mask in masks) for d in range(len(batch)))
+
+
+def _missing(mask, union) -> list[int]:
+    dims = [d for d, has in enumerate(union) if has]
+    return [i for i, d in enumerate(dims) if not mask[d]]
+
+
+def _align(x: jax.Array, mask, union) -> jax.Array:
+    """A dimension of size one for each batch dimension of the union that `x` lacks."""
+    return jnp.expand_dims(x, _missing(mask, union))
+
+
+def _reduce(value: jax.Array, mask, union) -> jax.Array:
+    """The sum over the batch dimensions of the union that an accumulator lacks."""
+    summed = _missing(mask, union)
+    return jnp.sum(value, axis=tuple(summed)) if summed else value
+
+
+def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> jax.Array:
+    n_rows, n_cols = term.block.shape
+    union = _union(batch, term)
+    row_at, col_at = term.block.row_offset, term.block.col_offset
+    slices = (slice(row_at, row_at + n_rows), slice(col_at, col_at + n_cols))
+    mask = term.masks[role]
+
+    def segment(x, mask, picks):
+        return _align(x[..., picks].astype(accumulator.dtype), mask, union)
+
+    def needed(x):
+        return x * segment(term.need[0], term.need[1], slices[0]) if term.need else x
+
+    with jax.default_matmul_precision("highest"):
+        if role == 0:
+            v = segment(term.arrays[1], term.masks[1], slices[1])
+            w = _align(term.arrays[2], term.masks[2], union)
+            value = needed((w @ v[..., None])[..., 0])
+        elif role == 1:
+            x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
+            w = _align(term.arrays[2], term.masks[2], union)
+            value = (x[..., None, :] @ w)[..., 0, :]
+        else:
+            x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
+            v = segment(term.arrays[1], term.masks[1], slices[1])
+            value = x[..., :, None] * v[..., None, :]
+    full = tuple(n for n, has in zip(batch, union, strict=True) if has)
+    core = (n_rows, n_cols) if role == 2 else (term.block.shape[role],)
+    value = _reduce(jnp.broadcast_to(value, (*full, *core)), mask, union)
+    if role == 2:
+        return accumulator + value
+    return accumulator.at[..., slices[role]].add(value)

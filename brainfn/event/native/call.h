@@ -99,7 +99,7 @@ class Call {
 
   // Number of stored elements of an index array.
   int64_t structure_size(int64_t i) const {
-    return args_.get<ffi::AnyBuffer>(start_[kStructure] + i)->dimensions()[0];
+    return static_cast<int64_t>(args_.get<ffi::AnyBuffer>(start_[kStructure] + i)->element_count());
   }
 
   // How many batch elements an operand has.

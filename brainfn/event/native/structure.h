@@ -38,27 +38,89 @@ struct Csr {
   }
 };
 
+// All columns of each row.
+struct Full {
+  int64_t n_cols;
+
+  int64_t begin(int64_t row) const { return row * n_cols; }
+  int64_t end(int64_t row) const { return (row + 1) * n_cols; }
+  int64_t col(int64_t row, int64_t k) const { return k - row * n_cols; }
+  int64_t lower_bound(int64_t k, int64_t, int64_t column) const { return k / n_cols * n_cols + column; }
+  void fetch_pointer(int64_t) const {}
+  void fetch_row(int64_t) const {}
+  template <typename T>
+  void fetch_weights(int64_t row, const T* w) const {
+    fetch(w + row * n_cols, n_cols);
+  }
+};
+
+// The same number of elements in each row; column indices ascend within a row.
+struct Ell {
+  const int32_t* indices;
+  int64_t fan_out;
+
+  int64_t begin(int64_t row) const { return row * fan_out; }
+  int64_t end(int64_t row) const { return (row + 1) * fan_out; }
+  int64_t col(int64_t, int64_t k) const { return indices[k]; }
+  int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
+    return std::lower_bound(indices + k, indices + end, static_cast<int32_t>(column)) - indices;
+  }
+  void fetch_pointer(int64_t) const {}
+  void fetch_row(int64_t row) const { fetch(indices + row * fan_out, fan_out); }
+  template <typename T>
+  void fetch_weights(int64_t row, const T* w) const {
+    fetch(w + row * fan_out, fan_out);
+  }
+};
+
+// Row i has column i.
+struct Diagonal {
+  int64_t begin(int64_t row) const { return row; }
+  int64_t end(int64_t row) const { return row + 1; }
+  int64_t col(int64_t row, int64_t) const { return row; }
+  int64_t lower_bound(int64_t k, int64_t end, int64_t column) const { return std::clamp(column, k, end); }
+  void fetch_pointer(int64_t) const {}
+  void fetch_row(int64_t) const {}
+  template <typename T>
+  void fetch_weights(int64_t, const T*) const {}
+};
+
+enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3 };
+
+inline const int32_t* indices_of(const Call& call, const Block& b) {
+  return reinterpret_cast<const int32_t*>(call.operand(kStructure, b.structure[0]).data);
+}
+
+// Mean number of stored elements in a row.
+inline double mean_row(const Call& call, const Block& b) {
+  if (b.n_rows == 0) return 0.0;
+  if (b.kind == kDense) return static_cast<double>(b.n_cols);
+  if (b.kind == kOneToOne) return 1.0;
+  return static_cast<double>(call.structure_size(b.structure[0])) / b.n_rows;
+}
+
 template <typename F>
 void with_structure(const Call& call, const Block& b, F f) {
-  const Operand indices = call.operand(kStructure, b.structure[0]);
-  const Operand indptr = call.operand(kStructure, b.structure[1]);
-  const auto* columns = reinterpret_cast<const int32_t*>(indices.data);
-  if (indptr.dtype == ffi::DataType::S64) {
-    f(Csr<int64_t>{columns, reinterpret_cast<const int64_t*>(indptr.data)});
+  if (b.kind == kDense) {
+    f(Full{b.n_cols});
+  } else if (b.kind == kOneToOne) {
+    f(Diagonal{});
+  } else if (b.kind == kEll) {
+    f(Ell{indices_of(call, b), b.n_rows > 0 ? call.structure_size(b.structure[0]) / b.n_rows : 0});
   } else {
-    f(Csr<int32_t>{columns, reinterpret_cast<const int32_t*>(indptr.data)});
+    const Operand indptr = call.operand(kStructure, b.structure[1]);
+    if (indptr.dtype == ffi::DataType::S64) {
+      f(Csr<int64_t>{indices_of(call, b), reinterpret_cast<const int64_t*>(indptr.data)});
+    } else {
+      f(Csr<int32_t>{indices_of(call, b), reinterpret_cast<const int32_t*>(indptr.data)});
+    }
   }
 }
 
 // Tells the memory system that the structure is read at random.
 inline void note_structure(const Call& call, const Block& b) {
-  read_often(call.operand(kStructure, b.structure[0]).data,
-             call.structure_size(b.structure[0]) * sizeof(int32_t));
-}
-
-// Mean number of stored elements in a row.
-inline double mean_row(const Call& call, const Block& b) {
-  return b.n_rows > 0 ? static_cast<double>(call.structure_size(b.structure[0])) / b.n_rows : 0.0;
+  if (b.kind == kDense || b.kind == kOneToOne) return;
+  read_often(indices_of(call, b), call.structure_size(b.structure[0]) * sizeof(int32_t));
 }
 
 }  // namespace brainfn

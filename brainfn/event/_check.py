@@ -1,0 +1,140 @@
+"""Checks that the sparse formats share: what is wrong with an array, and what to try."""
+
+import ctypes
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import is_concrete
+from ._native import library
+
+_CHUNK = 1 << 22
+
+
+def check_shape(shape: Any, what: str) -> tuple[int, int]:
+    """`shape` as two integers that the kernels can count."""
+    if len(shape) != 2 or any(int(n) != n or n < 0 for n in shape):
+        raise ValueError(
+            f"{what}: shape must be two non-negative integers (n_rows, n_cols), got {shape!r}."
+        )
+    if max(shape) > np.iinfo(np.int32).max:
+        raise ValueError(f"{what}: shape must be below 2**31 in each dimension, got {shape!r}.")
+    return int(shape[0]), int(shape[1])
+
+
+def concrete(x: Any) -> bool:
+    """Whether `x` is an array whose values may be looked at."""
+    return isinstance(x, (np.ndarray, jax.Array)) and is_concrete(x)
+
+
+def index_array(name: str, index: Any, shape: tuple[int, int], what: str) -> jax.Array:
+    """Integers as int32, or as int64 for row pointers that need it."""
+    if not isinstance(index, (np.ndarray, jax.Array)):
+        index = np.asarray(index) if len(index) else np.zeros(0, np.int32)
+        index = index.astype(np.int32) if index.dtype == np.int64 and _fits_int32(index) else index
+    if not np.issubdtype(index.dtype, np.integer):
+        raise TypeError(
+            f"{what}: {name} must be integers of dtype int32 or int64, got dtype {index.dtype}."
+        )
+    wide = name == "indptr" and index.dtype == np.int64
+    if wide and (not concrete(index) or jnp.asarray(0).dtype == np.int64):
+        return jnp.asarray(index)
+    if index.dtype != np.int32:
+        if concrete(index) and not _fits_int32(np.asarray(index)):
+            raise ValueError(
+                f"{what}: {name} has values outside the range of int32 (shape={shape}); "
+                "int64 row pointers need jax_enable_x64."
+            )
+        index = index.astype(np.int32)
+    return jnp.asarray(index)
+
+
+def _fits_int32(index: np.ndarray) -> bool:
+    info = np.iinfo(np.int32)
+    return index.size == 0 or (int(index.min()) >= info.min and int(index.max()) <= info.max)
+
+
+def as_weights(data: Any, what: str) -> jax.Array:
+    """Weights as a floating-point array."""
+    data = jnp.asarray(float(data)) if isinstance(data, (int, float)) else jnp.asarray(data)
+    if not jnp.issubdtype(data.dtype, jnp.floating):
+        raise TypeError(
+            f"{what}: data must be floating point, got dtype {data.dtype}; convert it with .astype."
+        )
+    return data
+
+
+def check_weights(data: jax.Array, what: str) -> None:
+    """Raises where concrete weights hold NaN."""
+    if not concrete(data):
+        return
+    weights = np.asarray(data).reshape(-1)
+    for start in range(0, weights.size, _CHUNK):
+        bad = np.isnan(weights[start : start + _CHUNK])
+        if bad.any():
+            raise ValueError(f"{what}: data has NaN at position {start + int(bad.argmax())}.")
+
+
+def check_columns(indices, indptr, shape: tuple[int, int], what: str) -> None:
+    """Raises where concrete row pointers or column indices break the rules of compressed rows."""
+    if not concrete(indptr):
+        return
+    starts = np.asarray(indptr)
+    nnz = indices.size
+    if starts[0] != 0 or starts[-1] != nnz:
+        raise ValueError(
+            f"{what}: indptr must start with 0 and end with nnz = {nnz} (the length of indices), "
+            f"got {starts[0]} and {starts[-1]}."
+        )
+    falls = np.flatnonzero(starts[1:] < starts[:-1])
+    if falls.size:
+        raise ValueError(
+            f"{what}: indptr must not decrease, but it does after position {falls[0]}."
+        )
+    if not concrete(indices) or nnz == 0:
+        return
+    columns = np.asarray(indices).reshape(-1)
+    trouble, where = _first_offence(columns, starts, shape[1])
+    row = int(np.searchsorted(starts, where, side="right")) - 1 if trouble else 0
+    if trouble == 1:
+        raise ValueError(
+            f"{what}: indices must lie in [0, n_cols) = [0, {shape[1]}), got {columns[where]} at "
+            f"position {where} (row {row})."
+        )
+    if trouble == 2:
+        raise ValueError(
+            f"{what}: indices must ascend within each row, but position {where} (row {row}) holds "
+            f"{columns[where]} after {columns[where - 1]}. Use CSR.fromcoo, which sorts, or sort "
+            "each row."
+        )
+
+
+def _first_offence(columns: np.ndarray, starts: np.ndarray, n_cols: int) -> tuple[int, int]:
+    """First offence: (1, position) out of range, (2, position) descending, (0, 0) none."""
+    lib = library()
+    columns, starts = np.ascontiguousarray(columns), np.ascontiguousarray(starts)
+    if lib is not None:
+        where = ctypes.c_int64(0)
+        code = lib.brainfn_check_csr(
+            columns.ctypes.data_as(ctypes.c_void_p),
+            starts.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int(starts.dtype == np.int64),
+            ctypes.c_int64(starts.size - 1),
+            ctypes.c_int64(n_cols),
+            ctypes.byref(where),
+        )
+        return int(code), int(where.value)
+    for start in range(0, columns.size, _CHUNK):
+        part = columns[max(start - 1, 0) : start + _CHUNK]
+        first = max(start - 1, 0)
+        outside = np.flatnonzero((part < 0) | (part >= n_cols))
+        if outside.size:
+            return 1, first + int(outside[0])
+        falls = first + 1 + np.flatnonzero(part[1:] < part[:-1])
+        # A fall is allowed where a row starts.
+        falls = falls[starts[np.minimum(np.searchsorted(starts, falls), starts.size - 1)] != falls]
+        if falls.size:
+            return 2, int(falls[0])
+    return 0, 0
