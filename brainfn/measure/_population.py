@@ -8,7 +8,7 @@ from ..simulate._spikes import SpikeTrains
 from ._trains import duration
 
 
-def spike_counts(trains: SpikeTrains, bin_size: float) -> Int[np.ndarray, " bin"]:
+def spike_counts(trains: SpikeTrains, bin_size: int | float) -> Int[np.ndarray, " bin"]:
     """The number of spikes of the whole population in successive bins.
 
     **Arguments:**
@@ -27,7 +27,7 @@ def spike_counts(trains: SpikeTrains, bin_size: float) -> Int[np.ndarray, " bin"
 
 
 def population_rate(
-    trains: SpikeTrains, bin_size: float
+    trains: SpikeTrains, bin_size: int | float
 ) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
     r"""The rate of the population over time, $A(t) = \frac{1}{N} \frac{n(t; t + \Delta)}{\Delta}$.
 
@@ -48,7 +48,7 @@ def population_rate(
     return centres, counts / (trains.size * width * trains.dt)
 
 
-def fano_factor(trains: SpikeTrains, bin_size: float) -> float:
+def fano_factor(trains: SpikeTrains, bin_size: int | float) -> float:
     r"""Variance over mean of the number of spikes of the population in successive bins.
 
     $$F = \frac{\langle n^2 \rangle - \langle n \rangle^2}{\langle n \rangle}$$
@@ -70,7 +70,7 @@ def fano_factor(trains: SpikeTrains, bin_size: float) -> float:
     return float(counts.var() / mean) if mean > 0 else float("nan")
 
 
-def correlation(trains: SpikeTrains, bin_size: float) -> float:
+def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
     r"""The mean Pearson correlation of the spike counts of all pairs of neurons.
 
     $$\bar\rho = \frac{1}{M (M - 1)} \sum_{i \ne j}
@@ -112,7 +112,7 @@ def correlation(trains: SpikeTrains, bin_size: float) -> float:
     return float((np.mean(z**2) - m) / (m * (m - 1)))
 
 
-def _bins(trains: SpikeTrains, bin_size: float) -> tuple[int, int]:
+def _bins(trains: SpikeTrains, bin_size: int | float) -> tuple[int, int]:
     width = whole_steps("bin_size", float(bin_size), trains.dt, minimum=1)
     bins = (trains.stop - trains.start) // width
     if bins == 0:

@@ -100,7 +100,7 @@ def from_times(times: Any, neurons: Any, *, size: int, dt: float, duration: floa
     return from_events(steps.astype(np.int64), neurons, size=size, dt=dt, stop=stop)
 
 
-def window(trains: SpikeTrains, start: float, stop: float | None = None) -> SpikeTrains:
+def window(trains: SpikeTrains, start: int | float, stop: int | float | None = None) -> SpikeTrains:
     """The spikes from `start` up to, not including, `stop`.
 
     **Arguments:**

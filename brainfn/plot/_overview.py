@@ -21,7 +21,7 @@ def overview(
     v: Any = None,
     spikes: Any = None,
     v_threshold: float | None = None,
-    bin_size: float = 2.0,
+    bin_size: int | float = 2.0,
     statistics: Mapping[str, SpikeTrains] | None = None,
 ) -> Any:
     """Raster, population rate, membrane potentials and the distributions of rates and CVs.

@@ -69,7 +69,7 @@ def raster(
 
 
 def population_rate(
-    trains: SpikeTrains | Mapping[str, SpikeTrains], *, ax: Any = None, bin_size: float = 2.0
+    trains: SpikeTrains | Mapping[str, SpikeTrains], *, ax: Any = None, bin_size: int | float = 2.0
 ) -> Any:
     """The mean rate of each population over time, see [`brainfn.measure.population_rate`][].
 

@@ -176,7 +176,7 @@ _MAX_SCALE = 8000
 def vogels_abbott(
     variant: str = "coba-drive",
     *,
-    scale: float = 1.0,
+    scale: int | float = 1.0,
     key: Key,
     delay: float | None = None,
     surrogate: AbstractSurrogate | None = ReluGrad(),  # noqa: B008 (immutable)
@@ -280,7 +280,7 @@ def vogels_abbott(
     return Network(populations, projections, key=key), jnp.asarray(chosen.drive, dtype)
 
 
-def _sizes(scale: float) -> tuple[int, int]:
+def _sizes(scale: int | float) -> tuple[int, int]:
     if isinstance(scale, bool) or not isinstance(scale, int | float | np.number):
         raise TypeError(f"`scale` must be a number, got {type(scale).__name__}: {scale!r}.")
     if not (np.isfinite(scale) and scale >= 0.02):
