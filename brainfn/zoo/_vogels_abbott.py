@@ -179,7 +179,7 @@ def vogels_abbott(
     scale: int | float = 1.0,
     key: Key,
     delay: float | None = None,
-    surrogate: AbstractSurrogate | None = ReluGrad(),  # noqa: B008 (immutable)
+    surrogate: AbstractSurrogate | None = ReluGrad(),
     dtype: DTypeLike | None = None,
 ) -> tuple[Network, Float[Array, ""]]:
     r"""A network of 3200 excitatory and 800 inhibitory leaky integrate-and-fire neurons.
