@@ -66,7 +66,11 @@ def print_report(
         values = [ours, *theirs.values()]
         print(f"  {text:<30}" + _cells([_number(form, v.get(figure)) for v in values]))
     if theirs:
-        print("  (NEST and Brian2: means over five seeds of 4000 neurons, dt 0.1 ms)")
+        print("  (others: means over five seeds of 4000 neurons, dt 0.1 ms)")
+        if settings.scale != 1:
+            print(
+                "  (shared fluctuations add up: the Fano factor grows with the number of neurons)"
+            )
     elif variant.reference:
         known = next(iter(variant.reference.values()))
         print(f"  (reference figures are for {' and '.join(known)} ms: try --duration 1200)")
