@@ -359,7 +359,7 @@ def test_nan_is_reported_with_population_and_first_step():
     message = r"'b'.*from step 2 .*then 'a' at step 3"
     with pytest.raises(FloatingPointError, match=message):
         simulate(network(), inputs=_explode(2, populations=("b", "a")))
-    with pytest.raises(FloatingPointError, match="'LIF'.*from step 4"):
+    with pytest.raises(FloatingPointError, match=r"'LIF'.*from step 4"):
         simulate(inputs=_explode(4)["a"])
 
 
@@ -377,7 +377,7 @@ def test_nan_that_only_a_synapse_holds():
     import equinox as eqx
 
     bad = eqx.tree_at(lambda n: n.projections["a"].weight, net, jnp.asarray(nan))
-    with pytest.raises(FloatingPointError, match="'a'.*from step 1 "):
+    with pytest.raises(FloatingPointError, match=r"'a'.*from step 1 "):
         simulate(bad)
 
 
