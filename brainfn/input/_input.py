@@ -85,8 +85,10 @@ class TimeSeries(AbstractInput):
             if self.interval is None
             else whole_steps("interval", self.interval, clock.dt, minimum=1)
         )
-        start = whole_steps("start", self.start, clock.dt) if self.start >= 0 else -whole_steps(
-            "start", -self.start, clock.dt
+        start = (
+            whole_steps("start", self.start, clock.dt)
+            if self.start >= 0
+            else -whole_steps("start", -self.start, clock.dt)
         )
         index = (clock.step - start) // every
         inside = (index >= 0) & (index < self.values.shape[0])

@@ -74,7 +74,9 @@ class Poisson(AbstractSource):
     ) -> tuple[PoissonState, Bool[Array, "..."]]:
         del inputs
         if key is None:
-            raise ValueError("`key` is needed: Poisson spikes are random. Try key=jax.random.key(0).")
+            raise ValueError(
+                "`key` is needed: Poisson spikes are random. Try key=jax.random.key(0)."
+            )
         probability = -jnp.expm1(-self.rate * clock.dt)
         spikes = jr.bernoulli(key, probability, (self.size,))
         # Half a step of tolerance, so that the edges do not hang on rounding.

@@ -14,7 +14,7 @@ from .._errors import is_concrete
 
 
 def without_initial(model: Any) -> Any:
-    """`model` with the fields that only `init` reads (`metadata={"initial": True}`) set to `None`."""
+    """`model` with `None` for the fields that only `init` reads (`metadata={"initial": True}`)."""
     for field in dataclasses.fields(model):
         if field.metadata.get("initial"):
             model = eqx.tree_at(
@@ -80,9 +80,7 @@ def merge(models: Sequence[Any], sizes: Sequence[int]) -> Any:
         return models[0]
     flat = [jtu.tree_leaves(model) for model in models]
     structure = jtu.tree_structure(models[0])
-    merged = structure.unflatten(
-        [_merge_leaf(leaves, sizes) for leaves in zip(*flat, strict=True)]
-    )
+    merged = structure.unflatten([_merge_leaf(leaves, sizes) for leaves in zip(*flat, strict=True)])
     return _with_size(merged, sum(sizes))
 
 

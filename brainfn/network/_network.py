@@ -9,10 +9,10 @@ import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
 
+from .. import connect
 from .._custom_types import Key
 from .._errors import check_key, nearest, time_step
 from .._model import AbstractModel, Clock
-from .. import connect
 from ..event import CSR
 from ..input import AbstractSource
 from ..neuron import AbstractNeuron
@@ -159,7 +159,8 @@ class Network(AbstractModel):
                 f"the targets of projection {name!r} are stored apart, in {len(matrices)} "
                 "matrices; see net.projections[name].matrices."
             )
-        return matrices[0]
+        (matrix,) = matrices
+        return matrix
 
     def init(self, *, key: Key | None = None, dt: float | None = None) -> NetworkState:
         """The initial state.
@@ -186,6 +187,8 @@ class Network(AbstractModel):
         return self.prepare(clock.dt).step(state, inputs, clock, key=key)
 
     def prepare(self, dt: float) -> NetworkStepper:
+        """The network made ready for steps of `dt` ms: parameters of each kind in one piece, delays
+        in steps. [`brainfn.simulate`][] does this by itself; call it for loops of your own."""
         return make_stepper(self, time_step(dt))
 
     def named_states(self, state: NetworkState) -> dict[str, Any]:
@@ -242,9 +245,7 @@ def _name_projections(
     return named
 
 
-def _check_populations(
-    name: str, projection: Projection, populations: Mapping[str, Any]
-) -> None:
+def _check_populations(name: str, projection: Projection, populations: Mapping[str, Any]) -> None:
     for argument, names in (("pre", (projection.pre,)), ("post", projection.post)):
         for population in names:
             if population not in populations:
@@ -260,13 +261,12 @@ def _check_populations(
             )
     n_pre = populations[projection.pre].size
     n_post = sum(populations[post].size for post in projection.post)
-    if projection.delay is not None and np.ndim(projection.delay) == 1:
-        if np.shape(projection.delay) != (n_pre,):
-            raise ValueError(
-                f"`delay` of projection {name!r} must be a number or have one entry for each of "
-                f"the {n_pre} neurons of {projection.pre!r}, got shape "
-                f"{np.shape(projection.delay)}."
-            )
+    shape = () if projection.delay is None else np.shape(projection.delay)
+    if shape not in ((), (n_pre,)):
+        raise ValueError(
+            f"`delay` of projection {name!r} must be a number or have one entry for each of the "
+            f"{n_pre} neurons of {projection.pre!r}, got shape {shape}."
+        )
     if isinstance(projection.connect, CSR):
         matrix, dtype = projection.connect, _dtype(projection.synapse)
         if matrix.shape != (n_pre, n_post):

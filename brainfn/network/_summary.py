@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from ..event import CSR
 
-
 if TYPE_CHECKING:
     from ._network import Network
 
