@@ -15,6 +15,7 @@ from . import (
     units as units,
     zoo as zoo,
 )
+from ._config import config_dict as config_dict, show_config as show_config
 from ._model import AbstractModel as AbstractModel, Clock as Clock
 from .delay import Delay as Delay, DelayState as DelayState
 from .network import (
@@ -31,3 +32,5 @@ from .simulate import (
     run as run,
     simulate as simulate,
 )
+
+__version__ = "0.1.0"

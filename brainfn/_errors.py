@@ -4,7 +4,7 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.core
@@ -59,7 +59,7 @@ def parameter(
             f"`dtype` must be a floating-point dtype, got {jnp.dtype(dtype)}. Try jnp.float32."
         )
     if is_concrete(value):
-        host = np.asarray(value)
+        host = np.asarray(cast(Any, value))
         if not (np.issubdtype(host.dtype, np.number) or jnp.issubdtype(host.dtype, jnp.floating)):
             raise TypeError(f"`{name}` must hold real numbers in {unit}, got dtype {host.dtype}.")
         if np.iscomplexobj(host):
@@ -76,11 +76,11 @@ def parameter(
                 f"`{name}` must not be negative (in {unit}), got {describe(host)}. "
                 "Check its sign and unit."
             )
-    shape = np.shape(value)
+    shape = np.shape(cast(Any, value))
     if shape != () and shape != (size,):
         expected = "()" if size is None else f"() or ({size},)"
         raise ValueError(f"`{name}` must have shape {expected}, got {shape}.")
-    return jnp.asarray(value, dtype)
+    return jnp.asarray(cast(Any, value), dtype)
 
 
 def count(name: str, value: Any, *, minimum: int = 0) -> int:
@@ -124,6 +124,7 @@ def time_step(dt: Any) -> float:
             "`dt` must be a Python number in ms (it is static: a new value compiles anew), got "
             f"{type(dt).__name__}."
         )
+    dt = cast(float, dt)
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"`dt` must be positive and finite (in ms), got {dt}.")
     return float(dt)

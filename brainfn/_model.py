@@ -13,8 +13,8 @@ from ._custom_types import Key
 class Clock(eqx.Module):
     """Where a simulation stands: an integer step and a fixed step size.
 
-    $t_n = n\\,\\Delta t$ is computed from the step index each time it is asked for, so that it never
-    accumulates rounding errors; delays and refractory periods count steps.
+    $t_n = n\\,\\Delta t$ is computed from the step index each time it is asked for, so that it
+    never accumulates rounding errors; delays and refractory periods count steps.
 
     **Arguments:**
 

@@ -35,7 +35,9 @@ def parts(n, dtype, kinds, per_neuron, surrogate, key):
         "g": lambda: bf.synapse.Conductance(draw(-90, 10), dtype=dtype),
         "i": lambda: bf.synapse.Current(),
     }
-    receptors = [Receptor(bf.synapse.Exponential(draw(2, 12), dtype=dtype), outputs[k]()) for k in kinds]
+    receptors = [
+        Receptor(bf.synapse.Exponential(draw(2, 12), dtype=dtype), outputs[k]()) for k in kinds
+    ]
     v = jr.uniform(next(keys), (n,), dtype, -75, -48)
     rest = jnp.maximum(jr.randint(next(keys), (n,), -8, 4, jnp.int32), 0)
     state = bf.neuron.LIFState(v, rest)
@@ -55,7 +57,9 @@ def test_equals_the_parts(n, kinds, per_neuron, surrogate):
     )
     clock = bf.Clock(jnp.asarray(3, jnp.int32), 0.1)
     assert _fused.has_kernel(model, receptors, state, layers, current)
-    got = jax.jit(lambda: _fused.step_group(model, receptors, state, layers, current, clock, None))()
+    got = jax.jit(
+        lambda: _fused.step_group(model, receptors, state, layers, current, clock, None)
+    )()
     expected = _fused._plain(model, receptors, state, layers, current, clock, None)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         assert x.dtype == y.dtype
@@ -83,9 +87,7 @@ def test_float32():
 
 @pytest.mark.parametrize("in_axes", [0, None])
 def test_vmap_is_a_loop(in_axes):
-    model, receptors, state, layers, current = parts(
-        300, jnp.float64, "gg", False, None, jr.key(1)
-    )
+    model, receptors, state, layers, current = parts(300, jnp.float64, "gg", False, None, jr.key(1))
     clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
     taus = jnp.linspace(10.0, 20.0, 3)
     currents = current + jnp.arange(3.0) if in_axes == 0 else current
@@ -137,9 +139,7 @@ def test_threads_change_nothing():
 
 
 def test_other_models_take_the_general_way():
-    model, receptors, state, layers, current = parts(
-        10, jnp.float64, "g", False, None, jr.key(4)
-    )
+    model, receptors, state, layers, current = parts(10, jnp.float64, "g", False, None, jr.key(4))
     other = bf.neuron.LIF(10, solver=bf.solver.Heun())
     assert not _fused.has_kernel(other, receptors, state, layers, current)
     del model

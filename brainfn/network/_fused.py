@@ -68,15 +68,16 @@ def has_kernel(
         return False
     if len(layers) > MAX_LAYERS:
         return False
-    for receptor in receptors:
-        if type(receptor.synapse) is not Exponential:
-            return False
-        if type(receptor.output) not in (Conductance, Current):
-            return False
-    numbers = [state.v, injected, model.tau, model.capacitance, model.v_rest]
+    synapses: list[Any] = [receptor.synapse for receptor in receptors]
+    outputs: list[Any] = [receptor.output for receptor in receptors]
+    if not all(type(synapse) is Exponential for synapse in synapses):
+        return False
+    if not all(type(output) in (Conductance, Current) for output in outputs):
+        return False
+    numbers: list[Any] = [state.v, injected, model.tau, model.capacitance, model.v_rest]
     numbers += [model.v_threshold, model.v_reset]
-    numbers += [layer.g for layer in layers] + [r.synapse.tau for r in receptors]
-    numbers += [r.output.reversal for r in receptors if type(r.output) is Conductance]
+    numbers += [layer.g for layer in layers] + [synapse.tau for synapse in synapses]
+    numbers += [output.reversal for output in outputs if type(output) is Conductance]
     shapes = {jnp.shape(x) for x in numbers}
     return (
         state.v.dtype in (np.float32, np.float64)
@@ -111,6 +112,7 @@ def _fused(arguments: Any) -> Any:
 @_fused.def_jvp
 def _fused_jvp(primals: Any, tangents: Any) -> Any:
     def plain(arguments: Any) -> Any:
-        return _plain(*arguments, None)
+        model, receptors, state, layers, injected, clock = arguments
+        return _plain(model, receptors, state, layers, injected, clock, None)
 
     return eqx.filter_jvp(plain, primals, tangents)

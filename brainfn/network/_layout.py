@@ -143,7 +143,7 @@ def stack_layers(
                 if group_index == g and known == key and all(slots[i] is None for i in mine):
                     break
             else:
-                slots = [None] * len(group.names)
+                slots: list[int | None] = [None] * len(group.names)
                 layers.append((g, key, slots))
             for i in mine:
                 slots[i] = r

@@ -22,7 +22,6 @@ from ._merge import concatenate_states, merge, with_arrays
 from ._projection import Receptor, delay_steps
 from ._state import NetworkState
 
-
 if TYPE_CHECKING:
     from ._network import Network
 
@@ -64,9 +63,7 @@ class NetworkStepper(AbstractModel):
         for layer in layout.layers:
             group = layout.groups[layer.group]
             parts: list[Any] = []
-            for name, size, receptor in zip(
-                group.names, group.sizes, layer.receptors, strict=True
-            ):
+            for name, size, receptor in zip(group.names, group.sizes, layer.receptors, strict=True):
                 if receptor is None:
                     parts.append(size)
                     continue
@@ -152,7 +149,7 @@ class NetworkStepper(AbstractModel):
             groups.append(new)
             spikes.append(out)
         lines = tuple(
-            None if line is None else line.write(buffer, out, clock)
+            None if line is None or buffer is None else line.write(buffer, out, clock)
             for line, buffer, out in zip(self.lines, state.spikes, spikes, strict=True)
         )
         outputs = {}
@@ -300,5 +297,3 @@ def _all_equal(values: Sequence[Any]) -> bool:
     if not all(jnp.ndim(v) == 0 and is_concrete(v) for v in values):
         return False
     return len({float(np.asarray(v)) for v in values}) == 1
-
-

@@ -51,7 +51,9 @@ class LIF(AbstractNeuron):
     - `solver`: the Diffrax solver that integrates the membrane equation over a step.
         [`brainfn.solver.ExponentialEuler`][] is exact while the current is constant.
     - `surrogate`: the derivative of a spike with respect to the membrane potential, as a function
-        of $(v - v_\mathrm{threshold}) / (v_\mathrm{threshold} - v_\mathrm{reset})$. With `None`
+        of $(v - v_\mathrm{threshold}) / (v_\mathrm{threshold} - v_\mathrm{reset})$. The default is
+        narrow: with steps of 0.1 ms a neuron is near its threshold for many steps, and wide
+        surrogates make gradients through a recurrent network grow without bound. With `None`
         spikes are `bool` and carry no derivative, which takes a quarter of the memory.
     - `detach_reset`: whether gradients leave out the path through the reset.
     - `dtype`: of parameters and state; by default JAX's default float dtype.
@@ -97,7 +99,7 @@ class LIF(AbstractNeuron):
         refractory: FloatArrayLike = 5.0,
         v_init: AbstractInitializer | FloatArrayLike | None = None,
         solver: dfx.AbstractSolver | None = None,
-        surrogate: AbstractSurrogate | None = ReluGrad(),  # noqa: B008 (immutable)
+        surrogate: AbstractSurrogate | None = ReluGrad(alpha=0.3, width=0.2),
         detach_reset: bool = False,
         dtype: Any = None,
     ):
@@ -124,9 +126,7 @@ class LIF(AbstractNeuron):
         if v_init is None or isinstance(v_init, AbstractInitializer):
             self.v_init = v_init
         else:
-            self.v_init = as_initializer(
-                parameter("v_init", v_init, unit="mV", **options)
-            )
+            self.v_init = as_initializer(parameter("v_init", v_init, unit="mV", **options))
         if solver is None:
             solver = ExponentialEuler()
         elif not isinstance(solver, dfx.AbstractSolver):
@@ -173,14 +173,10 @@ class LIF(AbstractNeuron):
         if self.surrogate is None:
             spikes = v >= self.v_threshold
         else:
-            spikes = self.surrogate(
-                (v - self.v_threshold) / (self.v_threshold - self.v_reset)
-            )
+            spikes = self.surrogate((v - self.v_threshold) / (self.v_threshold - self.v_reset))
         v = reset(v, spikes, self.v_reset, detach=self.detach_reset)
         steps = jnp.round(self.refractory * (1 / clock.dt)).astype(jnp.int32)
-        counter = jnp.where(
-            spikes.astype(bool), steps, jnp.maximum(state.refractory - 1, 0)
-        )
+        counter = jnp.where(spikes.astype(bool), steps, jnp.maximum(state.refractory - 1, 0))
         return LIFState(v=v, refractory=counter), spikes
 
     def prepare(self, dt: float) -> "LIF":

@@ -17,7 +17,6 @@ from jaxtyping import Array
 from ..event._prim import Native, define
 from ..solver import phi1
 
-
 MAX_LAYERS = 16
 
 

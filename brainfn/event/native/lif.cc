@@ -104,15 +104,17 @@ BRAINFN_INLINE void fire_block(const Block<T>& b) {
   S* __restrict spikes = static_cast<S*>(b.spikes);
   const T *__restrict v_threshold = b.v_threshold, *__restrict v_reset = b.v_reset;
   const int32_t* __restrict steps = b.steps;
+  const T threshold = v_threshold[0], to = v_reset[0];
+  const int32_t period = steps[0];
   // Everything is loaded whether needed or not: a load under a condition can't be vectorised.
   for (int i = 0; i < kBlock; ++i) {
-    const int at = kUniformParameters ? 0 : i;
-    const T x = v[i], to = v_reset[at];
-    const int32_t period = steps[at], left = rest[i] > 0 ? rest[i] - 1 : 0;
-    const bool fires = x >= v_threshold[at];
+    const T x = v[i], reset = kUniformParameters ? to : v_reset[i];
+    const int32_t whole = kUniformParameters ? period : steps[i];
+    const int32_t left = rest[i] > 0 ? rest[i] - 1 : 0;
+    const bool fires = x >= (kUniformParameters ? threshold : v_threshold[i]);
     spikes[i] = fires ? S(1) : S(0);
-    v[i] = fires ? to : x;
-    rest[i] = fires ? period : left;
+    v[i] = fires ? reset : x;
+    rest[i] = fires ? whole : left;
   }
 }
 
