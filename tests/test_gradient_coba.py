@@ -253,7 +253,7 @@ def test_spikes_without_surrogate_carry_no_gradient():
 
 def test_derivatives_of_one_surrogate_spike():
     """v crosses at a known distance: d spikes / d current = s'(x) / (threshold - reset) * dv/dI."""
-    neuron = bf.neuron.LIF(1, v_init=-50.5, v_reset=-60.0)
+    neuron = bf.neuron.LIF(1, v_init=-50.5, v_reset=-60.0, surrogate=RELU)
 
     def spikes(current):
         return bf.simulate(neuron, inputs=current, duration=DT, dt=DT).outputs[0, 0]

@@ -265,6 +265,16 @@ WRONG = {
         "`inputs`",
         "finite",
     ),
+    "input complex": (lambda: simulate(inputs=1j * np.ones(10)), TypeError, "`inputs`", "real"),
+    "input words": (lambda: simulate(inputs=np.array(["a"])), ValueError, "`inputs`", "Constant"),
+    "constant words": (lambda: Constant("200 pA"), TypeError, "`value`", "number"),
+    "function a number": (
+        lambda: bf.input.Function(3.0),
+        TypeError,
+        "`function`",
+        "Constant",
+    ),
+    "mean of words": (lambda: bf.record.Mean("v"), TypeError, "`function`", "Try"),
     "input length": (lambda: simulate(inputs=np.zeros(3)), ValueError, "`inputs`", "Constant"),
     "input shape": (
         lambda: simulate(inputs=Constant(np.zeros(4))),

@@ -35,6 +35,8 @@ class Constant(AbstractInput):
     value: Shaped[Array, "..."]
 
     def __init__(self, value: FloatArrayLike):
+        if not eqx.is_array_like(value) or isinstance(value, complex):
+            raise TypeError(f"`value` must be a number or an array of numbers, got {value!r}.")
         self.value = jnp.asarray(value, jnp.result_type(float) if _is_python(value) else None)
 
     def __call__(self, clock: Clock) -> Shaped[Array, "..."]:
@@ -107,6 +109,13 @@ class Function(AbstractInput):
     """
 
     function: Callable[[Float[Array, ""]], Any]
+
+    def __check_init__(self):
+        if not callable(self.function):
+            raise TypeError(
+                f"`function` must be a function of the time in ms, got {self.function!r}. For a "
+                "constant use brainfn.input.Constant."
+            )
 
     def __call__(self, clock: Clock) -> Any:
         return self.function(clock.t)

@@ -68,6 +68,13 @@ class Mean(AbstractReducer):
 
     function: Any = eqx.field(static=True)
 
+    def __check_init__(self):
+        if not callable(self.function):
+            raise TypeError(
+                "`function` must be a function (state, output) -> pytree, got "
+                f"{self.function!r}. Try lambda state, output: output."
+            )
+
     def init(self, state: Any, output: Any) -> Any:
         zero = jax.tree.map(lambda x: jnp.zeros_like(_as_float(x)), self.function(state, output))
         return zero, jnp.zeros((), jnp.int32)

@@ -161,6 +161,8 @@ def split_inputs(inputs: Any, n_steps: int, *, on_host: bool = False) -> tuple[A
                     f"{value.shape}. For one constant number per neuron use "
                     "brainfn.input.Constant(array)."
                 )
+            if value.dtype.kind not in "biuf" and not jnp.issubdtype(value.dtype, jnp.floating):
+                raise TypeError(f"`{name}` must hold real numbers, got dtype {value.dtype}.")
             if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
                 value = value.astype(jnp.result_type(float))
             if not on_host:
