@@ -96,11 +96,12 @@ def _network(populations, projections, surrogate, merge):
 
 @pytest.mark.parametrize("which", ["one step", "many"])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal", "different"])
-@pytest.mark.parametrize("surrogate", [None, bf.surrogate.ReluGrad()], ids=["bool", "relu"])
-@pytest.mark.parametrize("merge", [True, False], ids=["merged", "apart"])
+@pytest.mark.parametrize(
+    ("surrogate", "merge"),
+    [(None, True), (bf.surrogate.ReluGrad(), True), (bf.surrogate.ReluGrad(), False)],
+    ids=["bool", "surrogate", "surrogate, not merged"],
+)
 def test_spike_by_spike(which, equal, surrogate, merge):
-    if merge is False and surrogate is None:
-        pytest.skip("the other three combinations cover it")
     rng = np.random.default_rng(7)
     populations = _populations(rng, equal)
     projections = _projections(rng, populations, which)
