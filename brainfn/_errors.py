@@ -51,9 +51,8 @@ def parameter(
             f"{type(value).__name__}: {value!r}."
         )
     if dtype is None:
-        given = getattr(value, "dtype", None)
-        is_float_array = isinstance(value, jax.Array) and jnp.issubdtype(given, jnp.floating)
-        dtype = given if is_float_array else jnp.result_type(float)
+        given = value.dtype if isinstance(value, jax.Array) else jnp.result_type(float)
+        dtype = given if _is_floating(given) else jnp.result_type(float)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(
             f"`dtype` must be a floating-point dtype, got {jnp.dtype(dtype)}. Try jnp.float32."
@@ -81,6 +80,10 @@ def parameter(
         expected = "()" if size is None else f"() or ({size},)"
         raise ValueError(f"`{name}` must have shape {expected}, got {shape}.")
     return jnp.asarray(cast(Any, value), dtype)
+
+
+def _is_floating(dtype: Any) -> bool:
+    return bool(jnp.issubdtype(dtype, jnp.floating))
 
 
 def count(name: str, value: Any, *, minimum: int = 0) -> int:

@@ -159,8 +159,7 @@ class Network(AbstractModel):
                 f"the targets of projection {name!r} are stored apart, in {len(matrices)} "
                 "matrices; see net.projections[name].matrices."
             )
-        (matrix,) = matrices
-        return matrix
+        return next(iter(matrices))
 
     def init(self, *, key: Key | None = None, dt: float | None = None) -> NetworkState:
         """The initial state.
