@@ -81,14 +81,14 @@ def test_in_parts(whole, cut):
 
 def test_in_parts_with_inputs_in_time():
     """Functions of time go on where they were; samples are given for each part."""
+    ramp = lambda t: t / 19.9 * 500.0  # noqa: E731
+    first = run(inputs=ramp, duration=10.0)
+    second = run(inputs=ramp, duration=10.0, state=first.state)
+    equal(run(inputs=ramp).state, second.state)
     values = np.linspace(0.0, 500.0, 200)
-    a = run(inputs=lambda t: t / 19.9 * 500.0, record=lambda s, _: s["exc"].v)
-    first = run(inputs=lambda t: t / 19.9 * 500.0, duration=10.0)
-    b = run(inputs=lambda t: t / 19.9 * 500.0, duration=10.0, state=first.state)
-    equal(a.state, b.state)
     first = run(inputs=values[:100], duration=10.0)
-    c = run(inputs=values[100:], duration=10.0, state=first.state)
-    equal(run(inputs=values).state, c.state)
+    second = run(inputs=values[100:], duration=10.0, state=first.state)
+    equal(run(inputs=values).state, second.state)
 
 
 def test_jit(whole):
@@ -165,7 +165,7 @@ def test_recording_changes_nothing_and_every_thins(whole):
     np.testing.assert_array_equal(thin.ts, whole.ts[7::8])
 
 
-@pytest.mark.parametrize("checkpoint", [True, 7, 1, 10**6])
+@pytest.mark.parametrize("checkpoint", [True, 7])
 def test_checkpointing_changes_no_value(whole, checkpoint):
     record = {"spikes": bf.record.outputs, "count": bf.record.SpikeCount()}
     out = run(checkpoint=checkpoint, record=record)
