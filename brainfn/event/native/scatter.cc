@@ -17,10 +17,16 @@ constexpr int64_t kAheadRow = 2;
 // Synapses below which a second thread does not pay.
 constexpr int64_t kThreadWork = 40000;
 
-// One batch element of one block, columns [from, to) only. `x` is indexed by array position, structure by row.
+// The columns of a block that a thread owns: [from, to) of n.
+struct Columns {
+  int64_t from, to, n;
+  bool all() const { return from == 0 && to == n; }
+};
+
+// One batch element of one block, the given columns only. `x` is indexed by array position, structure by row.
 template <typename T, typename X, bool kScalar, bool kSplit, typename S>
 void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, const uint8_t* need, T* y,
-                  int64_t from, int64_t to) {
+                  Columns columns) {
   for (const int32_t* p = rows.begin; p != rows.end; ++p) {
     if (p + kAheadPointer < rows.end) s.fetch_pointer(p[kAheadPointer] - row_offset);
     if (p + kAheadRow < rows.end) {
@@ -33,8 +39,9 @@ void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const 
     int64_t k = s.begin(row);
     int64_t end = s.end(row);
     if (kSplit) {
-      k = s.lower_bound(k, end, from);
-      end = s.lower_bound(k, end, to);
+      // The first and the last thread search once.
+      if (columns.from > 0) k = s.lower_bound(k, end, columns.from);
+      if (columns.to < columns.n) end = s.lower_bound(k, end, columns.to);
     }
     const T value = kScalar ? static_cast<T>(x[*p]) * w[0] : static_cast<T>(x[*p]);
     for (; k + 4 <= end; k += 4) {
@@ -57,13 +64,14 @@ void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const 
 
 template <typename T, typename X, typename S>
 void scatter_typed(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, bool scalar,
-                   const uint8_t* need, T* y, bool split, int64_t from, int64_t to) {
+                   const uint8_t* need, T* y, Columns columns) {
+  const bool split = !columns.all();
   if (scalar) {
-    split ? scatter_rows<T, X, true, true>(s, rows, row_offset, x, w, need, y, from, to)
-          : scatter_rows<T, X, true, false>(s, rows, row_offset, x, w, need, y, from, to);
+    split ? scatter_rows<T, X, true, true>(s, rows, row_offset, x, w, need, y, columns)
+          : scatter_rows<T, X, true, false>(s, rows, row_offset, x, w, need, y, columns);
   } else {
-    split ? scatter_rows<T, X, false, true>(s, rows, row_offset, x, w, need, y, from, to)
-          : scatter_rows<T, X, false, false>(s, rows, row_offset, x, w, need, y, from, to);
+    split ? scatter_rows<T, X, false, true>(s, rows, row_offset, x, w, need, y, columns)
+          : scatter_rows<T, X, false, false>(s, rows, row_offset, x, w, need, y, columns);
   }
 }
 
@@ -80,10 +88,13 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
   }
   const int64_t first = by_batch ? walk.count * part / parts : 0;
   const int64_t last = by_batch ? walk.count * (part + 1) / parts : walk.count;
-  const bool split = parts > 1 && !by_batch;
   // Ranges of the accumulator, not of the block, so that overlapping blocks agree about who owns an element.
-  const int64_t from = std::clamp<int64_t>(y.core_size() * part / parts - b.col_offset, 0, b.n_cols);
-  const int64_t to = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.col_offset, 0, b.n_cols);
+  Columns columns{0, b.n_cols, b.n_cols};
+  if (!by_batch) {
+    columns.from = std::clamp<int64_t>(y.core_size() * part / parts - b.col_offset, 0, b.n_cols);
+    columns.to = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.col_offset, 0, b.n_cols);
+  }
+  if (columns.from >= columns.to) return;
   with_structure(call, b, [&](const auto& s) {
     for (int64_t e = first; e < last; ++e) {
       const int64_t ex = walk.at(kRows, e);
@@ -98,10 +109,10 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
       }
       if (x.dtype == ffi::DataType::PRED) {
         scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const uint8_t*>(x.data) + ex * x.core_size(), we,
-                         w.core < 0, need, ye, split, from, to);
+                         w.core < 0, need, ye, columns);
       } else {
         scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const T*>(x.data) + ex * x.core_size(), we,
-                         w.core < 0, need, ye, split, from, to);
+                         w.core < 0, need, ye, columns);
       }
     }
   });

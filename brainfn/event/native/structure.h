@@ -11,11 +11,32 @@ namespace brainfn {
 constexpr int64_t kLine = 64;
 constexpr int64_t kMaxFetch = 16;  // lines of a row that are fetched ahead; the hardware follows from there
 
+// First position of [k, end) whose column is not below `column`, without branches: what a row holds cannot be guessed.
+inline int64_t lower_bound_in(const int32_t* indices, int64_t k, int64_t end, int64_t column) {
+  const int32_t* base = indices + k;
+  int64_t n = end - k;
+  while (n > 1) {
+    const int64_t half = n / 2;
+    base += half & -static_cast<int64_t>(base[half - 1] < column);
+    n -= half;
+  }
+  return base - indices + (n == 1 && *base < column);
+}
+
+// GCC takes a function that does nothing but __builtin_prefetch for one without effects and deletes calls of it.
+inline void fetch_line(const void* p) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  asm volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(p)));
+#else
+  __builtin_prefetch(p);
+#endif
+}
+
 template <typename T>
 inline void fetch(const T* from, int64_t n) {
   const char* p = reinterpret_cast<const char*>(from);
   const char* end = p + std::min<int64_t>(n * static_cast<int64_t>(sizeof(T)), kMaxFetch * kLine);
-  for (; p < end; p += kLine) __builtin_prefetch(p);
+  for (; p < end; p += kLine) fetch_line(p);
 }
 
 // Compressed rows; column indices ascend within a row.
@@ -28,9 +49,9 @@ struct Csr {
   int64_t end(int64_t row) const { return indptr[row + 1]; }
   int64_t col(int64_t, int64_t k) const { return indices[k]; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
-    return std::lower_bound(indices + k, indices + end, static_cast<int32_t>(column)) - indices;
+    return lower_bound_in(indices, k, end, column);
   }
-  void fetch_pointer(int64_t row) const { __builtin_prefetch(indptr + row); }
+  void fetch_pointer(int64_t row) const { fetch_line(indptr + row); }
   void fetch_row(int64_t row) const { fetch(indices + indptr[row], indptr[row + 1] - indptr[row]); }
   template <typename T>
   void fetch_weights(int64_t row, const T* w) const {
@@ -63,7 +84,7 @@ struct Ell {
   int64_t end(int64_t row) const { return (row + 1) * fan_out; }
   int64_t col(int64_t, int64_t k) const { return indices[k]; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
-    return std::lower_bound(indices + k, indices + end, static_cast<int32_t>(column)) - indices;
+    return lower_bound_in(indices, k, end, column);
   }
   void fetch_pointer(int64_t) const {}
   void fetch_row(int64_t row) const { fetch(indices + row * fan_out, fan_out); }
