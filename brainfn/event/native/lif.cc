@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "pool.h"
@@ -17,7 +18,7 @@ namespace ffi = xla::ffi;
 
 // Neurons are taken in blocks whose intermediate values stay in the first-level cache. A block is always computed
 // whole, the last one with padding, so that a neuron's result does not depend on where it stands.
-constexpr int kBlock = 256;
+constexpr int kBlock = 128;
 constexpr int kMaxLayers = 16;
 // Below this many neurons for each thread handing work over costs more than it saves.
 constexpr int64_t kNeuronsPerThread = 12288;
@@ -91,30 +92,27 @@ struct Block {
 // v after a step of v' = drive - rate * v: exponential Euler, exact for these constants.
 template <typename T>
 BRAINFN_INLINE T relax(T v, T drive, T rate, T dt) {
-  const T z = -dt * rate;
-  const T phi = z == 0 ? T(1) : expm1_of(z) / z;
-  return v + dt * phi * (drive - rate * v);
+  // The smallest normal number keeps 0 / 0 away and changes no other rate.
+  const T z = std::numeric_limits<T>::min() - dt * rate;
+  return v + dt * (expm1_of(z) / z) * (drive - rate * v);
 }
 
 // Threshold, reset, and the counter of steps left to rest.
-template <typename T, typename S, bool kUniformParameters>
+template <typename T, typename S>
 BRAINFN_INLINE void fire_block(const Block<T>& b) {
   T* __restrict v = b.v;
   int32_t* __restrict rest = b.rest;
   S* __restrict spikes = static_cast<S*>(b.spikes);
   const T *__restrict v_threshold = b.v_threshold, *__restrict v_reset = b.v_reset;
   const int32_t* __restrict steps = b.steps;
-  const T threshold = v_threshold[0], to = v_reset[0];
-  const int32_t period = steps[0];
   // Everything is loaded whether needed or not: a load under a condition can't be vectorised.
   for (int i = 0; i < kBlock; ++i) {
-    const T x = v[i], reset = kUniformParameters ? to : v_reset[i];
-    const int32_t whole = kUniformParameters ? period : steps[i];
-    const int32_t left = rest[i] > 0 ? rest[i] - 1 : 0;
-    const bool fires = x >= (kUniformParameters ? threshold : v_threshold[i]);
+    const T x = v[i], to = v_reset[i];
+    const int32_t period = steps[i], left = rest[i] > 0 ? rest[i] - 1 : 0;
+    const bool fires = x >= v_threshold[i];
     spikes[i] = fires ? S(1) : S(0);
-    v[i] = fires ? reset : x;
-    rest[i] = fires ? whole : left;
+    v[i] = fires ? to : x;
+    rest[i] = fires ? period : left;
   }
 }
 
@@ -154,14 +152,13 @@ BRAINFN_INLINE void step_block(const Block<T>& b, int layers, const uint8_t* con
     const T old = v[i], next = relax(old, drive[i], rate[i], dt);
     v[i] = rest[i] > 0 ? old : next;
   }
-  fire_block<T, S, false>(b);
+  fire_block<T, S>(b);
 }
 
 // Two layers and one set of parameters for all neurons: everything but the state stays in registers.
 template <typename T, typename S>
 BRAINFN_INLINE void step_block_uniform(const Block<T>& b, const uint8_t* conductance, T dt) {
   T* __restrict v = b.v;
-  const int32_t* __restrict rest = b.rest;
   T *__restrict g0 = b.g[0], *__restrict g1 = b.g[1];
   const T leak = 1 / b.tau[0], gain = 1 / b.capacitance[0];
   const T base = b.v_rest[0] * leak + b.current[0] * gain;
@@ -169,16 +166,38 @@ BRAINFN_INLINE void step_block_uniform(const Block<T>& b, const uint8_t* conduct
   const T load0 = conductance[0] ? gain : 0, load1 = conductance[1] ? gain : 0;
   const T pull0 = conductance[0] ? gain * b.reversal[0][0] : gain;
   const T pull1 = conductance[1] ? gain * b.reversal[1][0] : gain;
+  const T threshold = b.v_threshold[0];
+  int32_t* __restrict counter = b.rest;
+  int32_t any = 0;
   for (int i = 0; i < kBlock; ++i) {
     const T x0 = g0[i], x1 = g1[i], old = v[i];
     const T rate = leak + x0 * load0 + x1 * load1;
     const T drive = base + x0 * pull0 + x1 * pull1;
     const T next = relax(old, drive, rate, dt);
+    const int32_t left = counter[i];
+    const T kept = left > 0 ? old : next;
     g0[i] = x0 * decay0;
     g1[i] = x1 * decay1;
-    v[i] = rest[i] > 0 ? old : next;
+    v[i] = kept;
+    counter[i] = left > 0 ? left - 1 : 0;
+    any |= kept >= threshold ? 1 : 0;
   }
-  fire_block<T, S, true>(b);
+  // Most blocks are silent in most steps.
+  S* __restrict spikes = static_cast<S*>(b.spikes);
+  if (!any) {
+    std::memset(spikes, 0, kBlock * sizeof(S));
+    return;
+  }
+  const T to = b.v_reset[0];
+  const int32_t period = b.steps[0];
+  for (int i = 0; i < kBlock; ++i) {
+    const T x = v[i];
+    const int32_t left = counter[i];
+    const bool fires = x >= threshold;
+    spikes[i] = fires ? S(1) : S(0);
+    v[i] = fires ? to : x;
+    counter[i] = fires ? period : left;
+  }
 }
 
 constexpr int kAsBool = 1, kUniform = 2;

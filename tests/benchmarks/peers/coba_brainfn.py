@@ -76,7 +76,7 @@ def main() -> None:
             duration=duration,
             dt=DT * ms,
             key=run_key,
-            record=bf.record.population_rate,
+            record=bf.record.SpikeCount(),
         )
         return jax.block_until_ready(out)
 
@@ -89,8 +89,7 @@ def main() -> None:
     watch()
     out = simulate(args.duration)
     run_s = watch()
-    n_exc, n_inh = sizes(args.n)
-    spikes = n_exc * float(out.outputs["exc"].sum()) + n_inh * float(out.outputs["inh"].sum())
+    spikes = int(out.outputs["exc"].sum()) + int(out.outputs["inh"].sum())
     report(
         simulator="brainfn",
         version=f"{version()} (jax {jax.__version__})",
