@@ -100,6 +100,22 @@ def vary_alike(operands: Sequence) -> list:
     return out
 
 
+def vary_like(tree: Any, others: Any) -> Any:
+    """`tree` with its arrays varying along all manual axes along which an array of `tree` or
+    `others` varies, as `jax.shard_map` demands of the carry of a loop."""
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = [x for x in jax.tree.leaves((tree, others)) if isinstance(x, jax.Array)]
+    union = frozenset().union(*(_varying_axes(jax.typeof(x)) for x in arrays))
+    if not union:
+        return tree
+
+    def widen(x):
+        missing = tuple(sorted(union - _varying_axes(jax.typeof(x))))
+        return jax.lax.pcast(x, missing, to="varying") if missing else x
+
+    return structure.unflatten([widen(x) if isinstance(x, jax.Array) else x for x in leaves])
+
+
 def define(
     name: str,
     *,

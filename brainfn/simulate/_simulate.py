@@ -16,6 +16,7 @@ from jax import lax
 from .._custom_types import Key
 from .._errors import check_key, count, describe, is_concrete, time_step, whole_steps
 from .._model import AbstractModel, Clock
+from ..event._prim import vary_like
 from ..input import AbstractInput, Constant, as_input
 from ._events import AbstractEvents
 from ._finite import check_finite
@@ -302,6 +303,8 @@ def advance(
     """
     one = _one(model, start, series, fixed, key, dt)
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
+    # Inside `jax.shard_map`, what goes around the loop varies like all that flows into it.
+    everything = (model, start, summaries, series, fixed, key)
 
     def keep(state: Any, output: Any) -> tuple[Any, ...]:
         sparse = [not isinstance(r, AbstractReducer | AbstractEvents) for r in recorders]
@@ -332,7 +335,7 @@ def advance(
                 carry, output = make(both[0], row)
                 return (carry, output), see(carry[0], output)
 
-            last = (carry, _zeros(example.output))
+            last = (carry, vary_like(_zeros(example.output), everything))
             (carry, output), seen = lax.scan(inner, last, rows, length=every)
         return carry, (keep(carry[0], output), seen)
 
@@ -340,7 +343,7 @@ def advance(
     rows = series
     if every > 1:
         rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
-    carry = (start.model_state, start.step, summaries)
+    carry = vary_like((start.model_state, start.step, summaries), everything)
     if segment is None:
         carry, (kept, seen) = lax.scan(block, carry, rows, length=n_blocks)
     else:
