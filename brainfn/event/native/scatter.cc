@@ -14,25 +14,29 @@ namespace {
 constexpr int64_t kAheadPointer = 8;
 constexpr int64_t kAheadRow = 2;
 
-// Synapses below which a second thread does not pay.
-constexpr int64_t kThreadWork = 40000;
+// Synapses below which a second thread does not pay, and the mean length of a row below which the search for a
+// thread's share of the row costs more than the share (rows of 80: two threads took 1.3 times as long as one).
+constexpr double kThreadWork = 100000;
+constexpr double kLongRow = 256;
 
 // The columns of a block that a thread owns: [from, to) of n.
 struct Columns {
   int64_t from, to, n;
   bool all() const { return from == 0 && to == n; }
+  Share share() const { return {static_cast<float>(from) / n, static_cast<float>(to) / n}; }
 };
 
 // One batch element of one block, the given columns only. `x` is indexed by array position, structure by row.
 template <typename T, typename X, bool kScalar, bool kSplit, typename S>
 void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, const uint8_t* need, T* y,
                   Columns columns) {
+  const Share share = kSplit ? columns.share() : Share{};
   for (const int32_t* p = rows.begin; p != rows.end; ++p) {
     if (p + kAheadPointer < rows.end) s.fetch_pointer(p[kAheadPointer] - row_offset);
     if (p + kAheadRow < rows.end) {
       const int64_t ahead = p[kAheadRow] - row_offset;
-      s.fetch_row(ahead);
-      if (!kScalar) s.fetch_weights(ahead, w);
+      s.fetch_row(ahead, share);
+      if (!kScalar) s.fetch_weights(ahead, w, share);
     }
     if (need && !need[*p]) continue;
     const int64_t row = *p - row_offset;
@@ -121,22 +125,25 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
 template <typename T>
 void scatter_typed_call(const Call& call) {
   const Active active(call, kRows);
+  const bool by_batch = call.owns_batch(kCols, max_threads());
   int parts = 1;
   if (max_threads() > 1) {
-    double work = 0;
+    double work = 0, rows = 0;
     for (int64_t i = 0; i < call.n_blocks(); ++i) {
       const Block& b = call.block(i);
       const BatchWalk walk = call.walk(b);
-      const double mean = mean_row(call, b);
-      for (int64_t e = 0; e < walk.count && work < 1e12; ++e) {
-        work += mean * active.range(b.array[kRows], walk.at(kRows, e), b.row_offset, b.row_offset + b.n_rows).size();
+      double active_rows = 0;
+      for (int64_t e = 0; e < walk.count; ++e) {
+        const int64_t ex = walk.at(kRows, e);
+        active_rows += active.range(b.array[kRows], ex, b.row_offset, b.row_offset + b.n_rows).size();
       }
+      rows += active_rows;
+      work += active_rows * mean_row(call, b);
     }
-    if (work > kThreadWork) parts = max_threads();
+    if (work > kThreadWork && (by_batch || work > kLongRow * rows)) parts = max_threads();
   }
-  const bool by_batch = parts > 1 && call.owns_batch(kCols, parts);
   auto part = [&](int t) {
-    for (int64_t i = 0; i < call.n_blocks(); ++i) scatter_block<T>(call, active, i, t, parts, by_batch);
+    for (int64_t i = 0; i < call.n_blocks(); ++i) scatter_block<T>(call, active, i, t, parts, by_batch && parts > 1);
   };
   parallel(parts, part);
 }

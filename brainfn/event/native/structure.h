@@ -32,10 +32,18 @@ inline void fetch_line(const void* p) {
 #endif
 }
 
+// The part of each row that a thread will read, roughly: [from, to) of its length.
+struct Share {
+  float from = 0.0f, to = 1.0f;
+};
+
 template <typename T>
-inline void fetch(const T* from, int64_t n) {
-  const char* p = reinterpret_cast<const char*>(from);
-  const char* end = p + std::min<int64_t>(n * static_cast<int64_t>(sizeof(T)), kMaxFetch * kLine);
+inline void fetch(const T* row, int64_t n, Share share = {}) {
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
+  const auto first = static_cast<int64_t>(static_cast<float>(bytes) * share.from);
+  const auto last = static_cast<int64_t>(static_cast<float>(bytes) * share.to);
+  const char* p = reinterpret_cast<const char*>(row) + first;
+  const char* end = reinterpret_cast<const char*>(row) + std::min(last, first + kMaxFetch * kLine);
   for (; p < end; p += kLine) fetch_line(p);
 }
 
@@ -52,10 +60,12 @@ struct Csr {
     return lower_bound_in(indices, k, end, column);
   }
   void fetch_pointer(int64_t row) const { fetch_line(indptr + row); }
-  void fetch_row(int64_t row) const { fetch(indices + indptr[row], indptr[row + 1] - indptr[row]); }
+  void fetch_row(int64_t row, Share share = {}) const {
+    fetch(indices + indptr[row], indptr[row + 1] - indptr[row], share);
+  }
   template <typename T>
-  void fetch_weights(int64_t row, const T* w) const {
-    fetch(w + indptr[row], indptr[row + 1] - indptr[row]);
+  void fetch_weights(int64_t row, const T* w, Share share = {}) const {
+    fetch(w + indptr[row], indptr[row + 1] - indptr[row], share);
   }
 };
 
@@ -68,10 +78,10 @@ struct Full {
   int64_t col(int64_t row, int64_t k) const { return k - row * n_cols; }
   int64_t lower_bound(int64_t k, int64_t, int64_t column) const { return k / n_cols * n_cols + column; }
   void fetch_pointer(int64_t) const {}
-  void fetch_row(int64_t) const {}
+  void fetch_row(int64_t, Share = {}) const {}
   template <typename T>
-  void fetch_weights(int64_t row, const T* w) const {
-    fetch(w + row * n_cols, n_cols);
+  void fetch_weights(int64_t row, const T* w, Share share = {}) const {
+    fetch(w + row * n_cols, n_cols, share);
   }
 };
 
@@ -87,10 +97,10 @@ struct Ell {
     return lower_bound_in(indices, k, end, column);
   }
   void fetch_pointer(int64_t) const {}
-  void fetch_row(int64_t row) const { fetch(indices + row * fan_out, fan_out); }
+  void fetch_row(int64_t row, Share share = {}) const { fetch(indices + row * fan_out, fan_out, share); }
   template <typename T>
-  void fetch_weights(int64_t row, const T* w) const {
-    fetch(w + row * fan_out, fan_out);
+  void fetch_weights(int64_t row, const T* w, Share share = {}) const {
+    fetch(w + row * fan_out, fan_out, share);
   }
 };
 
@@ -101,9 +111,9 @@ struct Diagonal {
   int64_t col(int64_t row, int64_t) const { return row; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const { return std::clamp(column, k, end); }
   void fetch_pointer(int64_t) const {}
-  void fetch_row(int64_t) const {}
+  void fetch_row(int64_t, Share = {}) const {}
   template <typename T>
-  void fetch_weights(int64_t, const T*) const {}
+  void fetch_weights(int64_t, const T*, Share = {}) const {}
 };
 
 enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3 };
