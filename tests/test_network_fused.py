@@ -104,6 +104,52 @@ def test_vmap_is_a_loop(in_axes):
             np.testing.assert_allclose(np.asarray(x[i]), np.asarray(y), rtol=1e-12, atol=1e-12)
 
 
+def test_nested_vmap_is_a_loop():
+    model, receptors, state, layers, current = parts(130, jnp.float64, "gi", True, None, jr.key(5))
+    clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
+    lower, upper = jnp.asarray([0.5, 1.0]), jnp.asarray([1.0, 2.0, 3.0])
+
+    def one(scale, offset):
+        changed = eqx.tree_at(lambda m: m.tau, model, model.tau * scale)
+        start = bf.neuron.LIFState(state.v - offset, state.refractory)
+        return _fused.step_group(changed, receptors, start, layers, current + offset, clock, None)
+
+    batched = jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))(lower, upper)
+    for i in range(2):
+        for j in range(3):
+            single = _fused._plain(
+                eqx.tree_at(lambda m: m.tau, model, model.tau * lower[i]),
+                receptors,
+                bf.neuron.LIFState(state.v - upper[j], state.refractory),
+                layers,
+                current + upper[j],
+                clock,
+                None,
+            )
+            for x, y in zip(jax.tree.leaves(batched), jax.tree.leaves(single), strict=True):
+                np.testing.assert_allclose(np.asarray(x[i, j]), np.asarray(y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("per_neuron", [False, True])
+def test_reference_lowering(per_neuron, monkeypatch):
+    """What runs on a GPU, and on a machine without a compiler."""
+    from brainfn.neuron import _lif_kernel
+
+    model, receptors, state, layers, current = parts(
+        70, jnp.float64, "gi", per_neuron, None, jr.key(6)
+    )
+    clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
+    expected = _fused._plain(model, receptors, state, layers, current, clock, None)
+
+    def reference(*operands, **static):
+        return _lif_kernel._reference(*operands, **static)
+
+    monkeypatch.setattr(_lif_kernel, "_lif", reference)
+    got = _fused.step_group(model, receptors, state, layers, current, clock, None)
+    for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=1e-12)
+
+
 def test_derivatives_are_those_of_the_parts():
     model, receptors, state, layers, current = parts(
         50, jnp.float64, "gg", False, bf.surrogate.ReluGrad(), jr.key(2)

@@ -51,16 +51,34 @@ def lif_step(
     """
     kinds = tuple(int(e is not None) for e in reversal)
     parameters = (current, tau, capacitance, v_rest, v_threshold, v_reset, steps, *decay)
-    reversals = tuple(e for e in reversal if e is not None)
+    parameters += tuple(e for e in reversal if e is not None)
     out = _lif(
-        v, refractory, *g, *parameters, *reversals, kinds=kinds, dt=dt, spikes=str(spike_dtype)
+        *(x[None] for x in (v, refractory, *g)),
+        *parameters,
+        kinds=kinds,
+        codes=tuple(min(jnp.ndim(x), 1) for x in parameters),
+        dt=dt,
+        spikes=str(spike_dtype),
     )
+    out = [x[0] for x in out]
     return out[0], out[1], tuple(out[2:-1]), out[-1]
 
 
-def _reference(v, refractory, *rest, kinds, dt, spikes):
+# The state has shape (batch, n). The code of a parameter says which of the two it has: 1 for n, 2
+# for batch. So a batch costs no copies of what it shares.
+_NEURONS, _BATCH = 1, 2
+
+
+def _expand(x, code):
+    """A parameter with both dimensions, either of them of size 1."""
+    if not code & _NEURONS:
+        x = x[..., None]
+    return x if code & _BATCH else x[None]
+
+
+def _reference(v, refractory, *rest, kinds, codes, dt, spikes):
     k = len(kinds)
-    g, rest = rest[:k], rest[k:]
+    g, rest = rest[:k], [_expand(x, c) for x, c in zip(rest[k:], codes, strict=True)]
     current, tau, capacitance, v_rest, v_threshold, v_reset, steps = rest[:7]
     decay, reversals = rest[7 : 7 + k], iter(rest[7 + k :])
     rate, drive = 1 / tau, v_rest / tau + current / capacitance
@@ -75,39 +93,51 @@ def _reference(v, refractory, *rest, kinds, dt, spikes):
     return [jnp.where(fires, v_reset, new), left, *decayed, fires.astype(spikes)]
 
 
-def _outputs(v, refractory, *rest, kinds, dt, spikes):
-    del dt
+def _outputs(v, refractory, *rest, kinds, codes, dt, spikes):
+    del dt, codes
     g = rest[: len(kinds)]
     same = [(x.shape, x.dtype) for x in (v, refractory, *g)]
     return [*same, (v.shape, np.dtype(spikes))]
 
 
-def _native(v, *rest, kinds, dt, spikes):
+def _native(v, *rest, kinds, codes, dt, spikes):
     del rest, spikes
-    if v.dtype not in (np.float32, np.float64) or v.ndim != 1:
+    if v.dtype not in (np.float32, np.float64):
         return None
-    attributes = {"kinds": np.asarray(kinds, np.int64), "dt": np.float64(dt)}
+    attributes = {
+        "kinds": np.asarray(kinds, np.int64),
+        "codes": np.asarray(codes, np.int64),
+        "dt": np.float64(dt),
+    }
     return Native("brainfn_lif", attributes, {i: i for i in range(2 + len(kinds))})
 
 
-def _batch(operands, dims, *, kinds, dt, spikes):
-    """Batches are more neurons: everything that differs is laid out side by side."""
+def _batch(operands, dims, *, kinds, codes, dt, spikes):
+    """One more batch dimension joins the one there is."""
     (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
-    moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(operands, dims, strict=True)]
-    n = moved[0].shape[-1]
+    batch, n = operands[0].shape[-2:] if dims[0] is None else _rest_of(operands[0], dims[0])
+    k = 2 + len(kinds)
+    flat, new_codes = [], []
+    for x, d, code in zip(operands, dims, (_NEURONS | _BATCH,) * k + tuple(codes), strict=True):
+        if d is not None:
+            x = jnp.moveaxis(x, d, 0)
+        if d is None and not code & _BATCH:
+            new_codes.append(code)  # shared by the whole batch, and not copied
+            flat.append(x)
+            continue
+        x = x if d is not None else x[None]
+        if not code & _BATCH:
+            x = x[:, None]
+        core = (n,) if code & _NEURONS else ()
+        x = jnp.broadcast_to(x, (size, batch, *core)).reshape(size * batch, *core)
+        new_codes.append(code | _BATCH)
+        flat.append(x)
+    out = _lif(*flat, kinds=kinds, codes=tuple(new_codes[k:]), dt=dt, spikes=spikes)
+    return [x.reshape(size, batch, n) for x in out], [0] * len(out)
 
-    def flatten(x, d):
-        if d is None and x.ndim == 0:
-            return x
-        if d is None:
-            x = jnp.broadcast_to(x, (size, n))
-        elif x.ndim == 1:
-            x = jnp.broadcast_to(x[:, None], (size, n))
-        return x.reshape(size * n)
 
-    flat = [flatten(x, d) for x, d in zip(moved, dims, strict=True)]
-    out = _lif(*flat, kinds=kinds, dt=dt, spikes=spikes)
-    return [x.reshape(size, n) for x in out], [0] * len(out)
+def _rest_of(x, d):
+    return tuple(s for i, s in enumerate(x.shape) if i != d)
 
 
 _lif = define(

@@ -236,33 +236,26 @@ Step<T> best_step() {
   return step_generic<T>;
 }
 
-// An operand that is one number for all neurons, or one for each.
+// A parameter: one number, or one for each neuron, each batch element, or each neuron of each batch element.
 template <typename T>
 struct Source {
   const T* data = nullptr;
-  bool each = false;
-  alignas(64) T filled[kBlock];
+  bool each = false, batched = false;
 
-  void set(ffi::AnyBuffer x) {
+  void set(ffi::AnyBuffer x, int64_t code) {
     data = static_cast<const T*>(x.untyped_data());
-    each = x.dimensions().size() > 0;
+    each = code & 1;
+    batched = code & 2;
   }
-  void fill() {
-    if (!each) std::fill(filled, filled + kBlock, *data);
-  }
-  // Values of the block at `base`, or just the one number if every operand is `uniform`; `padded` has room for a
-  // block that is not full.
-  const T* at(int64_t base, int n, T* padded, bool uniform) const {
-    if (!each) return uniform ? data : filled;
-    if (n == kBlock) return data + base;
-    std::copy(data + base, data + base + n, padded);
-    std::fill(padded + n, padded + kBlock, data[base]);
-    return padded;
-  }
+  // Its values for the neurons of batch element `row`.
+  const T* values(int64_t row, int64_t n) const { return data + (batched ? row * (each ? n : 1) : 0); }
 };
 
+constexpr int kMaxParameters = 6 + 2 * kMaxLayers;
+
 template <typename T>
-ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds, double dt) {
+ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds,
+                      ffi::Span<const int64_t> codes, double dt) {
   const int layers = static_cast<int>(kinds.size());
   if (layers > kMaxLayers) return ffi::Error::InvalidArgument("lif: too many synaptic layers");
   auto output = [&](size_t i) { return *rets.get<ffi::AnyBuffer>(i); };
@@ -272,7 +265,8 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
     auto y = output(i);
     if (x.untyped_data() != y->untyped_data()) std::memcpy(y->untyped_data(), x.untyped_data(), x.size_bytes());
   }
-  const int64_t n = static_cast<int64_t>(output(0)->element_count());
+  // The state has shape (batch, n).
+  const int64_t rows = output(0)->dimensions()[0], n = output(0)->dimensions()[1];
   T* v = static_cast<T*>(output(0)->untyped_data());
   int32_t* rest = static_cast<int32_t*>(output(1)->untyped_data());
   T* g[kMaxLayers];
@@ -286,90 +280,93 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
   const size_t spike_size = as_bool ? 1 : sizeof(T);
   char* spikes = static_cast<char*>(fired->untyped_data());
 
-  size_t next = 2 + layers;
-  Source<T> current, tau, capacitance, v_rest, v_threshold, v_reset;
-  for (auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) source->set(input(next++));
+  // In order: current, tau, capacitance, v_rest, v_threshold, v_reset, [steps,] decays, reversals.
+  Source<T> source[kMaxParameters];
   Source<int32_t> steps;
-  steps.set(input(next++));
-  Source<T> decay[kMaxLayers], reversal[kMaxLayers];
-  for (int l = 0; l < layers; ++l) decay[l].set(input(next++));
+  int count = 0;
+  size_t next = 2 + layers, code = 0;
+  for (; count < 6; ++count) source[count].set(input(next++), codes[code++]);
+  steps.set(input(next++), codes[code++]);
+  for (int l = 0; l < layers; ++l) source[count++].set(input(next++), codes[code++]);
   for (int l = 0; l < layers; ++l) {
-    if (conductance[l]) reversal[l].set(input(next++));
+    if (conductance[l]) source[count++].set(input(next++), codes[code++]);
   }
-
-  bool uniform = layers == 2;
-  for (const auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) uniform &= !source->each;
-  uniform &= !steps.each;
-  for (int l = 0; l < layers; ++l) uniform &= !decay[l].each && !(conductance[l] && reversal[l].each);
-  if (!uniform) {
-    for (auto* source : {&current, &tau, &capacitance, &v_rest, &v_threshold, &v_reset}) source->fill();
-    steps.fill();
-    for (int l = 0; l < layers; ++l) {
-      decay[l].fill();
-      if (conductance[l]) reversal[l].fill();
-    }
-  }
+  bool uniform = layers == 2 && !steps.each;
+  for (int i = 0; i < count; ++i) uniform &= !source[i].each;
   const int flags = (as_bool ? kAsBool : 0) | (uniform ? kUniform : 0);
 
   static const Step<T> run_block = best_step<T>();
-  const int64_t blocks = (n + kBlock - 1) / kBlock;
-  int parts = static_cast<int>(std::min<int64_t>(max_threads(), n / kNeuronsPerThread));
+  const int64_t per_row = (n + kBlock - 1) / kBlock, blocks = rows * per_row;
+  int parts = static_cast<int>(std::min<int64_t>(max_threads(), rows * n / kNeuronsPerThread));
   parts = std::max(parts, 1);
   auto work = [&](int part) {
+    // Values for a whole block: of parameters that are one number, and of the last block of a row, which is not full.
+    alignas(64) T same[kMaxParameters][kBlock], padded[kMaxParameters][kBlock], state[1 + kMaxLayers][kBlock];
+    alignas(64) T padded_spikes[kBlock];
+    alignas(64) int32_t same_steps[kBlock], padded_steps[kBlock], padded_rest[kBlock];
+    int64_t filled = -1;
     const int64_t first = blocks * part / parts, last = blocks * (part + 1) / parts;
     for (int64_t block = first; block < last; ++block) {
-      const int64_t base = block * kBlock;
+      const int64_t row = block / per_row, base = block % per_row * kBlock;
       const int m = static_cast<int>(std::min<int64_t>(kBlock, n - base));
+      if (row != filled && !uniform) {
+        for (int i = 0; i < count; ++i) {
+          if (!source[i].each) std::fill_n(same[i], kBlock, *source[i].values(row, n));
+        }
+        if (!steps.each) std::fill_n(same_steps, kBlock, *steps.values(row, n));
+        filled = row;
+      }
+      auto pick = [&](int i) -> const T* {
+        const T* x = source[i].values(row, n);
+        if (!source[i].each) return uniform ? x : same[i];
+        if (m == kBlock) return x + base;
+        std::copy(x + base, x + base + m, padded[i]);
+        std::fill(padded[i] + m, padded[i] + kBlock, x[base]);
+        return padded[i];
+      };
+      const int64_t at = row * n + base;
       Block<T> b;
       if (m == kBlock) {
-        b.v = v + base;
-        b.rest = rest + base;
-        b.spikes = spikes + base * spike_size;
-        for (int l = 0; l < layers; ++l) b.g[l] = g[l] + base;
-        b.current = current.at(base, m, nullptr, uniform);
-        b.tau = tau.at(base, m, nullptr, uniform);
-        b.capacitance = capacitance.at(base, m, nullptr, uniform);
-        b.v_rest = v_rest.at(base, m, nullptr, uniform);
-        b.v_threshold = v_threshold.at(base, m, nullptr, uniform);
-        b.v_reset = v_reset.at(base, m, nullptr, uniform);
-        b.steps = steps.at(base, m, nullptr, uniform);
-        for (int l = 0; l < layers; ++l) {
-          b.decay[l] = decay[l].at(base, m, nullptr, uniform);
-          if (conductance[l]) b.reversal[l] = reversal[l].at(base, m, nullptr, uniform);
-        }
-        run_block(b, layers, conductance, T(dt), flags);
+        b.v = v + at;
+        b.rest = rest + at;
+        b.spikes = spikes + at * spike_size;
+        for (int l = 0; l < layers; ++l) b.g[l] = g[l] + at;
       } else {
-        alignas(64) T pad[8 + 3 * kMaxLayers][kBlock];
-        alignas(64) int32_t pad_int[2][kBlock];
-        int used = 0;
-        auto take = [&](T* from) {
-          T* to = pad[used++];
+        auto take = [&](T* from, T* to) {
           std::copy(from, from + m, to);
           std::fill(to + m, to + kBlock, T(0));
           return to;
         };
-        b.v = take(v + base);
-        b.rest = pad_int[0];
-        std::copy(rest + base, rest + base + m, b.rest);
-        std::fill(b.rest + m, b.rest + kBlock, 1);
-        b.spikes = pad[used++];
-        for (int l = 0; l < layers; ++l) b.g[l] = take(g[l] + base);
-        b.current = current.at(base, m, pad[used++], uniform);
-        b.tau = tau.at(base, m, pad[used++], uniform);
-        b.capacitance = capacitance.at(base, m, pad[used++], uniform);
-        b.v_rest = v_rest.at(base, m, pad[used++], uniform);
-        b.v_threshold = v_threshold.at(base, m, pad[used++], uniform);
-        b.v_reset = v_reset.at(base, m, pad[used++], uniform);
-        b.steps = steps.at(base, m, pad_int[1], uniform);
-        for (int l = 0; l < layers; ++l) {
-          b.decay[l] = decay[l].at(base, m, pad[used++], uniform);
-          if (conductance[l]) b.reversal[l] = reversal[l].at(base, m, pad[used++], uniform);
-        }
-        run_block(b, layers, conductance, T(dt), flags);
-        std::copy(b.v, b.v + m, v + base);
-        std::copy(b.rest, b.rest + m, rest + base);
-        for (int l = 0; l < layers; ++l) std::copy(b.g[l], b.g[l] + m, g[l] + base);
-        std::memcpy(spikes + base * spike_size, b.spikes, m * spike_size);
+        b.v = take(v + at, state[0]);
+        for (int l = 0; l < layers; ++l) b.g[l] = take(g[l] + at, state[1 + l]);
+        std::copy(rest + at, rest + at + m, padded_rest);
+        std::fill(padded_rest + m, padded_rest + kBlock, 1);
+        b.rest = padded_rest;
+        b.spikes = padded_spikes;
+      }
+      const T** fixed[6] = {&b.current, &b.tau, &b.capacitance, &b.v_rest, &b.v_threshold, &b.v_reset};
+      int i = 0;
+      for (; i < 6; ++i) *fixed[i] = pick(i);
+      for (int l = 0; l < layers; ++l) b.decay[l] = pick(i++);
+      for (int l = 0; l < layers; ++l) {
+        if (conductance[l]) b.reversal[l] = pick(i++);
+      }
+      const int32_t* period = steps.values(row, n);
+      if (!steps.each) {
+        b.steps = uniform ? period : same_steps;
+      } else if (m == kBlock) {
+        b.steps = period + base;
+      } else {
+        std::copy(period + base, period + base + m, padded_steps);
+        std::fill(padded_steps + m, padded_steps + kBlock, 0);
+        b.steps = padded_steps;
+      }
+      run_block(b, layers, conductance, T(dt), flags);
+      if (m < kBlock) {
+        std::copy(b.v, b.v + m, v + at);
+        std::copy(b.rest, b.rest + m, rest + at);
+        for (int l = 0; l < layers; ++l) std::copy(b.g[l], b.g[l] + m, g[l] + at);
+        std::memcpy(spikes + at * spike_size, b.spikes, m * spike_size);
       }
     }
   };
@@ -377,10 +374,11 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
   return ffi::Error::Success();
 }
 
-ffi::Error step(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds, double dt) {
+ffi::Error step(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds,
+                ffi::Span<const int64_t> codes, double dt) {
   auto v = args.get<ffi::AnyBuffer>(0);
-  if (v->element_type() == ffi::DataType::F32) return step_typed<float>(args, rets, kinds, dt);
-  if (v->element_type() == ffi::DataType::F64) return step_typed<double>(args, rets, kinds, dt);
+  if (v->element_type() == ffi::DataType::F32) return step_typed<float>(args, rets, kinds, codes, dt);
+  if (v->element_type() == ffi::DataType::F64) return step_typed<double>(args, rets, kinds, codes, dt);
   return ffi::Error::InvalidArgument("lif: expected float32 or float64");
 }
 
@@ -392,4 +390,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfn_lif, brainfn::step,
                                   .RemainingArgs()
                                   .RemainingRets()
                                   .Attr<xla::ffi::Span<const int64_t>>("kinds")
+                                  .Attr<xla::ffi::Span<const int64_t>>("codes")
                                   .Attr<double>("dt"));
