@@ -26,8 +26,8 @@ def lif_step(
     g: tuple[Array, ...],
     *,
     current: Array,
-    tau: Array,
-    capacitance: Array,
+    leak: Array,
+    gain: Array,
     v_rest: Array,
     v_threshold: Array,
     v_reset: Array,
@@ -43,14 +43,15 @@ def lif_step(
 
     - `v`, `refractory`, `g`: membrane potentials (mV), steps left to rest (int32), and synaptic
         variables with the arrivals of this step, each of shape `(n,)`.
-    - `current`, ...: parameters, scalars or of shape `(n,)`; `steps` is the refractory period in
-        steps, `decay` the factor of each synaptic variable over a step, and `reversal` its reversal
-        potential, or `None` where it is a current.
+    - `current`, ...: parameters, scalars or of shape `(n,)`; `leak` is 1 / tau in 1/ms and `gain`
+        1 / capacitance in 1/pF, divided once before a loop and not in it; `steps` is the refractory
+        period in steps, `decay` the factor of each synaptic variable over a step, and `reversal`
+        its reversal potential, or `None` where it is a current.
 
     **Returns:** `v`, `refractory`, `g` after the step, and the spikes.
     """
     kinds = tuple(int(e is not None) for e in reversal)
-    parameters = (current, tau, capacitance, v_rest, v_threshold, v_reset, steps, *decay)
+    parameters = (current, leak, gain, v_rest, v_threshold, v_reset, steps, *decay)
     parameters += tuple(e for e in reversal if e is not None)
     out = _lif(
         *(x[None] for x in (v, refractory, *g)),
@@ -79,12 +80,12 @@ def _expand(x, code):
 def _reference(v, refractory, *rest, kinds, codes, dt, spikes):
     k = len(kinds)
     g, rest = rest[:k], [_expand(x, c) for x, c in zip(rest[k:], codes, strict=True)]
-    current, tau, capacitance, v_rest, v_threshold, v_reset, steps = rest[:7]
+    current, leak, gain, v_rest, v_threshold, v_reset, steps = rest[:7]
     decay, reversals = rest[7 : 7 + k], iter(rest[7 + k :])
-    rate, drive = 1 / tau, v_rest / tau + current / capacitance
+    rate, drive = leak, v_rest * leak + current * gain
     for x, is_conductance in zip(g, kinds, strict=True):
-        drive = drive + x * (next(reversals) if is_conductance else 1) / capacitance
-        rate = rate + (x / capacitance if is_conductance else 0)
+        drive = drive + x * gain * (next(reversals) if is_conductance else 1)
+        rate = rate + (x * gain if is_conductance else 0)
     new = v + dt * phi1(-dt * rate) * (drive - rate * v)
     new = jnp.where(refractory > 0, v, new)
     fires = new >= v_threshold

@@ -84,7 +84,7 @@ struct Block {
   int32_t* rest;
   T* g[kMaxLayers];
   void* spikes;
-  const T *current, *tau, *capacitance, *v_rest, *v_threshold, *v_reset;
+  const T *current, *leak, *gain, *v_rest, *v_threshold, *v_reset;
   const int32_t* steps;
   const T *decay[kMaxLayers], *reversal[kMaxLayers];
 };
@@ -119,14 +119,12 @@ BRAINFN_INLINE void fire_block(const Block<T>& b) {
 // Any number of layers, parameters for each neuron.
 template <typename T, typename S>
 BRAINFN_INLINE void step_block(const Block<T>& b, int layers, const uint8_t* conductance, T dt) {
-  alignas(64) T gain[kBlock], drive[kBlock], rate[kBlock];
-  const T *__restrict tau = b.tau, *__restrict capacitance = b.capacitance, *__restrict v_rest = b.v_rest;
+  alignas(64) T drive[kBlock], rate[kBlock];
+  const T *__restrict leak = b.leak, *__restrict gain = b.gain, *__restrict v_rest = b.v_rest;
   const T* __restrict current = b.current;
   for (int i = 0; i < kBlock; ++i) {
-    const T leak = 1 / tau[i];
-    gain[i] = 1 / capacitance[i];
-    drive[i] = v_rest[i] * leak + current[i] * gain[i];
-    rate[i] = leak;
+    drive[i] = v_rest[i] * leak[i] + current[i] * gain[i];
+    rate[i] = leak[i];
   }
   for (int l = 0; l < layers; ++l) {
     T* __restrict g = b.g[l];
@@ -160,7 +158,7 @@ template <typename T, typename S>
 BRAINFN_INLINE void step_block_uniform(const Block<T>& b, const uint8_t* conductance, T dt) {
   T* __restrict v = b.v;
   T *__restrict g0 = b.g[0], *__restrict g1 = b.g[1];
-  const T leak = 1 / b.tau[0], gain = 1 / b.capacitance[0];
+  const T leak = b.leak[0], gain = b.gain[0];
   const T base = b.v_rest[0] * leak + b.current[0] * gain;
   const T decay0 = b.decay[0][0], decay1 = b.decay[1][0];
   const T load0 = conductance[0] ? gain : 0, load1 = conductance[1] ? gain : 0;
@@ -280,7 +278,7 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
   const size_t spike_size = as_bool ? 1 : sizeof(T);
   char* spikes = static_cast<char*>(fired->untyped_data());
 
-  // In order: current, tau, capacitance, v_rest, v_threshold, v_reset, [steps,] decays, reversals.
+  // In order: current, leak, gain, v_rest, v_threshold, v_reset, [steps,] decays, reversals.
   Source<T> source[kMaxParameters];
   Source<int32_t> steps;
   int count = 0;
@@ -344,7 +342,7 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
         b.rest = padded_rest;
         b.spikes = padded_spikes;
       }
-      const T** fixed[6] = {&b.current, &b.tau, &b.capacitance, &b.v_rest, &b.v_threshold, &b.v_reset};
+      const T** fixed[6] = {&b.current, &b.leak, &b.gain, &b.v_rest, &b.v_threshold, &b.v_reset};
       int i = 0;
       for (; i < 6; ++i) *fixed[i] = pick(i);
       for (int l = 0; l < layers; ++l) b.decay[l] = pick(i++);
