@@ -54,24 +54,27 @@ def lif_step(
     parameters = (current, leak, gain, v_rest, v_threshold, v_reset, steps, *decay)
     parameters += tuple(e for e in reversal if e is not None)
     out = _lif(
-        *(x[None] for x in (v, refractory, *g)),
+        v,
+        refractory,
+        *g,
         *parameters,
         kinds=kinds,
         codes=tuple(min(jnp.ndim(x), 1) for x in parameters),
         dt=dt,
         spikes=str(spike_dtype),
     )
-    out = [x[0] for x in out]
     return out[0], out[1], tuple(out[2:-1]), out[-1]
 
 
-# The state has shape (batch, n). The code of a parameter says which of the two it has: 1 for n, 2
-# for batch. So a batch costs no copies of what it shares.
+# The state has shape (n,), or (batch, n) under `vmap`. The code of a parameter says which of the
+# two dimensions it has: 1 for n, 2 for batch. So a batch costs no copies of what it shares.
 _NEURONS, _BATCH = 1, 2
 
 
-def _expand(x, code):
-    """A parameter with both dimensions, either of them of size 1."""
+def _expand(x, code, ndim):
+    """A parameter that broadcasts against a state of `ndim` dimensions."""
+    if ndim == 1:
+        return x
     if not code & _NEURONS:
         x = x[..., None]
     return x if code & _BATCH else x[None]
@@ -79,7 +82,7 @@ def _expand(x, code):
 
 def _reference(v, refractory, *rest, kinds, codes, dt, spikes):
     k = len(kinds)
-    g, rest = rest[:k], [_expand(x, c) for x, c in zip(rest[k:], codes, strict=True)]
+    g, rest = rest[:k], [_expand(x, c, v.ndim) for x, c in zip(rest[k:], codes, strict=True)]
     current, leak, gain, v_rest, v_threshold, v_reset, steps = rest[:7]
     decay, reversals = rest[7 : 7 + k], iter(rest[7 + k :])
     rate, drive = leak, v_rest * leak + current * gain
@@ -114,27 +117,27 @@ def _native(v, *rest, kinds, codes, dt, spikes):
 
 
 def _batch(operands, dims, *, kinds, codes, dt, spikes):
-    """One more batch dimension joins the one there is."""
+    """The new batch dimension joins the one there is, if there is one."""
     (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
-    batch, n = operands[0].shape[-2:] if dims[0] is None else _rest_of(operands[0], dims[0])
+    *batch, n = operands[0].shape if dims[0] is None else _rest_of(operands[0], dims[0])
     k = 2 + len(kinds)
     flat, new_codes = [], []
-    for x, d, code in zip(operands, dims, (_NEURONS | _BATCH,) * k + tuple(codes), strict=True):
-        if d is not None:
-            x = jnp.moveaxis(x, d, 0)
-        if d is None and not code & _BATCH:
-            new_codes.append(code)  # shared by the whole batch, and not copied
-            flat.append(x)
+    of_state = _NEURONS | (_BATCH if batch else 0)
+    for x, d, code in zip(operands, dims, (of_state,) * k + tuple(codes), strict=True):
+        is_state = len(flat) < k
+        if d is None and not is_state and not code & _BATCH:
+            flat.append(x)  # shared by the whole batch, and not copied
+            new_codes.append(code)
             continue
-        x = x if d is not None else x[None]
-        if not code & _BATCH:
-            x = x[:, None]
+        x = x[None] if d is None else jnp.moveaxis(x, d, 0)
         core = (n,) if code & _NEURONS else ()
-        x = jnp.broadcast_to(x, (size, batch, *core)).reshape(size * batch, *core)
+        if batch and not code & _BATCH:
+            x = x[:, None]
+        x = jnp.broadcast_to(x, (size, *batch, *core))
+        flat.append(x.reshape(-1, *core) if batch else x)
         new_codes.append(code | _BATCH)
-        flat.append(x)
     out = _lif(*flat, kinds=kinds, codes=tuple(new_codes[k:]), dt=dt, spikes=spikes)
-    return [x.reshape(size, batch, n) for x in out], [0] * len(out)
+    return [x.reshape(size, *batch, n) for x in out], [0] * len(out)
 
 
 def _rest_of(x, d):

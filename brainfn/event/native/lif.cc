@@ -263,8 +263,9 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
     auto y = output(i);
     if (x.untyped_data() != y->untyped_data()) std::memcpy(y->untyped_data(), x.untyped_data(), x.size_bytes());
   }
-  // The state has shape (batch, n).
-  const int64_t rows = output(0)->dimensions()[0], n = output(0)->dimensions()[1];
+  // The state has shape (n,) or (batch, n).
+  const auto shape = output(0)->dimensions();
+  const int64_t n = shape.back(), rows = shape.size() == 1 ? 1 : shape[0];
   T* v = static_cast<T*>(output(0)->untyped_data());
   int32_t* rest = static_cast<int32_t*>(output(1)->untyped_data());
   T* g[kMaxLayers];
