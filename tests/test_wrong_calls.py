@@ -52,6 +52,8 @@ def state_of(model, dt=0.1):
 
 # (call, exception, what the message must hold, what it must suggest)
 WRONG = {
+    "merge word": (lambda: bf.Network({"a": LIF(3)}, merge="no"), TypeError, "`merge`", "True"),
+    "reset word": (lambda: LIF(3, detach_reset="no"), TypeError, "`detach_reset`", "True"),
     "tau zero": (lambda: LIF(3, tau=0.0), ValueError, "`tau`", "unit"),
     "tau negative": (lambda: LIF(3, tau=-20.0), ValueError, "`tau`", "sign"),
     "tau nan": (lambda: LIF(3, tau=nan), ValueError, "`tau`", "finite"),

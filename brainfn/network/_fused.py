@@ -62,8 +62,8 @@ def has_kernel(
     model: Any, receptors: Sequence[Receptor], state: Any, layers: Sequence[Any], injected: Any
 ) -> bool:
     """Whether the kernel of LIF neurons with exponential synapses computes this step."""
-    # Concrete classes on purpose: this is the most used model there is, and the kernel makes it 2
-    # to 3 times faster (tests/benchmarks/coba.py); tests/test_network_fused.py compares the paths.
+    # Concrete classes on purpose: this is the most used model there is. What the kernel brings is
+    # in tests/benchmarks/kernel.py; tests/test_network_fused.py compares the two paths.
     if type(model) is not LIF or type(model.solver) is not ExponentialEuler:
         return False
     if len(layers) > MAX_LAYERS:

@@ -95,6 +95,8 @@ class Network(AbstractModel):
                     f"{type(model).__name__}. Try brainfn.neuron.LIF(100)."
                 )
         check_key(key)
+        if not isinstance(merge, bool):
+            raise TypeError(f"`merge` must be True or False, got {merge!r}.")
         named = _name_projections(projections)
         for name, projection in named.items():
             _check_populations(name, projection, populations)

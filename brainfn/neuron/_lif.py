@@ -141,7 +141,9 @@ class LIF(AbstractNeuron):
                 f"{surrogate!r}. Try brainfn.surrogate.ReluGrad()."
             )
         self.surrogate = surrogate
-        self.detach_reset = bool(detach_reset)
+        if not isinstance(detach_reset, bool):
+            raise TypeError(f"`detach_reset` must be True or False, got {detach_reset!r}.")
+        self.detach_reset = detach_reset
 
     @property
     def spike_dtype(self) -> Any:
