@@ -56,6 +56,7 @@ class BlockSpec(NamedTuple):
     structure: tuple[int, ...]
     need: int = -1
     need_tangent: int = -1
+    extra: tuple[int, ...] = ()  # what else the kind of structure has to say
 
 
 class Spec(NamedTuple):
@@ -265,6 +266,7 @@ def _reference(role, *operands, spec):
 
 
 _KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3}
+_MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
@@ -287,7 +289,8 @@ def _native(role, *avals, spec):
             size = math.prod(core) if core else -1
             meta += [sum(has << d for d, has in enumerate(mask)), size]
     for b in spec.blocks:
-        structure = (*b.structure, -1, -1)[:2]
+        structure = b.structure + (-1,) * (_MAX_STRUCTURE - len(b.structure))
+        extra = b.extra + (0,) * (_MAX_EXTRA - len(b.extra))
         meta += [
             _KINDS[b.kind],
             *b.shape,
@@ -296,6 +299,7 @@ def _native(role, *avals, spec):
             b.col_offset,
             *structure,
             b.need,
+            *extra,
         ]
     start = sum(len(g) for g in groups[:role])
     aliases = {start + i: i for i in range(len(groups[role]))}

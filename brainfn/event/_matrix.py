@@ -30,6 +30,11 @@ class AbstractMatrix(eqx.Module):
     def structure(self) -> tuple[Array, ...]:
         """The index arrays of the structure, as the kernels take them."""
 
+    @property
+    def extra(self) -> tuple[int, ...]:
+        """Static integers that the kernels need besides the structure."""
+        return ()
+
     @abc.abstractmethod
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         """The dense matrix."""
@@ -119,7 +124,9 @@ def term(
     need: jax.Array | None = None,
 ) -> Term:
     """A block of a call: `row` and `col` are arrays, or the position of an accumulator."""
-    spec = BlockSpec(matrix.kind, matrix.shape, (0, 0, 0), row_offset, col_offset, ())
+    spec = BlockSpec(
+        matrix.kind, matrix.shape, (0, 0, 0), row_offset, col_offset, (), extra=matrix.extra
+    )
     masks = (row_mask, col_mask, (False,) * len(row_mask))
     need_tangent = () if need is None else (need, masks[2])
     return Term(spec, (row, col, matrix.data), masks, matrix.structure, (), need_tangent)

@@ -27,8 +27,9 @@ struct Block {
   int64_t kind, n_rows, n_cols;
   int64_t array[3];
   int64_t row_offset, col_offset;
-  int64_t structure[2];
+  int64_t structure[4];
   int64_t need;
+  int64_t extra[4];
 };
 
 // Walks over the batch elements that a block's operands have between them.
