@@ -10,16 +10,11 @@ cannot be imported is left out. Times are wall times of the fastest and the medi
 """
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import sys
-import time
 
 import numpy as np
-
-POOL = 32
+from _products import POOL, about, measure, scanned, vectors
 
 
 def structure(n, fan_out, seed=0):
@@ -28,47 +23,6 @@ def structure(n, fan_out, seed=0):
     indices = rng.integers(0, n, size=(n, fan_out), dtype=np.int32)
     indices.sort(axis=1)
     return indices.reshape(-1), np.arange(0, n * fan_out + 1, fan_out, dtype=np.int32)
-
-
-def vectors(n, activity, kind, seed=1):
-    rng = np.random.default_rng(seed)
-    active = rng.random((POOL, n)) < activity
-    if kind == "bool":
-        return active
-    return (active * rng.normal(size=(POOL, n))).astype(np.float32)
-
-
-def measure(call, calls, seconds):
-    """Seconds per call: fastest and median repetition, and processor time."""
-    call()
-    times, cpu, start = [], time.process_time(), time.perf_counter()
-    while time.perf_counter() - start < seconds or len(times) < 3:
-        t = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - t) / calls)
-    cpu = (time.process_time() - cpu) / (calls * len(times))
-    return {
-        "fastest_us": 1e6 * min(times),
-        "median_us": 1e6 * float(np.median(times)),
-        "processor_us": 1e6 * cpu,
-        "repetitions": len(times),
-    }
-
-
-def scanned(product, data, pool):
-    """A compiled loop that applies `product(data, vector)` to each vector of the pool."""
-    import jax
-
-    @jax.jit
-    def run(data, pool):
-        def step(total, x):
-            return total + product(data, x), None
-
-        first = jax.eval_shape(product, data, jax.ShapeDtypeStruct(pool.shape[1:], pool.dtype))
-        return jax.lax.scan(step, jax.numpy.zeros(first.shape, first.dtype), pool)[0]
-
-    pool = jax.numpy.asarray(pool)
-    return lambda: jax.block_until_ready(run(data, pool))
 
 
 def brainfn(indices, indptr, n, weights, pool, case):
@@ -214,16 +168,8 @@ def main():
                             flush=True,
                         )
     if options.output:
-        names = ("brainfn", "brainevent", "jax", "jaxlib", "numba", "scipy", "numpy")
-        installed = {d.metadata["Name"] for d in importlib.metadata.distributions()}
-        about = {
-            "versions": {k: importlib.metadata.version(k) for k in names if k in installed},
-            "processor": platform.processor() or platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
-            "load": os.getloadavg(),
-        }
         with open(options.output, "w") as file:
-            json.dump({**about, "results": results}, file, indent=1)
+            json.dump({**about(), "results": results}, file, indent=1)
 
 
 if __name__ == "__main__":
