@@ -25,6 +25,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from ._cuda import deterministic
 from ._prim import (
     Native,
     add_cotangents,
@@ -306,6 +307,13 @@ def _native(role, *avals, spec):
     return Native(_TARGETS[role], {"meta": np.asarray(meta, np.int64)}, aliases)
 
 
+def _cuda(role, *avals, spec):
+    call = _native(role, *avals, spec=spec)
+    if call is None:
+        return None
+    return call._replace(attributes={**call.attributes, "deterministic": deterministic()})
+
+
 def _make(role: int, name: str) -> Callable[..., list]:
     def with_role(f):
         return lambda *args, **kwargs: f(role, *args, **kwargs)
@@ -315,6 +323,7 @@ def _make(role: int, name: str) -> Callable[..., list]:
         reference=with_role(_reference),
         outputs=with_role(_outputs),
         native=with_role(_native),
+        cuda=with_role(_cuda),
         jvp=with_role(_jvp),
         accumulate=with_role(_transpose),
         batch=with_role(_batch),
