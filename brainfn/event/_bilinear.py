@@ -277,7 +277,7 @@ _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
-def _native(role, *avals, spec):
+def native_call(role, *avals, spec):
     groups = spec.split(avals)
     dtype = groups[COLS][0].dtype if groups[COLS] else None
     if dtype not in (np.float32, np.float64) or len(spec.batch) > 8:
@@ -323,7 +323,7 @@ def _make(role: int, name: str) -> Callable[..., list]:
         name,
         reference=with_role(_reference),
         outputs=with_role(_outputs),
-        native=with_role(_native),
+        native=with_role(native_call),
         jvp=with_role(_jvp),
         accumulate=with_role(_transpose),
         batch=with_role(_batch),

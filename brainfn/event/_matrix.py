@@ -1,7 +1,7 @@
 """What all sparse matrices share: products with vectors and batches of vectors."""
 
 import abc
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -85,6 +85,17 @@ class AbstractMatrix(eqx.Module):
         return y.T if y.ndim == 2 else y
 
 
+class Layout(NamedTuple):
+    """Weights and how they are laid out, as the kernels take them: what a block needs of a
+    matrix."""
+
+    data: jax.Array
+    shape: tuple[int, int]
+    kind: str
+    structure: tuple[jax.Array, ...]
+    extra: tuple[int, ...] = ()
+
+
 def unchecked(cls: type[M], **fields: Any) -> M:
     """An instance of a matrix class with these fields: no validation, which would look at all
     indices again."""
@@ -143,7 +154,7 @@ def as_need(need, n: int, what: str) -> jax.Array:
 
 
 def term(
-    matrix: AbstractMatrix,
+    matrix: AbstractMatrix | Layout,
     row,
     row_mask: Mask,
     row_offset: int,
