@@ -56,7 +56,7 @@ def operators():
         return lambda *args, **kwargs: f(role, *args, **kwargs)
 
     def native(role, *avals, spec):
-        call = _bilinear._cuda(role, *avals, spec=spec)
+        call = _bilinear.cuda_call(role, *avals, spec=spec)
         return call and call._replace(target=call.target.replace("brainfn", "emulated"))
 
     old, available = dict(_bilinear._OPERATORS), _prim.handler_available
