@@ -4,6 +4,11 @@ from ._block import Block as Block, block_matvec as block_matvec
 from ._csr import CSR as CSR
 from ._dense import Dense as Dense
 from ._fixed import FixedFanout as FixedFanout, OneToOne as OneToOne
+from ._jit import (
+    JITHomogeneous as JITHomogeneous,
+    JITNormal as JITNormal,
+    JITUniform as JITUniform,
+)
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels

@@ -265,7 +265,7 @@ def _reference(role, *operands, spec):
     return accumulators
 
 
-_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3}
+_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3, "jit": 6}
 _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
