@@ -296,6 +296,9 @@ def native_call(role, *avals, spec):
     weights = (dtype, *_HALF) if dtype == np.float32 else (dtype,)
     if any(a.dtype not in weights for a in groups[WEIGHTS]):
         return None
+    made = [groups[WEIGHTS][b.arrays[WEIGHTS]] for b in spec.blocks if b.kind == "jit"]
+    if any(a.dtype != dtype for a in made):
+        return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
         return None
     if any(a.size >= 2**31 for group in groups[:2] for a in group):
@@ -325,9 +328,13 @@ def native_call(role, *avals, spec):
 
 
 def cuda_call(role, *avals, spec):
+    """The same call for a GPU."""
     call = native_call(role, *avals, spec=spec)
-    if call is None:
-        return None
+    return None if call is None else for_cuda(call)
+
+
+def for_cuda(call: Native) -> Native:
+    """A call with what the handlers for CUDA ask for besides."""
     return call._replace(attributes={**call.attributes, "deterministic": deterministic()})
 
 

@@ -8,7 +8,7 @@ import warnings
 
 import jax
 
-CUDA_HANDLERS = ("brainfn_scatter", "brainfn_gather", "brainfn_sddmm")
+CUDA_HANDLERS = ("brainfn_scatter", "brainfn_gather", "brainfn_sddmm", "brainfn_update")
 _NAMES = ("libbrainfn_event_cuda.so", "brainfn_event_cuda.dll")
 _YES, _NO = ("1", "true"), ("", "0", "false")
 

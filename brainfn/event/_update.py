@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from ._bilinear import COLS, ROWS, STRUCTURE, WEIGHTS, BlockSpec, Spec, contract, native_call
+from ._bilinear import COLS, ROWS, STRUCTURE, WEIGHTS, BlockSpec, Spec, contract, for_cuda, native_call
 from ._csr import CSC, CSR, ColumnIndex
 from ._dense import Dense
 from ._fixed import FixedFanin, FixedFanout, OneToOne
@@ -253,11 +253,17 @@ def _native(*avals, spec) -> Native | None:
     return None if call is None else call._replace(target="brainfn_update")
 
 
+def _cuda(*avals, spec) -> Native | None:
+    call = _native(*avals, spec=spec)
+    return None if call is None else for_cuda(call)
+
+
 _operator = define(
     "event_update",
     reference=_reference,
     outputs=_outputs,
     native=_native,
+    cuda=_cuda,
     jvp=_jvp,
     batch=_batch,
 )

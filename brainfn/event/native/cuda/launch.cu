@@ -1,38 +1,37 @@
 // Starts the kernels. Compiled by nvcc for a GPU; with BRAINFN_EMULATE by any C++ compiler, for the tests: then a launch
 // is a loop over the teams.
 
+#include "jit_kernels.h"
 #include "kernels.h"
-#include "task.h"
-#include "team.h"
 
 namespace brainfn {
 namespace {
 
-template <typename O, typename T>
+template <typename O>
 BRAINFN_DEVICE void step(const Launch& launch, int64_t index, const Team& team) {
   int i = 0;
   while (i + 1 < launch.n_tasks && index >= launch.task[i + 1].first_team) ++i;
-  O::template run<T>(launch.task[i], index - launch.task[i].first_team, team);
+  O::run(launch.task[i], index - launch.task[i].first_team, team);
 }
 
 #if defined(BRAINFN_EMULATE)
 
-template <typename O, typename T>
-const char* start_typed(const Launch& launch, cudaStream_t) {
+template <typename O>
+const char* start_one(const Launch& launch, cudaStream_t) {
   const Team team(launch.width);
   const bool backwards = emulated_order() & 1;
-  for (int64_t i = 0; i < launch.n_teams; ++i) step<O, T>(launch, backwards ? launch.n_teams - 1 - i : i, team);
+  for (int64_t i = 0; i < launch.n_teams; ++i) step<O>(launch, backwards ? launch.n_teams - 1 - i : i, team);
   return nullptr;
 }
 
 #else
 
-template <typename O, typename T>
+template <typename O>
 __global__ void __launch_bounds__(kBlock) kernel(const __grid_constant__ Launch launch) {
   const Team team(launch.width);
   const int64_t in_block = kBlock / launch.width;
   const int64_t first = blockIdx.x * in_block + threadIdx.x / launch.width;
-  for (int64_t i = first; i < launch.n_teams; i += gridDim.x * in_block) step<O, T>(launch, i, team);
+  for (int64_t i = first; i < launch.n_teams; i += gridDim.x * in_block) step<O>(launch, i, team);
 }
 
 __global__ void nothing() {}
@@ -42,38 +41,68 @@ const char* last_error() {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
-template <typename O, typename T>
-const char* start_typed(const Launch& launch, cudaStream_t stream) {
+template <typename O>
+const char* start_one(const Launch& launch, cudaStream_t stream) {
   constexpr int64_t kMaxBlocks = int64_t{1} << 22;
   const int64_t in_block = kBlock / launch.width;
   const int64_t blocks = (launch.n_teams + in_block - 1) / in_block;
-  kernel<O, T><<<static_cast<unsigned>(blocks < kMaxBlocks ? blocks : kMaxBlocks), kBlock, 0, stream>>>(launch);
+  kernel<O><<<static_cast<unsigned>(blocks < kMaxBlocks ? blocks : kMaxBlocks), kBlock, 0, stream>>>(launch);
   return last_error();
 }
 
 #endif
 
-template <typename O>
-const char* start_op(bool wide_floats, const Launch& launch, cudaStream_t stream) {
-  return wide_floats ? start_typed<O, double>(launch, stream) : start_typed<O, float>(launch, stream);
+template <template <typename, typename> class O>
+const char* start_any(Numbers numbers, const Launch& launch, cudaStream_t stream) {
+  switch (numbers) {
+    case Numbers::kF32:
+      return start_one<O<float, float>>(launch, stream);
+    case Numbers::kF64:
+      return start_one<O<double, double>>(launch, stream);
+    case Numbers::kF32WithF16:
+      return start_one<O<float, Float16>>(launch, stream);
+    case Numbers::kF32WithBF16:
+      return start_one<O<float, BFloat16>>(launch, stream);
+  }
+  return "unknown dtype";
+}
+
+// Where weights are no half precision.
+template <template <typename, typename> class O>
+const char* start_full(Numbers numbers, const Launch& launch, cudaStream_t stream) {
+  if (numbers == Numbers::kF32) return start_one<O<float, float>>(launch, stream);
+  if (numbers == Numbers::kF64) return start_one<O<double, double>>(launch, stream);
+  return "no kernel for half precision";
 }
 
 }  // namespace
 
-const char* start(Op op, bool wide_floats, const Launch& launch, cudaStream_t stream) {
+const char* start(Op op, Numbers numbers, const Launch& launch, cudaStream_t stream) {
   switch (op) {
     case Op::kScatter:
-      return start_op<Scatter>(wide_floats, launch, stream);
+      return start_any<Scatter>(numbers, launch, stream);
     case Op::kScatterOrdered:
-      return start_op<ScatterOrdered>(wide_floats, launch, stream);
+      return start_any<ScatterOrdered>(numbers, launch, stream);
     case Op::kGather:
-      return start_op<Gather>(wide_floats, launch, stream);
+      return start_any<Gather>(numbers, launch, stream);
     case Op::kSddmm:
-      return start_op<Sddmm>(wide_floats, launch, stream);
+      return start_any<Sddmm>(numbers, launch, stream);
     case Op::kSddmmScalar:
-      return start_op<SddmmScalar>(wide_floats, launch, stream);
+      return start_full<SddmmScalar>(numbers, launch, stream);
     case Op::kSddmmScalarOrdered:
-      return start_op<SddmmScalarOrdered>(wide_floats, launch, stream);
+      return start_any<SddmmScalarOrdered>(numbers, launch, stream);
+    case Op::kUpdate:
+      return start_any<Update>(numbers, launch, stream);
+    case Op::kPush:
+      return start_full<Push>(numbers, launch, stream);
+    case Op::kPushOrdered:
+      return start_full<PushOrdered>(numbers, launch, stream);
+    case Op::kPull:
+      return start_full<Pull>(numbers, launch, stream);
+    case Op::kDot:
+      return start_full<Dot>(numbers, launch, stream);
+    case Op::kDotOrdered:
+      return start_full<DotOrdered>(numbers, launch, stream);
   }
   return "unknown operation";
 }

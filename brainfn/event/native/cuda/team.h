@@ -1,7 +1,7 @@
 // A team of lanes: what a kernel is written in, so that the same source runs on a GPU and, for its proof, on a CPU.
 //
 // A team's code is uniform: its lanes run the same statements with the same values. What differs from lane to lane
-// stands in functions of the lane, given to `each`, `ballot` and `sum`. On a GPU a lane is a thread and these are
+// stands in functions of the lane, given to `each` and `ballot`. On a GPU a lane is a thread and these are
 // calls, votes and shuffles; on a CPU (BRAINFN_EMULATE) they are loops over the lanes, in the order of the GPU's sums.
 #pragma once
 
@@ -24,6 +24,13 @@ constexpr int kBlock = 256;
 constexpr int kWarp = 32;
 
 #if defined(__CUDACC__)
+
+// A variable that each lane has for itself.
+template <typename T>
+struct PerLane {
+  T value;
+  BRAINFN_DEVICE T& operator[](int) { return value; }
+};
 
 class Team {
  public:
@@ -50,10 +57,10 @@ class Team {
     return (__ballot_sync(members(), f(lane_)) & members()) >> first();
   }
 
-  // The sum of f(lane), always in the same order.
-  template <typename T, typename F>
-  BRAINFN_DEVICE T sum(F f) const {
-    T value = f(lane_);
+  // The sum over the lanes, always in the same order.
+  template <typename T>
+  BRAINFN_DEVICE T sum(const PerLane<T>& x) const {
+    T value = x.value;
     for (int offset = (width_ < kWarp ? width_ : kWarp) / 2; offset > 0; offset /= 2) {
       value += __shfl_xor_sync(members(), value, offset);
     }
@@ -87,6 +94,7 @@ class Team {
 };
 
 BRAINFN_DEVICE int first_bit(uint32_t bits) { return __ffs(static_cast<int>(bits)) - 1; }
+BRAINFN_DEVICE int count_bits(uint32_t bits) { return __popc(bits); }
 
 template <typename T>
 BRAINFN_DEVICE void atomic_add(T* to, T value) {
@@ -100,6 +108,12 @@ inline int& emulated_order() {
   static int order = 0;
   return order;
 }
+
+template <typename T>
+struct PerLane {
+  T value[kBlock];
+  T& operator[](int lane) { return value[lane]; }
+};
 
 class Team {
  public:
@@ -125,10 +139,10 @@ class Team {
     return bits;
   }
 
-  template <typename T, typename F>
-  T sum(F f) const {
+  template <typename T>
+  T sum(const PerLane<T>& x) const {
     T value[kBlock];
-    for (int lane = 0; lane < width_; ++lane) value[lane] = f(lane);
+    for (int lane = 0; lane < width_; ++lane) value[lane] = x.value[lane];
     const int warp = width_ < kWarp ? width_ : kWarp;
     for (int start = 0; start < width_; start += warp) {
       for (int offset = warp / 2; offset > 0; offset /= 2) {
@@ -146,6 +160,7 @@ class Team {
 };
 
 inline int first_bit(uint32_t bits) { return __builtin_ctz(bits); }
+inline int count_bits(uint32_t bits) { return __builtin_popcount(bits); }
 
 template <typename T>
 void atomic_add(T* to, T value) {
