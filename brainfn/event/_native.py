@@ -8,10 +8,13 @@ import warnings
 
 import jax
 
+from ._cuda import CUDA_HANDLERS, cuda_library
+
 _HANDLERS = (
     "brainfn_scatter",
     "brainfn_gather",
     "brainfn_sddmm",
+    "brainfn_update",
     "brainfn_transpose",
     "brainfn_materialize",
     "brainfn_lif",
@@ -51,17 +54,32 @@ def _without(reason: str) -> None:
     )
 
 
-def handler_available(target: str) -> bool:
-    """Whether the native handler `target` can be called on CPU."""
+def handler_available(target: str, platform: str = "cpu") -> bool:
+    """Whether the native handler `target` can be called on `platform`, `"cpu"` or `"cuda"`."""
+    if platform == "cuda":
+        return target in CUDA_HANDLERS and cuda_library() is not None
     return target in _HANDLERS and library() is not None
 
 
-def kernels() -> dict[str, str]:
-    """Which event kernels run natively on CPU.
+def kernels(platform: str = "cpu") -> dict[str, str]:
+    """Which event kernels run natively.
 
-    **Returns:** a dictionary from the kernel's name to `"native (AVX2)"`, `"native (generic)"` or
-    `"reference"`.
+    **Arguments:**
+
+    - `platform`: `"cpu"` or `"cuda"`.
+
+    **Returns:** a dictionary from the kernel's name to `"native (AVX2)"`, `"native (generic)"`,
+    `"native (CUDA)"` or `"reference"`. On CUDA the kernels that XLA makes from the reference itself
+    as well as we could (elementwise and sorting) are always `"reference"`. Raises `ValueError` for
+    another platform.
     """
-    lib = library()
-    how = "reference" if lib is None else f"native ({lib.brainfn_isa().decode()})"
-    return {name.removeprefix("brainfn_"): how for name in _HANDLERS}
+    if platform == "cuda":
+        built = CUDA_HANDLERS if cuda_library() is not None else ()
+        how = {name: "native (CUDA)" if name in built else "reference" for name in _HANDLERS}
+    elif platform == "cpu":
+        lib = library()
+        isa = "reference" if lib is None else f"native ({lib.brainfn_isa().decode()})"
+        how = dict.fromkeys(_HANDLERS, isa)
+    else:
+        raise ValueError(f'kernels: platform must be "cpu" or "cuda", got {platform!r}.')
+    return {name.removeprefix("brainfn_"): value for name, value in how.items()}

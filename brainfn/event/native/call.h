@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "batch.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace brainfn {
@@ -11,8 +12,6 @@ namespace brainfn {
 namespace ffi = xla::ffi;
 
 enum Role : int { kRows = 0, kCols = 1, kWeights = 2, kNeeds = 3, kStructure = 4 };
-
-constexpr int kMaxBatch = 8;
 
 // One operand: its data, which batch dimensions it has, and the size of what follows them (-1: a scalar).
 struct Operand {
@@ -32,27 +31,13 @@ struct Block {
   int64_t extra[4];
 };
 
-// Walks over the batch elements that a block's operands have between them.
-struct BatchWalk {
-  int n = 0;
-  int64_t count = 1;
-  int64_t size[kMaxBatch];
-  int64_t stride[4][kMaxBatch];  // in batch elements of rows, columns, weights, needs
-
-  // The position of batch element `flat` within operand `r`, counted in core blocks of that operand.
-  int64_t at(int r, int64_t flat) const {
-    int64_t out = 0;
-    for (int i = n - 1; i >= 0; --i) {
-      out += stride[r][i] * (flat % size[i]);
-      flat /= size[i];
-    }
-    return out;
-  }
-};
-
 class Call {
  public:
   Call(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta, int role)
+      : Call(args, rets, meta, role, [](void* to, const void* from, size_t n) { std::memcpy(to, from, n); }) {}
+
+  template <typename Copy>
+  Call(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta, int role, Copy copy)
       : args_(args), rets_(rets), meta_(meta.begin()) {
     n_batch_ = meta_[0];
     batch_ = meta_ + 1;
@@ -72,7 +57,7 @@ class Call {
       auto in = args_.get<ffi::AnyBuffer>(start_[role] + i);
       auto out = rets.get<ffi::AnyBuffer>(i);
       if (in->untyped_data() != (*out)->untyped_data()) {
-        std::memcpy((*out)->untyped_data(), in->untyped_data(), in->size_bytes());
+        copy((*out)->untyped_data(), in->untyped_data(), in->size_bytes());
       }
     }
   }
