@@ -13,7 +13,7 @@ from .. import connect
 from .._custom_types import Key
 from .._errors import check_key, nearest, time_step
 from .._model import AbstractModel, Clock
-from ..event import CSR
+from ..event import AbstractMatrix
 from ..input import AbstractSource
 from ..neuron import AbstractNeuron
 from ._layout import (
@@ -29,6 +29,7 @@ from ._projection import (
     ProjectionView,
     Receptor,
     split_columns,
+    weight_shape,
     with_data,
 )
 from ._state import NetworkState, take
@@ -140,7 +141,7 @@ class Network(AbstractModel):
             for name, p in ((name, self.pathways[name]) for name in self.layout.projections)
         }
 
-    def matrix(self, name: str) -> CSR:
+    def matrix(self, name: str) -> AbstractMatrix:
         """The connections of a projection with their weights, shape `(n_pre, n_post)`.
 
         **Arguments:**
@@ -268,7 +269,7 @@ def _check_populations(name: str, projection: Projection, populations: Mapping[s
             f"`delay` of projection {name!r} must be a number or have one entry for each of the "
             f"{n_pre} neurons of {projection.pre!r}, got shape {shape}."
         )
-    if isinstance(projection.connect, CSR):
+    if isinstance(projection.connect, AbstractMatrix):
         matrix, dtype = projection.connect, _dtype(projection.synapse)
         if matrix.shape != (n_pre, n_post):
             raise ValueError(
@@ -317,7 +318,7 @@ def _build(
     n_pre = populations[projection.pre].size
     sizes = [populations[post].size for post in projection.post]
     n_post = sum(sizes)
-    if isinstance(projection.connect, CSR):
+    if isinstance(projection.connect, AbstractMatrix):
         matrix = projection.connect
     else:
         diagonal = None
@@ -341,11 +342,14 @@ def _build(
     for _, _, _, size in layout.runs(projection.post):
         bounds.append((start, start + size))
         start += size
-    matrices = split_columns(matrix, bounds)
+    matrices = split_columns(name, matrix, bounds)
     if len(matrices) == 1 or matrix.data.ndim == 0:
         weight = matrix.data
     else:
         weight = jnp.concatenate([m.data for m in matrices])
+    shape = weight_shape(matrix)
+    if len(matrices) > 1:
+        shape = (sum(weight_shape(m)[0] for m in matrices),)
     delay, delays = projection.delay, None
     if delay is not None and np.ndim(delay) == 1:
         delays, delay = jnp.asarray(delay), float(np.max(delay, initial=0.0))
@@ -354,6 +358,7 @@ def _build(
         matrices=tuple(with_data(m, None) for m in matrices),
         delays=delays,
         delay=delay,
+        shape=shape,
         pre=projection.pre,
         post=projection.post,
         receptor=receptor,

@@ -1,8 +1,9 @@
 """What a network consists of and what was merged, as text."""
 
+import math
 from typing import TYPE_CHECKING
 
-from ..event import CSR
+from ..event import AbstractMatrix
 
 if TYPE_CHECKING:
     from ._network import Network
@@ -20,7 +21,7 @@ def summary(network: "Network") -> str:
     total = 0
     for name in layout.projections:
         pathway = network.pathways[name]
-        synapses = sum(matrix.indices.shape[0] for matrix in pathway.matrices)
+        synapses = math.prod(pathway.shape)
         size = sum(_bytes(matrix) for matrix in pathway.matrices) + pathway.weight.nbytes
         total += size
         delay = "1 step" if pathway.delay is None else f"{pathway.delay:g} ms"
@@ -54,8 +55,8 @@ def summary(network: "Network") -> str:
     return "\n".join(lines)
 
 
-def _bytes(matrix: CSR) -> int:
-    return matrix.indices.nbytes + matrix.indptr.nbytes
+def _bytes(matrix: AbstractMatrix) -> int:
+    return sum(index.nbytes for index in matrix.structure)
 
 
 def _megabytes(size: int) -> str:
