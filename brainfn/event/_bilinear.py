@@ -46,6 +46,12 @@ class BlockSpec(NamedTuple):
     `arrays` are positions among the rows, columns and weights; `structure` positions of its index
     arrays. A block with `need >= 0` ignores rows where that boolean array is False; `need_tangent`
     does so only for derivatives with respect to the array over rows.
+
+    Kinds, with their structure and `extra`: `"csr"` (indices, indptr); `"dense"` (), extra `(1,)`
+    where the weights are stored as (columns, rows); `"ell"` (indices,); `"one_to_one"` ();
+    `"permuted"` (indices, indptr, order), the k-th element has weight `order[k]`; `"delayed"`
+    (indices, indptr, delays, now), extra (length, width): the array over columns is a ring buffer
+    of `length` slots of `width`, and the k-th element meets slot `(now + delays[k]) % length`.
     """
 
     kind: str
@@ -265,18 +271,21 @@ def _reference(role, *operands, spec):
     return accumulators
 
 
-_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3}
+_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3, "permuted": 4, "delayed": 5}
+_HALF = (np.dtype(jnp.float16), np.dtype(jnp.bfloat16))
 _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
-def _native(role, *avals, spec):
+def native_call(role, *avals, spec):
     groups = spec.split(avals)
-    dtype = groups[role][0].dtype if groups[role] else None
+    dtype = groups[COLS][0].dtype if groups[COLS] else None
     if dtype not in (np.float32, np.float64) or len(spec.batch) > 8:
         return None
-    floats = groups[COLS] + groups[WEIGHTS] + (groups[ROWS] if role == ROWS else [])
-    if any(a.dtype != dtype for a in floats):
+    if any(a.dtype != dtype for a in groups[COLS] + (groups[ROWS] if role == ROWS else [])):
+        return None
+    weights = (dtype, *_HALF) if dtype == np.float32 else (dtype,)
+    if any(a.dtype not in weights for a in groups[WEIGHTS]):
         return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
         return None
@@ -314,7 +323,7 @@ def _make(role: int, name: str) -> Callable[..., list]:
         name,
         reference=with_role(_reference),
         outputs=with_role(_outputs),
-        native=with_role(_native),
+        native=with_role(native_call),
         jvp=with_role(_jvp),
         accumulate=with_role(_transpose),
         batch=with_role(_batch),

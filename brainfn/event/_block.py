@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from ._bilinear import COLS, contract
+from ._delayed import Delayed
 from ._matrix import AbstractMatrix, as_need, as_spikes, term
 
 
@@ -14,7 +15,7 @@ class Block(eqx.Module):
     """A sparse matrix and its place: from a segment of one spike vector to a segment of one
     accumulator."""
 
-    matrix: AbstractMatrix
+    matrix: AbstractMatrix | Delayed
     source: int = eqx.field(static=True)
     row_offset: int = eqx.field(static=True)
     target: int = eqx.field(static=True)
@@ -22,7 +23,7 @@ class Block(eqx.Module):
 
     def __init__(
         self,
-        matrix: AbstractMatrix,
+        matrix: AbstractMatrix | Delayed,
         source: int = 0,
         row_offset: int = 0,
         target: int = 0,
@@ -30,7 +31,7 @@ class Block(eqx.Module):
     ):
         """**Arguments:**
 
-        - `matrix`: sparse matrix `(n_rows, n_cols)`.
+        - `matrix`: sparse matrix `(n_rows, n_cols)`, or one with delays.
         - `source`: which spike vector it reads.
         - `row_offset`: position of the matrix' first row in that vector.
         - `target`: which accumulator it adds to.
@@ -56,6 +57,7 @@ def block_matvec(
     spikes: Sequence[Shaped[Array, "..."]],
     blocks: Sequence[Block],
     needs: Sequence[Bool[Array, "..."] | None] | None = None,
+    now: int | Int[Array, ""] | None = None,
 ) -> tuple[Float[Array, "..."], ...]:
     r"""Adds the products of many sparse blocks to accumulators, in one call and in place where they
     are not used again.
@@ -65,12 +67,15 @@ def block_matvec(
 
     **Arguments:**
 
-    - `accumulators`: vectors $y^{(t)}$ of the weights' dtype.
+    - `accumulators`: vectors $y^{(t)}$ of the weights' dtype (float32 for half-precision weights),
+      and ring buffers `(length, width)`, to which [`brainfn.event.Delayed`][] matrices add;
+      `column_offset` then counts within `width`.
     - `spikes`: vectors $s^{(s)}$, bool or of the weights' dtype; only nonzero elements cost
       anything.
     - `blocks`: the matrices with their places.
     - `needs`: for each spike vector a bool mask of the neurons whose spike derivative is not zero
       (a surrogate with compact support), or None; see [`brainfn.event.matvec`][].
+    - `now`: the present step, needed where a block has delays.
 
     **Returns:** the accumulators after the addition, one for each given.
 
@@ -78,9 +83,9 @@ def block_matvec(
     differ.
     """
     ys, xs = tuple(accumulators), tuple(map(jnp.asarray, spikes))
-    for name, arrays in (("accumulators", ys), ("spikes", xs)):
+    for name, arrays, most in (("accumulators", ys, 2), ("spikes", xs, 1)):
         for i, x in enumerate(arrays):
-            if x.ndim != 1:
+            if not 1 <= x.ndim <= most:
                 raise ValueError(
                     f"block_matvec: {name}[{i}] must be a vector, got shape {x.shape}; batch by "
                     f"jax.vmap."
@@ -106,21 +111,33 @@ def block_matvec(
                 f"{len(ys)} accumulators."
             )
         x, y = xs[b.source], ys[b.target]
+        if isinstance(b.matrix, Delayed) != (y.ndim == 2):
+            raise ValueError(
+                f"{where}: matrices with delays add to ring buffers (length, width), others to "
+                f"vectors; got {type(b.matrix).__name__} and accumulators[{b.target}] of shape "
+                f"{y.shape}."
+            )
         if (
             b.row_offset + b.matrix.shape[0] > x.shape[0]
-            or b.column_offset + b.matrix.shape[1] > y.shape[0]
+            or b.column_offset + b.matrix.shape[1] > y.shape[-1]
         ):
             raise ValueError(
                 f"{where} of shape {b.matrix.shape} at ({b.row_offset}, {b.column_offset}) does "
                 f"not fit between "
-                f"{x.shape[0]} spikes and an accumulator of {y.shape[0]}."
+                f"{x.shape[0]} spikes and an accumulator of {y.shape[-1]}."
             )
-        if y.dtype != b.matrix.dtype:
+        if y.dtype != b.matrix.vector_dtype:
             raise TypeError(f"{where} has dtype {b.matrix.dtype}, its accumulator {y.dtype}.")
-        x = as_spikes(x, b.matrix.dtype, where)
+        x = as_spikes(x, b.matrix.vector_dtype, where)
+        matrix = b.matrix
+        if isinstance(matrix, Delayed):
+            if now is None:
+                raise ValueError(f"{where} has delays: now, the present step, is needed.")
+            matrix = matrix.layout(y.shape, now, where)
         terms.append(
-            term(b.matrix, x, (), b.row_offset, b.target, (), b.column_offset, masks[b.source])
+            term(matrix, x, (), b.row_offset, b.target, (), b.column_offset, masks[b.source])
         )
     if not terms:
         return ys
-    return tuple(contract(COLS, (), ys, [()] * len(ys), terms))
+    out = contract(COLS, (), [y.reshape(-1) for y in ys], [()] * len(ys), terms)
+    return tuple(new.reshape(y.shape) for new, y in zip(out, ys, strict=True))

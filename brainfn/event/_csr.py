@@ -8,9 +8,20 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ._check import as_weights, check_columns, check_shape, check_weights, index_array
-from ._matrix import AbstractMatrix
+from ._matrix import AbstractMatrix, unchecked
 from ._reference import row_ids
 from ._transpose import transpose_structure
+
+
+class ColumnIndex(eqx.Module):
+    """Where the stored elements of compressed rows are, column by column: integers without weights.
+
+    [`brainfn.event.CSR.column_index`][] makes it; [`brainfn.event.on_post`][] takes it.
+    """
+
+    rows: Int[Array, " nnz"]
+    indptr: Int[Array, " n_cols_plus_one"]
+    order: Int[Array, " nnz"]
 
 
 class CSR(AbstractMatrix):
@@ -145,10 +156,114 @@ class CSR(AbstractMatrix):
         """The matrix itself."""
         return self
 
-    @property
-    def T(self) -> "CSR":
-        """The transposed matrix, again in compressed rows; costs a sort in O(nnz)."""
-        indices, indptr, order = transpose_structure(self.indices, self.indptr, self.shape[1])
+    def tocoo(self) -> tuple[Float[Array, "*nnz"], Int[Array, " nnz"], Int[Array, " nnz"]]:
+        """`(data, rows, cols)`: the weights (one number if there is only one), and the row and the
+        column of each stored element, ascending; the inverse of `fromcoo`."""
+        return self.data, row_ids(self.indptr, self.nnz), self.indices
+
+    def column_index(self) -> ColumnIndex:
+        """Where the stored elements of each column are; costs a sort in O(nnz)."""
+        rows, indptr, order = transpose_structure(self.indices, self.indptr, self.shape[1])
         assert order is not None
-        data = self.data if self.data.ndim == 0 else self.data[order]
-        return CSR(data, indices, indptr, shape=(self.shape[1], self.shape[0]))
+        return ColumnIndex(rows, indptr, order)
+
+    def tocsc(self) -> "CSC":
+        """The same matrix with its weights stored column by column: a permuted copy."""
+        index = self.column_index()
+        data = self.data if self.data.ndim == 0 else self.data[index.order]
+        back = unchecked(
+            CSR,
+            data=data,
+            indices=index.rows,
+            indptr=index.indptr,
+            shape=(self.shape[1], self.shape[0]),
+        )
+        return back.T
+
+    @property
+    def T(self) -> "CSC":
+        """The transposed matrix with the same weights in the same order, nothing copied; costs a
+        sort of the indices in O(nnz), so make it once, outside of a loop."""
+        return unchecked(
+            CSC,
+            data=self.data,
+            indices=self.indices,
+            indptr=self.indptr,
+            index=self.column_index(),
+            shape=(self.shape[1], self.shape[0]),
+        )
+
+
+class CSC(AbstractMatrix):
+    r"""A sparse matrix in compressed sparse columns, with an index that finds its rows.
+
+    The weights are stored column by column, and a second set of indices says where the elements of
+    each row are, so that both products are event-driven: `spikes @ W` touches only the rows of
+    neurons that spike, `W @ x` only the columns with $x_j \neq 0$. It is what the transpose of a
+    [`brainfn.event.CSR`][] is, and shares its weights with it: `W.T` of either is made without
+    copying a weight.
+    """
+
+    data: Float[Array, "*nnz"]
+    indices: Int[Array, " nnz"]
+    indptr: Int[Array, " n_cols_plus_one"]
+    index: ColumnIndex
+    shape: tuple[int, int] = eqx.field(static=True)
+
+    def __init__(self, data: Any, indices: Any, indptr: Any, *, shape: tuple[int, ...]):
+        r"""**Arguments:**
+
+        - `data`: weights `(nnz,)` column by column, or one number for all stored elements.
+        - `indices`: integers `(nnz,)`, the row of each stored element, ascending within each
+          column.
+        - `indptr`: integers `(n_cols + 1,)`, where each column starts.
+        - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
+
+        Raises `ValueError` or `TypeError` where these do not fit together; messages speak of the
+        transposed matrix as a CSR.
+        """
+        shape = check_shape(shape, "CSC")
+        by_columns = CSR(data, indices, indptr, shape=shape[::-1])
+        self.data = by_columns.data
+        self.indices = by_columns.indices
+        self.indptr = by_columns.indptr
+        self.index = by_columns.column_index()
+        self.shape = shape
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored elements."""
+        return self.indices.shape[0]
+
+    @property
+    def kind(self) -> str:
+        return "permuted"
+
+    @property
+    def structure(self) -> tuple[Array, ...]:
+        return (self.index.rows, self.index.indptr, self.index.order)
+
+    @property
+    def by_columns(self) -> CSR:
+        return self.T
+
+    def todense(self) -> Float[Array, "n_rows n_cols"]:
+        return self.T.todense().T
+
+    def tocsr(self) -> CSR:
+        """The same matrix with its weights stored row by row: a permuted copy."""
+        data = self.data if self.data.ndim == 0 else self.data[self.index.order]
+        return unchecked(
+            CSR, data=data, indices=self.index.rows, indptr=self.index.indptr, shape=self.shape
+        )
+
+    @property
+    def T(self) -> CSR:
+        """The transposed matrix with the same weights; costs nothing."""
+        return unchecked(
+            CSR,
+            data=self.data,
+            indices=self.indices,
+            indptr=self.indptr,
+            shape=(self.shape[1], self.shape[0]),
+        )

@@ -1,6 +1,7 @@
 """What all sparse matrices share: products with vectors and batches of vectors."""
 
 import abc
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -9,6 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from ._bilinear import COLS, ROWS, BlockSpec, Mask, Term, contract
+from ._reference import sum_dtype
+
+M = TypeVar("M")
 
 
 class AbstractMatrix(eqx.Module):
@@ -49,9 +53,20 @@ class AbstractMatrix(eqx.Module):
         """The transposed matrix."""
 
     @property
+    def by_columns(self) -> "AbstractMatrix | None":
+        """The transposed matrix with the same weights, where `W @ x` goes through it: where weights
+        are stored by columns it is event-driven in `x`."""
+        return None
+
+    @property
     def dtype(self) -> np.dtype:
         """Dtype of the weights."""
         return np.dtype(self.data.dtype)
+
+    @property
+    def vector_dtype(self) -> np.dtype:
+        """Dtype of the products: that of the weights, float32 for half-precision weights."""
+        return sum_dtype(self.data)
 
     def __rmatmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
         """`x @ W` for `x` of shape `(n_rows,)` or `(batch, n_rows)`."""
@@ -59,18 +74,41 @@ class AbstractMatrix(eqx.Module):
 
     def __matmul__(self, x: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
         """`W @ x` for `x` of shape `(n_cols,)` or `(n_cols, batch)`."""
-        x = as_operand(x, self, 1, columns=True).astype(self.dtype)
-        if x.ndim == 2:
-            x = x.T
-        y = jnp.zeros((*x.shape[:-1], self.shape[0]), self.dtype)
-        y = product(ROWS, y, x, self)
+        x = as_operand(x, self, 1, columns=True)
+        x = x.T if x.ndim == 2 else x
+        y = jnp.zeros((*x.shape[:-1], self.shape[0]), self.vector_dtype)
+        by_columns = self.by_columns
+        if by_columns is None:
+            y = product(ROWS, y, x.astype(y.dtype), self)
+        else:
+            y = product(COLS, x, y, by_columns)
         return y.T if y.ndim == 2 else y
+
+
+class Layout(NamedTuple):
+    """Weights and how they are laid out, as the kernels take them: what a block needs of a
+    matrix."""
+
+    data: jax.Array
+    shape: tuple[int, int]
+    kind: str
+    structure: tuple[jax.Array, ...]
+    extra: tuple[int, ...] = ()
+
+
+def unchecked(cls: type[M], **fields: Any) -> M:
+    """An instance of a matrix class with these fields: no validation, which would look at all
+    indices again."""
+    out = object.__new__(cls)
+    for name, value in fields.items():
+        object.__setattr__(out, name, value)
+    return out
 
 
 def left_product(x, matrix: AbstractMatrix, need=None) -> jax.Array:
     """`x @ W`; see `matvec` for `need`."""
     x = as_operand(x, matrix, 0)
-    y = jnp.zeros((*x.shape[:-1], matrix.shape[1]), matrix.dtype)
+    y = jnp.zeros((*x.shape[:-1], matrix.shape[1]), matrix.vector_dtype)
     need = None if need is None else as_need(need, matrix.shape[0], "matvec")
     return product(COLS, x, y, matrix, need)
 
@@ -87,15 +125,17 @@ def as_operand(x, matrix: AbstractMatrix, side: int, columns: bool = False) -> j
             f"{what}: W has shape {matrix.shape}, so x must have "
             f"{'first' if columns else 'last'} dimension {matrix.shape[side]}, got shape {x.shape}."
         )
-    return as_spikes(x, matrix.dtype, what)
+    return as_spikes(x, matrix.vector_dtype, what)
 
 
 def as_spikes(x: jax.Array, dtype, what: str) -> jax.Array:
-    """Bool and arrays of the weights' dtype as they are, integers converted; anything else
-    raises."""
+    """Bool and arrays of the products' dtype as they are, integers and, for float32, half-precision
+    numbers converted; anything else raises."""
     if x.dtype == np.bool_ or x.dtype == dtype:
         return x
     if jnp.issubdtype(x.dtype, jnp.integer):
+        return x.astype(dtype)
+    if dtype == np.float32 and x.dtype in (jnp.float16, jnp.bfloat16):
         return x.astype(dtype)
     raise TypeError(
         f"{what}: x has dtype {x.dtype} but the weights have {dtype}; use x.astype({dtype}) or "
@@ -114,7 +154,7 @@ def as_need(need, n: int, what: str) -> jax.Array:
 
 
 def term(
-    matrix: AbstractMatrix,
+    matrix: AbstractMatrix | Layout,
     row,
     row_mask: Mask,
     row_offset: int,

@@ -12,6 +12,7 @@ _HANDLERS = (
     "brainfn_scatter",
     "brainfn_gather",
     "brainfn_sddmm",
+    "brainfn_update",
     "brainfn_transpose",
     "brainfn_materialize",
     "brainfn_lif",

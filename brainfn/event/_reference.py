@@ -7,6 +7,7 @@ import operator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
@@ -17,10 +18,15 @@ def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
 
 
 def coordinates(block, structure) -> tuple[jax.Array, jax.Array]:
-    """Row and column of each stored element of a sparse block."""
-    if block.kind == "csr":
-        indices, indptr = structure
+    """Row of each stored element of a sparse block, and its place in the array over columns."""
+    if block.kind in ("csr", "permuted"):
+        indices, indptr = structure[:2]
         return row_ids(indptr, indices.shape[0]), indices
+    if block.kind == "delayed":
+        indices, indptr, delays, now = structure
+        length, width = block.extra
+        slots = (now % length + delays.astype(jnp.int32)) % length
+        return row_ids(indptr, indices.shape[0]), slots * width + indices
     if block.kind == "ell":
         (indices,) = structure
         rows = jnp.arange(indices.shape[0], dtype=jnp.int32)
@@ -39,22 +45,28 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     rows, cols = coordinates(term.block, term.structure)
     if cols.shape[0] == 0:
         return accumulator
-    dtype = accumulator.dtype
+    dtype = sum_dtype(accumulator)
     positions = (rows + term.block.row_offset, cols + term.block.col_offset)
     union = _union(batch, term)
+
+    homogeneous = term.arrays[2].ndim == sum(term.masks[2])
+    order = None
+    if term.block.kind == "permuted" and not homogeneous:
+        order = term.structure[2]
 
     def spread(x, mask, picks):
         # Stored elements last, a dimension of size one for each batch dimension of the union that x
         # lacks.
         x = x.astype(dtype)
-        x = x.reshape((*x.shape[: sum(mask)], -1)) if picks is None else x[..., picks]
-        return _align(x, mask, union)
+        return _align(x if picks is None else x[..., picks], mask, union)
 
     factors = []
-    for r in range(3):
+    for r in range(2):
         if r != role:
-            picks = positions[r] if r < 2 else None
-            factors.append(spread(term.arrays[r], term.masks[r], picks))
+            factors.append(spread(term.arrays[r], term.masks[r], positions[r]))
+    if role != 2:
+        w, mask = term.arrays[2], term.masks[2]
+        factors.append(spread(w.reshape((*w.shape[: sum(mask)], -1)), mask, order))
     if term.need:
         factors.append(spread(term.need[0], term.need[1], positions[0]))
     value = functools.reduce(operator.mul, factors)
@@ -63,10 +75,20 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     mask = term.masks[role]
     value = _reduce(value, mask, union)
     if role == 2:
-        homogeneous = accumulator.ndim == sum(mask)
+        if order is not None:
+            value = jnp.zeros_like(value).at[..., order].set(value, unique_indices=True)
         value = jnp.sum(value, axis=-1) if homogeneous else value
-        return accumulator + value.reshape(accumulator.shape)
+        return _add(accumulator, value.reshape(accumulator.shape))
     return accumulator.at[..., positions[role]].add(value)
+
+
+def sum_dtype(x) -> np.dtype:
+    """The dtype in which sums of `x` are made: its own, but float32 for half precision."""
+    return np.dtype(np.float32) if x.dtype.itemsize == 2 else np.dtype(x.dtype)
+
+
+def _add(accumulator: jax.Array, value: jax.Array) -> jax.Array:
+    return (accumulator.astype(value.dtype) + value).astype(accumulator.dtype)
 
 
 def _union(batch, term) -> tuple[bool, ...]:
@@ -97,9 +119,15 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
     row_at, col_at = term.block.row_offset, term.block.col_offset
     slices = (slice(row_at, row_at + n_rows), slice(col_at, col_at + n_cols))
     mask = term.masks[role]
+    dtype = sum_dtype(accumulator)
+    transposed = term.block.extra == (1,)
 
     def segment(x, mask, picks):
-        return _align(x[..., picks].astype(accumulator.dtype), mask, union)
+        return _align(x[..., picks].astype(dtype), mask, union)
+
+    def weights():
+        w = _align(term.arrays[2].astype(dtype), term.masks[2], union)
+        return jnp.swapaxes(w, -1, -2) if transposed else w
 
     def needed(x):
         return x * segment(term.need[0], term.need[1], slices[0]) if term.need else x
@@ -107,12 +135,10 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
     with jax.default_matmul_precision("highest"):
         if role == 0:
             v = segment(term.arrays[1], term.masks[1], slices[1])
-            w = _align(term.arrays[2], term.masks[2], union)
-            value = needed((w @ v[..., None])[..., 0])
+            value = needed((weights() @ v[..., None])[..., 0])
         elif role == 1:
             x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
-            w = _align(term.arrays[2], term.masks[2], union)
-            value = (x[..., None, :] @ w)[..., 0, :]
+            value = (x[..., None, :] @ weights())[..., 0, :]
         else:
             x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
             v = segment(term.arrays[1], term.masks[1], slices[1])
@@ -121,5 +147,5 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
     core = (n_rows, n_cols) if role == 2 else (term.block.shape[role],)
     value = _reduce(jnp.broadcast_to(value, (*full, *core)), mask, union)
     if role == 2:
-        return accumulator + value
+        return _add(accumulator, jnp.swapaxes(value, -1, -2) if transposed else value)
     return accumulator.at[..., slices[role]].add(value)

@@ -140,6 +140,22 @@ inline int64_t compact(const Operand& x, int64_t element, int32_t* out) {
   }
 }
 
+// One batch element of an array over rows: numbers, or bool.
+template <typename T>
+struct RowValues {
+  const T* values = nullptr;
+  const uint8_t* flags = nullptr;
+
+  RowValues(const Operand& x, int64_t element) {
+    if (x.dtype == ffi::DataType::PRED) {
+      flags = reinterpret_cast<const uint8_t*>(x.data) + element * x.core_size();
+    } else {
+      values = reinterpret_cast<const T*>(x.data) + element * x.core_size();
+    }
+  }
+  T operator[](int64_t i) const { return flags ? static_cast<T>(flags[i]) : values[i]; }
+};
+
 struct Range {
   const int32_t* begin;
   const int32_t* end;

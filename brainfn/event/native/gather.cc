@@ -4,6 +4,7 @@
 
 #include "active.h"
 #include "call.h"
+#include "half.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -14,30 +15,33 @@ namespace {
 constexpr int64_t kThreadWork = 40000;
 constexpr int64_t kAheadRow = 4;
 
-template <typename T, bool kScalar, typename S>
-T row_dot(const S& s, int64_t row, const T* w, const T* v) {
+template <typename T, typename W, bool kScalar, typename S>
+T row_dot(const S& s, int64_t row, const W* w, T scale, const T* v) {
   const int64_t end = s.end(row);
   int64_t k = s.begin(row);
+  auto term = [&](int64_t k) {
+    const T value = v[s.place(row, k)];
+    return kScalar ? value : load(w[s.weight(row, k)]) * value;
+  };
   T a0 = 0, a1 = 0, a2 = 0, a3 = 0;
   for (; k + 4 <= end; k += 4) {
-    const T v0 = v[s.col(row, k)], v1 = v[s.col(row, k + 1)], v2 = v[s.col(row, k + 2)], v3 = v[s.col(row, k + 3)];
-    a0 += kScalar ? v0 : w[k] * v0;
-    a1 += kScalar ? v1 : w[k + 1] * v1;
-    a2 += kScalar ? v2 : w[k + 2] * v2;
-    a3 += kScalar ? v3 : w[k + 3] * v3;
+    a0 += term(k);
+    a1 += term(k + 1);
+    a2 += term(k + 2);
+    a3 += term(k + 3);
   }
-  for (; k < end; ++k) a0 += kScalar ? v[s.col(row, k)] : w[k] * v[s.col(row, k)];
+  for (; k < end; ++k) a0 += term(k);
   const T sum = (a0 + a1) + (a2 + a3);
-  return kScalar ? w[0] * sum : sum;
+  return kScalar ? scale * sum : sum;
 }
 
-template <typename T, bool kScalar, typename S>
-void gather_rows(const S& s, int64_t first, int64_t last, const T* w, const T* v, T* y) {
-  for (int64_t row = first; row < last; ++row) y[row] += row_dot<T, kScalar>(s, row, w, v);
+template <typename T, typename W, bool kScalar, typename S>
+void gather_rows(const S& s, int64_t first, int64_t last, const W* w, T scale, const T* v, T* y) {
+  for (int64_t row = first; row < last; ++row) y[row] += row_dot<T, W, kScalar>(s, row, w, scale, v);
 }
 
-template <typename T, bool kScalar, typename S>
-void gather_needed(const S& s, Range rows, int64_t row_offset, const T* w, const T* v, T* y) {
+template <typename T, typename W, bool kScalar, typename S>
+void gather_needed(const S& s, Range rows, int64_t row_offset, const W* w, T scale, const T* v, T* y) {
   for (const int32_t* p = rows.begin; p != rows.end; ++p) {
     if (p + 2 * kAheadRow < rows.end) s.fetch_pointer(p[2 * kAheadRow] - row_offset);
     if (p + kAheadRow < rows.end) {
@@ -45,7 +49,7 @@ void gather_needed(const S& s, Range rows, int64_t row_offset, const T* w, const
       if (!kScalar) s.fetch_weights(p[kAheadRow] - row_offset, w);
     }
     const int64_t row = *p - row_offset;
-    y[row] += row_dot<T, kScalar>(s, row, w, v);
+    y[row] += row_dot<T, W, kScalar>(s, row, w, scale, v);
   }
 }
 
@@ -61,17 +65,24 @@ void gather_block(const Call& call, const Active& needed, int64_t i, int part, i
   const int64_t last = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.row_offset, 0, b.n_rows);
   with_structure(call, b, [&](const auto& s) {
     for (int64_t e = 0; e < walk.count; ++e) {
-      const T* we = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
+      const int64_t we = walk.at(kWeights, e) * w.core_size();
       const T* ve = reinterpret_cast<const T*>(v.data) + walk.at(kCols, e) * v.core_size() + b.col_offset;
       T* ye = reinterpret_cast<T*>(y.data) + walk.at(kRows, e) * y.core_size() + b.row_offset;
-      if (b.need >= 0) {
-        const Range rows =
-            needed.range(b.need, walk.at(kNeeds, e), b.row_offset + first, b.row_offset + last);
-        w.core < 0 ? gather_needed<T, true>(s, rows, b.row_offset, we, ve, ye)
-                   : gather_needed<T, false>(s, rows, b.row_offset, we, ve, ye);
+      auto run = [&](const auto* weights, auto scalar, T scale) {
+        using W = std::decay_t<decltype(*weights)>;
+        constexpr bool kScalar = decltype(scalar)::value;
+        if (b.need >= 0) {
+          const Range rows =
+              needed.range(b.need, walk.at(kNeeds, e), b.row_offset + first, b.row_offset + last);
+          gather_needed<T, W, kScalar>(s, rows, b.row_offset, weights, scale, ve, ye);
+        } else {
+          gather_rows<T, W, kScalar>(s, first, last, weights, scale, ve, ye);
+        }
+      };
+      if (w.core < 0) {
+        run(static_cast<const T*>(nullptr), std::true_type{}, first_weight<T>(w, we));
       } else {
-        w.core < 0 ? gather_rows<T, true>(s, first, last, we, ve, ye)
-                   : gather_rows<T, false>(s, first, last, we, ve, ye);
+        with_weights<T>(w, [&](const auto* weights) { run(weights + we, std::false_type{}, T(0)); });
       }
     }
   });

@@ -4,6 +4,7 @@
 
 #include "active.h"
 #include "call.h"
+#include "half.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -27,10 +28,11 @@ struct Columns {
 };
 
 // One batch element of one block, the given columns only. `x` is indexed by array position, structure by row.
-template <typename T, typename X, bool kScalar, bool kSplit, typename S>
-void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, const uint8_t* need, T* y,
-                  Columns columns) {
-  const Share share = kSplit ? columns.share() : Share{};
+template <typename T, typename W, bool kScalar, typename S>
+void scatter_rows(const S& s, Range rows, int64_t row_offset, RowValues<T> x, const W* w, T scale,
+                  const uint8_t* need, T* y, Columns columns) {
+  const bool split = !columns.all();
+  const Share share = split ? columns.share() : Share{};
   for (const int32_t* p = rows.begin; p != rows.end; ++p) {
     if (p + kAheadPointer < rows.end) s.fetch_pointer(p[kAheadPointer] - row_offset);
     if (p + kAheadRow < rows.end) {
@@ -42,40 +44,22 @@ void scatter_rows(const S& s, Range rows, int64_t row_offset, const X* x, const 
     const int64_t row = *p - row_offset;
     int64_t k = s.begin(row);
     int64_t end = s.end(row);
-    if (kSplit) {
+    if (split) {
       // The first and the last thread search once.
       if (columns.from > 0) k = s.lower_bound(k, end, columns.from);
       if (columns.to < columns.n) end = s.lower_bound(k, end, columns.to);
     }
-    const T value = kScalar ? static_cast<T>(x[*p]) * w[0] : static_cast<T>(x[*p]);
+    const T value = kScalar ? x[*p] * scale : x[*p];
+    auto term = [&](int64_t k) { return kScalar ? value : value * load(w[s.weight(row, k)]); };
     for (; k + 4 <= end; k += 4) {
-      const int64_t c0 = s.col(row, k), c1 = s.col(row, k + 1), c2 = s.col(row, k + 2), c3 = s.col(row, k + 3);
-      if (kScalar) {
-        y[c0] += value;
-        y[c1] += value;
-        y[c2] += value;
-        y[c3] += value;
-      } else {
-        y[c0] += value * w[k];
-        y[c1] += value * w[k + 1];
-        y[c2] += value * w[k + 2];
-        y[c3] += value * w[k + 3];
-      }
+      const int64_t c0 = s.place(row, k), c1 = s.place(row, k + 1);
+      const int64_t c2 = s.place(row, k + 2), c3 = s.place(row, k + 3);
+      y[c0] += term(k);
+      y[c1] += term(k + 1);
+      y[c2] += term(k + 2);
+      y[c3] += term(k + 3);
     }
-    for (; k < end; ++k) y[s.col(row, k)] += kScalar ? value : value * w[k];
-  }
-}
-
-template <typename T, typename X, typename S>
-void scatter_typed(const S& s, Range rows, int64_t row_offset, const X* x, const T* w, bool scalar,
-                   const uint8_t* need, T* y, Columns columns) {
-  const bool split = !columns.all();
-  if (scalar) {
-    split ? scatter_rows<T, X, true, true>(s, rows, row_offset, x, w, need, y, columns)
-          : scatter_rows<T, X, true, false>(s, rows, row_offset, x, w, need, y, columns);
-  } else {
-    split ? scatter_rows<T, X, false, true>(s, rows, row_offset, x, w, need, y, columns)
-          : scatter_rows<T, X, false, false>(s, rows, row_offset, x, w, need, y, columns);
+    for (; k < end; ++k) y[s.place(row, k)] += term(k);
   }
 }
 
@@ -88,15 +72,16 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
   const BatchWalk walk = call.walk(b);
   if (part == 0) {
     note_structure(call, b);
-    read_often(w.data, w.core_size() * sizeof(T));
+    read_often(w.data, w.core_size() * bytes_of(w.dtype));
   }
   const int64_t first = by_batch ? walk.count * part / parts : 0;
   const int64_t last = by_batch ? walk.count * (part + 1) / parts : walk.count;
   // Ranges of the accumulator, not of the block, so that overlapping blocks agree about who owns an element.
   Columns columns{0, b.n_cols, b.n_cols};
   if (!by_batch) {
-    columns.from = std::clamp<int64_t>(y.core_size() * part / parts - b.col_offset, 0, b.n_cols);
-    columns.to = std::clamp<int64_t>(y.core_size() * (part + 1) / parts - b.col_offset, 0, b.n_cols);
+    const int64_t width = width_of(b, y);
+    columns.from = std::clamp<int64_t>(width * part / parts - b.col_offset, 0, b.n_cols);
+    columns.to = std::clamp<int64_t>(width * (part + 1) / parts - b.col_offset, 0, b.n_cols);
   }
   if (columns.from >= columns.to) return;
   with_structure(call, b, [&](const auto& s) {
@@ -104,19 +89,22 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
       const int64_t ex = walk.at(kRows, e);
       const Range rows = active.range(b.array[kRows], ex, b.row_offset, b.row_offset + b.n_rows);
       if (rows.size() == 0) continue;
-      const T* we = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
+      const int64_t we = walk.at(kWeights, e) * w.core_size();
       T* ye = reinterpret_cast<T*>(y.data) + walk.at(kCols, e) * y.core_size() + b.col_offset;
       const uint8_t* need = nullptr;
       if (b.need >= 0) {
         const Operand n = call.operand(kNeeds, b.need);
         need = reinterpret_cast<const uint8_t*>(n.data) + walk.at(kNeeds, e) * n.core_size();
       }
-      if (x.dtype == ffi::DataType::PRED) {
-        scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const uint8_t*>(x.data) + ex * x.core_size(), we,
-                         w.core < 0, need, ye, columns);
+      const RowValues<T> xe(x, ex);
+      if (w.core < 0) {
+        const T* none = nullptr;
+        scatter_rows<T, T, true>(s, rows, b.row_offset, xe, none, first_weight<T>(w, we), need, ye, columns);
       } else {
-        scatter_typed<T>(s, rows, b.row_offset, reinterpret_cast<const T*>(x.data) + ex * x.core_size(), we,
-                         w.core < 0, need, ye, columns);
+        with_weights<T>(w, [&](const auto* weights) {
+          using W = std::decay_t<decltype(*weights)>;
+          scatter_rows<T, W, false>(s, rows, b.row_offset, xe, weights + we, T(0), need, ye, columns);
+        });
       }
     }
   });

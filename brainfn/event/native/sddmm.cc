@@ -4,6 +4,7 @@
 
 #include "active.h"
 #include "call.h"
+#include "half.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -13,33 +14,36 @@ namespace {
 constexpr int64_t kThreadWork = 40000;
 constexpr int64_t kAheadRow = 4;
 
-template <typename T, typename X, bool kScalar, typename S>
-void sddmm_rows(const S& s, const int32_t* begin, const int32_t* end, int64_t row_offset, const X* x, const T* v,
-                const uint8_t* need, T* y) {
+template <typename T, typename W, bool kScalar, typename S>
+void sddmm_rows(const S& s, const int32_t* begin, const int32_t* end, int64_t row_offset, RowValues<T> x, const T* v,
+                const uint8_t* need, W* y) {
   for (const int32_t* p = begin; p != end; ++p) {
     if (p + 2 * kAheadRow < end) s.fetch_pointer(p[2 * kAheadRow] - row_offset);
     if (p + kAheadRow < end) {
       s.fetch_row(p[kAheadRow] - row_offset);
       if (!kScalar) s.fetch_weights(p[kAheadRow] - row_offset, y);
     }
-    if (kScalar) y[p - begin] = 0;
+    if (kScalar) store(y[p - begin], load(W{}));
     if (need && !need[*p]) continue;
     const int64_t row = *p - row_offset;
     const int64_t last = s.end(row);
-    const T value = static_cast<T>(x[*p]);
+    const T value = x[*p];
     int64_t k = s.begin(row);
     if (kScalar) {
       T a0 = 0, a1 = 0, a2 = 0, a3 = 0;
       for (; k + 4 <= last; k += 4) {
-        a0 += v[s.col(row, k)];
-        a1 += v[s.col(row, k + 1)];
-        a2 += v[s.col(row, k + 2)];
-        a3 += v[s.col(row, k + 3)];
+        a0 += v[s.place(row, k)];
+        a1 += v[s.place(row, k + 1)];
+        a2 += v[s.place(row, k + 2)];
+        a3 += v[s.place(row, k + 3)];
       }
-      for (; k < last; ++k) a0 += v[s.col(row, k)];
-      y[p - begin] = value * ((a0 + a1) + (a2 + a3));
+      for (; k < last; ++k) a0 += v[s.place(row, k)];
+      store(y[p - begin], value * ((a0 + a1) + (a2 + a3)));
     } else {
-      for (; k < last; ++k) y[k] += value * v[s.col(row, k)];
+      for (; k < last; ++k) {
+        W& to = y[s.weight(row, k)];
+        store(to, load(to) + value * v[s.place(row, k)]);
+      }
     }
   }
 }
@@ -70,7 +74,7 @@ void sddmm_block(const Call& call, const Active& active, int64_t i, bool threads
       const Range rows = active.range(b.array[kRows], ex, b.row_offset, b.row_offset + b.n_rows);
       if (rows.size() == 0) continue;
       const T* ve = reinterpret_cast<const T*>(v.data) + walk.at(kCols, e) * v.core_size() + b.col_offset;
-      T* ye = reinterpret_cast<T*>(y.data) + walk.at(kWeights, e) * y.core_size();
+      const int64_t ye = walk.at(kWeights, e) * y.core_size();
       const uint8_t* need = nullptr;
       if (b.need >= 0) {
         const Operand n = call.operand(kNeeds, b.need);
@@ -78,24 +82,25 @@ void sddmm_block(const Call& call, const Active& active, int64_t i, bool threads
       }
       const bool scalar = y.core < 0;
       // A scalar collects one sum per row first, in an order that does not depend on the number of threads.
-      T* target = scalar ? scratch.reserve(rows.size()) : ye;
+      T* sums = scalar ? scratch.reserve(rows.size()) : nullptr;
+      const RowValues<T> xe(x, ex);
       const int parts = threads && mean * rows.size() > kThreadWork ? max_threads() : 1;
       auto part = [&](int t) {
         const int64_t from = rows.size() * t / parts, to = rows.size() * (t + 1) / parts;
-        auto run = [&](const auto* xs) {
-          scalar ? sddmm_rows<T, std::decay_t<decltype(*xs)>, true>(s, rows.begin + from, rows.begin + to,
-                                                                    b.row_offset, xs, ve, need, target + from)
-                 : sddmm_rows<T, std::decay_t<decltype(*xs)>, false>(s, rows.begin + from, rows.begin + to,
-                                                                     b.row_offset, xs, ve, need, target);
-        };
-        if (x.dtype == ffi::DataType::PRED) {
-          run(reinterpret_cast<const uint8_t*>(x.data) + ex * x.core_size());
-        } else {
-          run(reinterpret_cast<const T*>(x.data) + ex * x.core_size());
+        if (scalar) {
+          sddmm_rows<T, T, true>(s, rows.begin + from, rows.begin + to, b.row_offset, xe, ve, need, sums + from);
+          return;
         }
+        with_weights<T>(y, [&](auto* target) {
+          using W = std::decay_t<decltype(*target)>;
+          sddmm_rows<T, W, false>(s, rows.begin + from, rows.begin + to, b.row_offset, xe, ve, need, target + ye);
+        });
       };
       parallel(parts, part);
-      if (scalar) ye[0] += pairwise_sum(target, rows.size());
+      if (scalar) {
+        const T sum = pairwise_sum(sums, rows.size());
+        with_weights<T>(y, [&](auto* target) { store(target[ye], load(target[ye]) + sum); });
+      }
     }
   });
 }
@@ -108,7 +113,7 @@ void sddmm_typed_call(const Call& call) {
 
 ffi::Error sddmm(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta) {
   const Call call(args, rets, meta, kWeights);
-  if (call.operand(kWeights, 0).dtype == ffi::DataType::F32) {
+  if (call.operand(kCols, 0).dtype == ffi::DataType::F32) {
     sddmm_typed_call<float>(call);
   } else {
     sddmm_typed_call<double>(call);

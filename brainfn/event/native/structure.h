@@ -47,25 +47,90 @@ inline void fetch(const T* row, int64_t n, Share share = {}) {
   for (; p < end; p += kLine) fetch_line(p);
 }
 
+// Row pointers of 32 or 64 bits. They are read once for a row, so that which of them costs nothing.
+struct Pointers {
+  const char* data;
+  bool wide;
+
+  int64_t operator[](int64_t row) const {
+    return wide ? reinterpret_cast<const int64_t*>(data)[row] : reinterpret_cast<const int32_t*>(data)[row];
+  }
+  const char* address(int64_t row) const { return data + (wide ? 8 : 4) * row; }
+};
+
+// Each structure says of the k-th stored element of a row: its column, its place in the array over columns, and the
+// position of its weight.
+
 // Compressed rows; column indices ascend within a row.
-template <typename P>
 struct Csr {
   const int32_t* indices;
-  const P* indptr;
+  Pointers indptr;
 
   int64_t begin(int64_t row) const { return indptr[row]; }
   int64_t end(int64_t row) const { return indptr[row + 1]; }
-  int64_t col(int64_t, int64_t k) const { return indices[k]; }
+  int64_t place(int64_t, int64_t k) const { return indices[k]; }
+  int64_t weight(int64_t, int64_t k) const { return k; }
+  int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
+    return lower_bound_in(indices, k, end, column);
+  }
+  void fetch_pointer(int64_t row) const { fetch_line(indptr.address(row)); }
+  void fetch_row(int64_t row, Share share = {}) const {
+    const int64_t from = indptr[row];
+    fetch(indices + from, indptr[row + 1] - from, share);
+  }
+  template <typename T>
+  void fetch_weights(int64_t row, const T* w, Share share = {}) const {
+    const int64_t from = indptr[row];
+    fetch(w + from, indptr[row + 1] - from, share);
+  }
+};
+
+// Compressed rows whose k-th element has weight order[k]: what is stored by columns, found by rows.
+template <typename P>
+struct Permuted {
+  const int32_t* indices;
+  const P* indptr;
+  const P* order;
+
+  int64_t begin(int64_t row) const { return indptr[row]; }
+  int64_t end(int64_t row) const { return indptr[row + 1]; }
+  int64_t place(int64_t, int64_t k) const { return indices[k]; }
+  int64_t weight(int64_t, int64_t k) const { return order[k]; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
     return lower_bound_in(indices, k, end, column);
   }
   void fetch_pointer(int64_t row) const { fetch_line(indptr + row); }
   void fetch_row(int64_t row, Share share = {}) const {
     fetch(indices + indptr[row], indptr[row + 1] - indptr[row], share);
+    fetch(order + indptr[row], indptr[row + 1] - indptr[row], share);
+  }
+  template <typename T>
+  void fetch_weights(int64_t, const T*, Share = {}) const {}
+};
+
+// Compressed rows into a ring buffer (length, width): the k-th element arrives in slot (now + delays[k]) % length.
+template <typename D>
+struct Delayed {
+  Csr rows;
+  const D* delays;
+  int64_t now, length, width;  // 0 <= now < length
+
+  int64_t begin(int64_t row) const { return rows.begin(row); }
+  int64_t end(int64_t row) const { return rows.end(row); }
+  int64_t place(int64_t, int64_t k) const {
+    const int64_t slot = now + delays[k];
+    return (slot >= length ? slot - length : slot) * width + rows.indices[k];
+  }
+  int64_t weight(int64_t, int64_t k) const { return k; }
+  int64_t lower_bound(int64_t k, int64_t end, int64_t column) const { return rows.lower_bound(k, end, column); }
+  void fetch_pointer(int64_t row) const { rows.fetch_pointer(row); }
+  void fetch_row(int64_t row, Share share = {}) const {
+    rows.fetch_row(row, share);
+    rows.fetch_weights(row, delays, share);
   }
   template <typename T>
   void fetch_weights(int64_t row, const T* w, Share share = {}) const {
-    fetch(w + indptr[row], indptr[row + 1] - indptr[row], share);
+    rows.fetch_weights(row, w, share);
   }
 };
 
@@ -75,7 +140,8 @@ struct Full {
 
   int64_t begin(int64_t row) const { return row * n_cols; }
   int64_t end(int64_t row) const { return (row + 1) * n_cols; }
-  int64_t col(int64_t row, int64_t k) const { return k - row * n_cols; }
+  int64_t place(int64_t row, int64_t k) const { return k - row * n_cols; }
+  int64_t weight(int64_t, int64_t k) const { return k; }
   int64_t lower_bound(int64_t k, int64_t, int64_t column) const { return k / n_cols * n_cols + column; }
   void fetch_pointer(int64_t) const {}
   void fetch_row(int64_t, Share = {}) const {}
@@ -85,6 +151,21 @@ struct Full {
   }
 };
 
+// All columns of each row, the weights stored column by column.
+struct FullTransposed {
+  int64_t n_rows, n_cols;
+
+  int64_t begin(int64_t) const { return 0; }
+  int64_t end(int64_t) const { return n_cols; }
+  int64_t place(int64_t, int64_t k) const { return k; }
+  int64_t weight(int64_t row, int64_t k) const { return k * n_rows + row; }
+  int64_t lower_bound(int64_t, int64_t, int64_t column) const { return column; }
+  void fetch_pointer(int64_t) const {}
+  void fetch_row(int64_t, Share = {}) const {}
+  template <typename T>
+  void fetch_weights(int64_t, const T*, Share = {}) const {}
+};
+
 // The same number of elements in each row; column indices ascend within a row.
 struct Ell {
   const int32_t* indices;
@@ -92,7 +173,8 @@ struct Ell {
 
   int64_t begin(int64_t row) const { return row * fan_out; }
   int64_t end(int64_t row) const { return (row + 1) * fan_out; }
-  int64_t col(int64_t, int64_t k) const { return indices[k]; }
+  int64_t place(int64_t, int64_t k) const { return indices[k]; }
+  int64_t weight(int64_t, int64_t k) const { return k; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const {
     return lower_bound_in(indices, k, end, column);
   }
@@ -108,7 +190,8 @@ struct Ell {
 struct Diagonal {
   int64_t begin(int64_t row) const { return row; }
   int64_t end(int64_t row) const { return row + 1; }
-  int64_t col(int64_t row, int64_t) const { return row; }
+  int64_t place(int64_t row, int64_t) const { return row; }
+  int64_t weight(int64_t, int64_t k) const { return k; }
   int64_t lower_bound(int64_t k, int64_t end, int64_t column) const { return std::clamp(column, k, end); }
   void fetch_pointer(int64_t) const {}
   void fetch_row(int64_t, Share = {}) const {}
@@ -116,7 +199,7 @@ struct Diagonal {
   void fetch_weights(int64_t, const T*, Share = {}) const {}
 };
 
-enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3 };
+enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3, kPermuted = 4, kDelayed = 5 };
 
 inline const int32_t* indices_of(const Call& call, const Block& b) {
   return reinterpret_cast<const int32_t*>(call.operand(kStructure, b.structure[0]).data);
@@ -130,21 +213,44 @@ inline double mean_row(const Call& call, const Block& b) {
   return static_cast<double>(call.structure_size(b.structure[0])) / b.n_rows;
 }
 
+// Size of an array over columns that is counted by column: one slot of a ring buffer, else all of it.
+inline int64_t width_of(const Block& b, const Operand& columns) {
+  return b.kind == kDelayed ? b.extra[1] : columns.core_size();
+}
+
 template <typename F>
 void with_structure(const Call& call, const Block& b, F f) {
   if (b.kind == kDense) {
-    f(Full{b.n_cols});
-  } else if (b.kind == kOneToOne) {
-    f(Diagonal{});
-  } else if (b.kind == kEll) {
-    f(Ell{indices_of(call, b), b.n_rows > 0 ? call.structure_size(b.structure[0]) / b.n_rows : 0});
-  } else {
-    const Operand indptr = call.operand(kStructure, b.structure[1]);
-    if (indptr.dtype == ffi::DataType::S64) {
-      f(Csr<int64_t>{indices_of(call, b), reinterpret_cast<const int64_t*>(indptr.data)});
+    b.extra[0] ? f(FullTransposed{b.n_rows, b.n_cols}) : f(Full{b.n_cols});
+    return;
+  }
+  if (b.kind == kOneToOne) return f(Diagonal{});
+  if (b.kind == kEll) {
+    return f(Ell{indices_of(call, b), b.n_rows > 0 ? call.structure_size(b.structure[0]) / b.n_rows : 0});
+  }
+  const Operand indptr = call.operand(kStructure, b.structure[1]);
+  const bool wide = indptr.dtype == ffi::DataType::S64;
+  if (b.kind == kPermuted) {
+    const Operand order = call.operand(kStructure, b.structure[2]);
+    if (wide) {
+      f(Permuted<int64_t>{indices_of(call, b), reinterpret_cast<const int64_t*>(indptr.data),
+                          reinterpret_cast<const int64_t*>(order.data)});
     } else {
-      f(Csr<int32_t>{indices_of(call, b), reinterpret_cast<const int32_t*>(indptr.data)});
+      f(Permuted<int32_t>{indices_of(call, b), reinterpret_cast<const int32_t*>(indptr.data),
+                          reinterpret_cast<const int32_t*>(order.data)});
     }
+    return;
+  }
+  const Csr rows{indices_of(call, b), {indptr.data, wide}};
+  if (b.kind == kCsr) return f(rows);
+  const Operand delays = call.operand(kStructure, b.structure[2]);
+  const int64_t length = b.extra[0], width = b.extra[1];
+  const int64_t step = *reinterpret_cast<const int32_t*>(call.operand(kStructure, b.structure[3]).data);
+  const int64_t now = (step % length + length) % length;
+  if (delays.dtype == ffi::DataType::U8) {
+    f(Delayed<uint8_t>{rows, reinterpret_cast<const uint8_t*>(delays.data), now, length, width});
+  } else {
+    f(Delayed<uint16_t>{rows, reinterpret_cast<const uint16_t*>(delays.data), now, length, width});
   }
 }
 

@@ -1,0 +1,186 @@
+"""Connectivity with a delay for each synapse, into a ring buffer."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from ._bilinear import COLS, contract
+from ._check import concrete
+from ._csr import CSR
+from ._matrix import Layout, as_need, as_spikes, term
+
+_LONGEST = np.iinfo(np.uint16).max
+
+
+class Delayed(eqx.Module):
+    r"""A sparse matrix with a delay in whole steps for each stored element.
+
+    It acts on a ring buffer of shape `(length, n_post)` whose slot $m \bmod L$ holds what arrives
+    in step $m$, as [`brainfn.Delay`][] numbers its rows: a spike of step $n$ through a synapse with
+    delay $d$ is added to slot $(n + d) \bmod L$ and acts in step $n + d$. So $1 \le d \le L - 1$.
+    Within a step first take what arrives ([`brainfn.event.arrivals`][]), then add the new spikes
+    ([`brainfn.event.delayed_matvec`][]).
+    """
+
+    matrix: CSR
+    delays: Int[Array, " nnz"]
+    longest: int = eqx.field(static=True)
+
+    def __init__(self, matrix: CSR, delays: Any, *, longest: int | None = None):
+        """**Arguments:**
+
+        - `matrix`: the weights, a [`brainfn.event.CSR`][] `(n_pre, n_post)`; for another format
+          `matrix.tocsr()`.
+        - `delays`: whole numbers of steps from 1 to 65535, `(nnz,)` in the order of
+          `matrix.indices`, or one for all. They are stored in one or two bytes each.
+        - `longest`: the longest delay that a ring buffer must hold; by default the largest of
+          `delays`. Needed where `delays` is traced.
+
+        Raises `ValueError` or `TypeError` where these do not fit together; values are checked when
+        they are concrete.
+        """
+        if not isinstance(matrix, CSR):
+            raise TypeError(
+                f"Delayed: matrix must be a CSR, got {type(matrix).__name__}; try matrix.tocsr()."
+            )
+        delays = jnp.asarray(delays)
+        if not jnp.issubdtype(delays.dtype, jnp.integer):
+            raise TypeError(
+                f"Delayed: delays must be integers (steps), got dtype {delays.dtype}; divide by dt "
+                "and round."
+            )
+        if delays.shape not in ((), (matrix.nnz,)):
+            raise ValueError(
+                f"Delayed: delays must be one number or have shape ({matrix.nnz},), got "
+                f"{delays.shape}."
+            )
+        if concrete(delays):
+            host = np.asarray(delays)
+            low, high = (int(host.min()), int(host.max())) if host.size else (1, 1)
+            longest = high if longest is None else longest
+            if low < 1 or high > longest:
+                raise ValueError(
+                    f"Delayed: delays must lie in [1, {longest}] steps, got values from {low} to "
+                    f"{high}."
+                )
+        if longest is None:
+            raise ValueError("Delayed: longest is needed where delays are traced.")
+        if not 1 <= longest <= _LONGEST:
+            raise ValueError(
+                f"Delayed: longest must lie in [1, {_LONGEST}] steps, got {longest}; use a larger "
+                "dt."
+            )
+        narrow = longest <= np.iinfo(np.uint8).max
+        self.matrix = matrix
+        self.delays = jnp.broadcast_to(
+            delays.astype(jnp.uint8 if narrow else jnp.uint16), (matrix.nnz,)
+        )
+        self.longest = int(longest)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(n_pre, n_post)`."""
+        return self.matrix.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Dtype of the weights."""
+        return self.matrix.dtype
+
+    @property
+    def vector_dtype(self) -> np.dtype:
+        """Dtype of the ring buffer and of spikes: float32 for half-precision weights."""
+        return self.matrix.vector_dtype
+
+    def ring(self) -> Float[Array, "length n_post"]:
+        """The smallest ring buffer for these delays, empty: `longest + 1` slots."""
+        return jnp.zeros((self.longest + 1, self.shape[1]), self.vector_dtype)
+
+    def layout(self, ring_shape: tuple[int, ...], now: Any, what: str) -> Layout:
+        """As a block into a ring buffer of this shape at step `now`."""
+        length, width = ring_shape
+        if length <= self.longest:
+            raise ValueError(
+                f"{what}: the ring buffer has {length} slots, but delays of up to {self.longest} "
+                f"steps need {self.longest + 1}."
+            )
+        if length * width >= 2**31:
+            raise ValueError(
+                f"{what}: a ring buffer of shape {ring_shape} has 2**31 elements or more; use "
+                "several."
+            )
+        structure = (self.matrix.indices, self.matrix.indptr, self.delays, as_step(now, what))
+        return Layout(self.matrix.data, self.shape, "delayed", structure, (length, width))
+
+
+def as_step(now: Any, what: str) -> Array:
+    """Checks a step number."""
+    now = jnp.asarray(now)
+    if now.shape != () or not jnp.issubdtype(now.dtype, jnp.integer):
+        raise TypeError(f"{what}: now must be one whole number, got {now.dtype} {now.shape}.")
+    return now if now.dtype == np.int32 else now.astype(jnp.int32)
+
+
+def delayed_matvec(
+    ring: Float[Array, "length n_post"],
+    spikes: Shaped[Array | np.ndarray, " n_pre"],
+    matrix: Delayed,
+    now: int | Int[Array, ""],
+    *,
+    need: Bool[Array | np.ndarray, "..."] | None = None,
+) -> Float[Array, "length n_post"]:
+    r"""Adds spikes to a ring buffer, each synapse with its own delay, in place where it can.
+
+    $$ R_{(n + d_{ij}) \bmod L,\, j} \mathrel{+}= s_i W_{ij} $$
+
+    Its derivatives with respect to the ring buffer, the spikes and the weights are exact and
+    event-driven, as those of [`brainfn.event.matvec`][].
+
+    **Arguments:**
+
+    - `ring`: ring buffer `(length, n_post)` of more than `matrix.longest` slots.
+    - `spikes`: `(n_pre,)`, bool or of the dtype of the ring buffer.
+    - `matrix`: weights and delays.
+    - `now`: the present step $n$.
+    - `need`: bool `(n_pre,)`, where the derivative with respect to `spikes` is needed.
+
+    **Returns:** the ring buffer. Raises `ValueError` or `TypeError` for shapes or dtypes that do
+    not fit.
+    """
+    what = "delayed_matvec"
+    x = jnp.asarray(spikes)
+    if ring.ndim != 2 or ring.shape[1] != matrix.shape[1]:
+        raise ValueError(
+            f"{what}: ring must have shape (length, {matrix.shape[1]}), got {ring.shape}."
+        )
+    if ring.dtype != matrix.vector_dtype:
+        raise TypeError(f"{what}: ring has dtype {ring.dtype}, expected {matrix.vector_dtype}.")
+    if x.shape != (matrix.shape[0],):
+        raise ValueError(f"{what}: spikes must have shape ({matrix.shape[0]},), got {x.shape}.")
+    x = as_spikes(x, matrix.vector_dtype, what)
+    mask = None if need is None else as_need(need, x.shape[0], what)
+    t = term(matrix.layout(ring.shape, now, what), x, (), 0, 0, (), 0, mask)
+    return contract(COLS, (), [ring.reshape(-1)], [()], [t])[0].reshape(ring.shape)
+
+
+def arrivals(
+    ring: Float[Array, "length width"], now: int | Int[Array, ""]
+) -> tuple[Float[Array, " width"], Float[Array, "length width"]]:
+    """Takes what arrives in step `now` out of a ring buffer, so that its slot is free again.
+
+    **Arguments:**
+
+    - `ring`: ring buffer `(length, width)`.
+    - `now`: the present step.
+
+    **Returns:** what arrives `(width,)`, and the ring buffer with this slot empty.
+    """
+    if ring.ndim != 2:
+        raise ValueError(f"arrivals: ring must have shape (length, width), got {ring.shape}.")
+    slot = as_step(now, "arrivals") % ring.shape[0]
+    arrived = lax.dynamic_index_in_dim(ring, slot, keepdims=False)
+    return arrived, lax.dynamic_update_index_in_dim(ring, jnp.zeros_like(arrived), slot, axis=0)
