@@ -9,6 +9,11 @@ from ._delayed import (
 )
 from ._dense import Dense as Dense
 from ._fixed import FixedFanin as FixedFanin, FixedFanout as FixedFanout, OneToOne as OneToOne
+from ._jit import (
+    JITHomogeneous as JITHomogeneous,
+    JITNormal as JITNormal,
+    JITUniform as JITUniform,
+)
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels

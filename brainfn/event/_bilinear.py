@@ -271,7 +271,15 @@ def _reference(role, *operands, spec):
     return accumulators
 
 
-_KINDS = {"csr": 0, "dense": 1, "ell": 2, "one_to_one": 3, "permuted": 4, "delayed": 5}
+_KINDS = {
+    "csr": 0,
+    "dense": 1,
+    "ell": 2,
+    "one_to_one": 3,
+    "permuted": 4,
+    "delayed": 5,
+    "jit": 6,
+}
 _HALF = (np.dtype(jnp.float16), np.dtype(jnp.bfloat16))
 _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _jit_reference
+
 
 def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
     """The row of each stored element of a CSR structure."""
@@ -42,6 +44,10 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         return accumulator
     if term.block.kind == "dense":
         return _dense(role, batch, term, accumulator)
+    if term.block.kind == "jit":
+        return _jit_reference.contributions(
+            role, batch, term, accumulator, _align, _reduce, _union(batch, term)
+        )
     rows, cols = coordinates(term.block, term.structure)
     if cols.shape[0] == 0:
         return accumulator

@@ -5,6 +5,7 @@
 #include "active.h"
 #include "call.h"
 #include "half.h"
+#include "jit_call.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -90,10 +91,12 @@ void gather_block(const Call& call, const Active& needed, int64_t i, int part, i
 
 template <typename T>
 void gather_typed_call(const Call& call) {
+  if (without_jit(call, gather_jit) == 0) return;
   const Active needed(call, kNeeds);
   double work = 0;
   for (int64_t i = 0; i < call.n_blocks(); ++i) {
     const Block& b = call.block(i);
+    if (b.kind == kJit) continue;
     const BatchWalk walk = call.walk(b);
     const double mean = mean_row(call, b);
     for (int64_t e = 0; e < walk.count && work < 1e12; ++e) {
@@ -103,7 +106,9 @@ void gather_typed_call(const Call& call) {
   }
   const int parts = work > kThreadWork ? max_threads() : 1;
   auto part = [&](int t) {
-    for (int64_t i = 0; i < call.n_blocks(); ++i) gather_block<T>(call, needed, i, t, parts);
+    for (int64_t i = 0; i < call.n_blocks(); ++i) {
+      if (call.block(i).kind != kJit) gather_block<T>(call, needed, i, t, parts);
+    }
   };
   parallel(parts, part);
 }

@@ -5,6 +5,7 @@
 #include "active.h"
 #include "call.h"
 #include "half.h"
+#include "jit_call.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -112,6 +113,7 @@ void scatter_block(const Call& call, const Active& active, int64_t i, int part, 
 
 template <typename T>
 void scatter_typed_call(const Call& call) {
+  if (without_jit(call, scatter_jit) == 0) return;
   const Active active(call, kRows);
   const bool by_batch = call.owns_batch(kCols, max_threads());
   int parts = 1;
@@ -119,6 +121,7 @@ void scatter_typed_call(const Call& call) {
     double work = 0, rows = 0;
     for (int64_t i = 0; i < call.n_blocks(); ++i) {
       const Block& b = call.block(i);
+      if (b.kind == kJit) continue;
       const BatchWalk walk = call.walk(b);
       double active_rows = 0;
       for (int64_t e = 0; e < walk.count; ++e) {
@@ -131,7 +134,9 @@ void scatter_typed_call(const Call& call) {
     if (work > kThreadWork && (by_batch || work > kLongRow * rows)) parts = max_threads();
   }
   auto part = [&](int t) {
-    for (int64_t i = 0; i < call.n_blocks(); ++i) scatter_block<T>(call, active, i, t, parts, by_batch && parts > 1);
+    for (int64_t i = 0; i < call.n_blocks(); ++i) {
+      if (call.block(i).kind != kJit) scatter_block<T>(call, active, i, t, parts, by_batch && parts > 1);
+    }
   };
   parallel(parts, part);
 }

@@ -5,6 +5,7 @@
 #include "active.h"
 #include "call.h"
 #include "half.h"
+#include "jit_call.h"
 #include "pool.h"
 #include "structure.h"
 
@@ -107,8 +108,11 @@ void sddmm_block(const Call& call, const Active& active, int64_t i, bool threads
 
 template <typename T>
 void sddmm_typed_call(const Call& call) {
+  if (without_jit(call, sddmm_jit) == 0) return;
   const Active active(call, kRows);
-  for (int64_t i = 0; i < call.n_blocks(); ++i) sddmm_block<T>(call, active, i, max_threads() > 1);
+  for (int64_t i = 0; i < call.n_blocks(); ++i) {
+    if (call.block(i).kind != kJit) sddmm_block<T>(call, active, i, max_threads() > 1);
+  }
 }
 
 ffi::Error sddmm(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> meta) {

@@ -199,7 +199,7 @@ struct Diagonal {
   void fetch_weights(int64_t, const T*, Share = {}) const {}
 };
 
-enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3, kPermuted = 4, kDelayed = 5 };
+enum Kind : int64_t { kCsr = 0, kDense = 1, kEll = 2, kOneToOne = 3, kPermuted = 4, kDelayed = 5, kJit = 6 };
 
 inline const int32_t* indices_of(const Call& call, const Block& b) {
   return reinterpret_cast<const int32_t*>(call.operand(kStructure, b.structure[0]).data);

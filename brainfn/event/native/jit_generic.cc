@@ -1,0 +1,3 @@
+#include "jit_loops.inc"
+
+const brainfn::jit::Loops& brainfn::jit::loops_generic() { return kLoops; }
