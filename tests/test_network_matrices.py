@@ -26,6 +26,8 @@ def formats():
         "dense": bf.event.Dense(dense()),
         "fan-out": bf.event.FixedFanout(rng.uniform(2.0, 20.0, (N, 3)), columns, shape=(N, N)),
         "fan-out, one weight": bf.event.FixedFanout(9.0, columns, shape=(N, N)),
+        "fan-in": bf.event.FixedFanin(rng.uniform(2.0, 20.0, (N, 3)), columns, shape=(N, N)),
+        "fan-in, one weight": bf.event.FixedFanin(9.0, columns, shape=(N, N)),
         "one-to-one": bf.event.OneToOne(rng.uniform(2.0, 20.0, N)),
         "one-to-one, one weight": bf.event.OneToOne(9.0, N),
     }
@@ -72,6 +74,8 @@ def test_every_format_is_its_csr(name):
     assert float(jnp.max(jnp.abs(reference))) > 1e-6
     # The same sums in another order.
     np.testing.assert_allclose(value, expected, rtol=1e-12)
+    if name == "fan-in":  # stored by target
+        gradient, reference = gradient.reshape(-1)[matrix.index.order], reference
     np.testing.assert_allclose(
         jnp.reshape(gradient, -1), jnp.reshape(reference, -1), rtol=1e-9, atol=1e-14
     )

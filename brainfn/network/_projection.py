@@ -11,9 +11,10 @@ from jaxtyping import Array, Float
 from .._custom_types import FloatArrayLike
 from .._errors import is_concrete, parameter, whole_steps
 from ..connect import AbstractRule
-from ..event import CSR, AbstractMatrix
+from ..event import AbstractMatrix
 from ..init import AbstractInitializer
 from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ._weights import weighted
 
 
 class Projection(eqx.Module):
@@ -25,8 +26,9 @@ class Projection(eqx.Module):
     - `post`: name of the population that receives them, or a list of names. Several targets are
         treated as one population, their neurons in the order given: an out-degree counts targets
         in all of them together.
-    - `connect`: a rule of [`brainfn.connect`][], or a matrix of [`brainfn.event`][] of shape
-        `(n_pre, n_post)` (`CSR`, `Dense`, ...) that holds the connections and the weights.
+    - `connect`: a rule of [`brainfn.connect`][]; with [`brainfn.connect.JustInTime`][] around it
+        connections are not stored. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
+        (`CSR`, `Dense`, ...) that holds the connections and the weights.
     - `weight`: a number, an array with one entry for each synapse (in the order of the CSR
         matrix), or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for
         currents. Not to be given with a matrix.
@@ -130,34 +132,22 @@ class Pathway(eqx.Module):
     """A built projection: its weights, and the structure of its matrices.
 
     The targets fall into runs of neighbouring neurons of one group; there is a matrix for each
-    run, without its weights (`data=None`), since one leaf holds all of them.
+    run, without its weights, since one leaf (or law) holds all of them.
     """
 
-    weight: Float[Array, "..."]
+    weight: Any
     matrices: tuple[AbstractMatrix, ...]
     delays: Float[Array, " n_pre"] | None
     delay: float | None = eqx.field(static=True)
-    shape: tuple[int, ...] = eqx.field(static=True)  # of `weight`, unless it is one number
+    shape: tuple[int, ...] | None = eqx.field(static=True)  # of weights, one for each synapse
     pre: str = eqx.field(static=True)
     post: tuple[str, ...] = eqx.field(static=True)
     receptor: int = eqx.field(static=True)
 
     def weighted(self) -> tuple[AbstractMatrix, ...]:
         """The matrices with their weights."""
-        weight = jnp.asarray(self.weight)
-        if weight.shape not in ((), self.shape):
-            raise ValueError(
-                f"`weight` of the projection from {self.pre!r} to {list(self.post)} must have "
-                f"shape () or {self.shape}, got {weight.shape}."
-            )
-        if weight.ndim == 0 or len(self.matrices) == 1:
-            return tuple(with_data(matrix, weight) for matrix in self.matrices)
-        # Targets that are stored apart are always in compressed rows.
-        ends = np.cumsum([matrix.structure[0].shape[0] for matrix in self.matrices]).tolist()
-        return tuple(
-            with_data(matrix, weight[start:stop])
-            for matrix, start, stop in zip(self.matrices, [0, *ends], ends, strict=False)
-        )
+        what = f"the projection from {self.pre!r} to {list(self.post)}"
+        return weighted(self.matrices, self.weight, self.shape, what)
 
 
 class ProjectionView(NamedTuple):
@@ -166,7 +156,8 @@ class ProjectionView(NamedTuple):
     Its fields are the leaves and nodes of the network itself, so `eqx.tree_at(lambda net:
     net.projections["exc"].weight, net, 5.0)` works.
 
-    - `weight`: a scalar, or one entry for each synapse.
+    - `weight`: a scalar, or one entry for each synapse (in the shape that the format has); of a
+        just-in-time matrix a scalar or the law, whose parameters are leaves: `weight.low`.
     - `synapse`, `output`: shared by projections that were merged; changing one changes all that
         `network.summary()` lists together.
     - `matrices`: a matrix for each run of neighbouring targets (one, mostly).
@@ -180,45 +171,6 @@ class ProjectionView(NamedTuple):
     pre: str
     post: tuple[str, ...]
     delay: Any
-
-
-def with_data(matrix: AbstractMatrix, data: Any) -> Any:
-    """`matrix` with other weights; its structure was checked when it was made."""
-    return eqx.tree_at(lambda m: m.data, matrix, data, is_leaf=lambda x: x is None)
-
-
-def weight_shape(matrix: AbstractMatrix) -> tuple[int, ...]:
-    """The shape of the weights of a matrix where each synapse has its own."""
-    if matrix.data.ndim:
-        return matrix.data.shape
-    if matrix.structure:
-        return matrix.structure[0].shape
-    return matrix.shape[:1]
-
-
-def split_columns(
-    name: str, matrix: AbstractMatrix, bounds: Sequence[tuple[int, int]]
-) -> list[AbstractMatrix]:
-    """The column ranges `bounds` of a matrix, each as a matrix of its own."""
-    if len(bounds) == 1 and bounds[0] == (0, matrix.shape[1]):
-        return [matrix]
-    rows = matrix.tocsr()
-    assert isinstance(rows, CSR)
-    if not (is_concrete(rows.indices) and is_concrete(rows.indptr)):
-        raise TypeError(
-            f"the targets of projection {name!r} are stored apart, in {len(bounds)} places, and "
-            "its connections are traced by JAX, so that they can't be sorted by target. Build the "
-            "network outside of `jit`, or write a projection for each target."
-        )
-    indices, indptr = np.asarray(rows.indices), np.asarray(rows.indptr)
-    out = []
-    for low, high in bounds:
-        keep = (indices >= low) & (indices < high)
-        kept = np.concatenate([[0], np.cumsum(keep)])[indptr].astype(indptr.dtype)
-        data = rows.data if rows.data.ndim == 0 else rows.data[np.flatnonzero(keep)]
-        shape = (matrix.shape[0], high - low)
-        out.append(CSR(data, indices[keep] - low, kept, shape=shape))
-    return out
 
 
 def delay_steps(name: str, pathway: Pathway, dt: float) -> tuple[int, Any]:

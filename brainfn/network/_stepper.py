@@ -264,11 +264,12 @@ def _with_arrays(network: "Network") -> "Network":
     )
     pathways = {}
     for name, pathway in network.pathways.items():
-        if not isinstance(pathway.weight, jax.Array):
-            dtype = _dtype(receptors[pathway.receptor].synapse)
-            weight = jnp.asarray(pathway.weight, dtype)
-            pathway = eqx.tree_at(lambda p: p.weight, pathway, weight)
-        pathways[name] = pathway
+        dtype = _dtype(receptors[pathway.receptor].synapse)
+        weight = jtu.tree_map(
+            lambda x, dtype=dtype: x if isinstance(x, jax.Array) else jnp.asarray(x, dtype),
+            pathway.weight,
+        )
+        pathways[name] = eqx.tree_at(lambda p: p.weight, pathway, weight)
     return eqx.tree_at(
         lambda n: (n.populations, n.receptors, n.pathways),
         network,
