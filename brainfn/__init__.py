@@ -5,6 +5,7 @@ from . import (
     event as event,
     init as init,
     input as input,
+    learn as learn,
     measure as measure,
     neuron as neuron,
     plot as plot,

@@ -34,6 +34,7 @@ ROOMS = [
     ["network"],
     ["simulate"],
     ["record"],
+    ["learn"],
     ["zoo"],
     ["measure"],
     ["plot"],

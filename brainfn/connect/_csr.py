@@ -63,7 +63,7 @@ def csr(
             "Try `bf.connect.FixedProbability(0.02)`."
         )
     n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
-    initializer, dtype = _check_weight(weight, dtype)
+    initializer, dtype = check_weight(weight, dtype)
     connection_key = weight_key = None
     if key is not None:
         check_key("csr", key)
@@ -73,7 +73,7 @@ def csr(
     return CSR(data, indices, indptr, shape=(n_pre, n_post))
 
 
-def _check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, Any]:
+def check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, Any]:
     """The initializer, if it is one, and the dtype of the weights; raises for wrong weights."""
     given = weight.dtype if isinstance(weight, np.ndarray | jax.Array | np.generic) else None
     if dtype is None:

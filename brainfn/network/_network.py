@@ -1,6 +1,7 @@
 """The declarative way to a network: named populations and the projections between them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +14,7 @@ from .. import connect
 from .._custom_types import Key
 from .._errors import check_key, nearest, time_step
 from .._model import AbstractModel, Clock
-from ..event import CSR
+from ..event import AbstractMatrix
 from ..input import AbstractSource
 from ..neuron import AbstractNeuron
 from ._layout import (
@@ -28,12 +29,11 @@ from ._projection import (
     Projection,
     ProjectionView,
     Receptor,
-    split_columns,
-    with_data,
 )
 from ._state import NetworkState, take
 from ._stepper import NetworkStepper, make_stepper
 from ._summary import summary
+from ._weights import count_synapses, join_weights, split_columns, weight_shape, with_weight
 
 
 class Network(AbstractModel):
@@ -140,7 +140,7 @@ class Network(AbstractModel):
             for name, p in ((name, self.pathways[name]) for name in self.layout.projections)
         }
 
-    def matrix(self, name: str) -> CSR:
+    def matrix(self, name: str) -> AbstractMatrix:
         """The connections of a projection with their weights, shape `(n_pre, n_post)`.
 
         **Arguments:**
@@ -268,17 +268,17 @@ def _check_populations(name: str, projection: Projection, populations: Mapping[s
             f"`delay` of projection {name!r} must be a number or have one entry for each of the "
             f"{n_pre} neurons of {projection.pre!r}, got shape {shape}."
         )
-    if isinstance(projection.connect, CSR):
+    if isinstance(projection.connect, AbstractMatrix):
         matrix, dtype = projection.connect, _dtype(projection.synapse)
         if matrix.shape != (n_pre, n_post):
             raise ValueError(
                 f"`connect` of projection {name!r} must have shape (n_pre, n_post) = "
                 f"({n_pre}, {n_post}), got {matrix.shape}."
             )
-        if matrix.data.dtype != dtype:
+        if matrix.vector_dtype != dtype:
             raise TypeError(
-                f"`connect` of projection {name!r} has weights of dtype {matrix.data.dtype}, its "
-                f"synapse is {dtype}. Give the synapse dtype={matrix.data.dtype}, or make the "
+                f"`connect` of projection {name!r} has weights of dtype {matrix.dtype}, its "
+                f"synapse is {dtype}. Give the synapse dtype={matrix.vector_dtype}, or make the "
                 f"matrix of {dtype} weights."
             )
     sizes = {"synapse": projection.synapse, "output": projection.output}
@@ -317,23 +317,19 @@ def _build(
     n_pre = populations[projection.pre].size
     sizes = [populations[post].size for post in projection.post]
     n_post = sum(sizes)
-    if isinstance(projection.connect, CSR):
+    if isinstance(projection.connect, AbstractMatrix):
         matrix = projection.connect
     else:
         diagonal = None
         if projection.pre in projection.post:
             diagonal = sum(sizes[: projection.post.index(projection.pre)])
         dtype = _dtype(projection.synapse)
+        make = partial(connect.csr, projection.connect)
+        if isinstance(projection.connect, connect.JustInTime):
+            make = projection.connect.matrix
+        options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
         try:
-            matrix = connect.csr(
-                projection.connect,
-                n_pre,
-                n_post,
-                weight=projection.weight,
-                key=key,
-                diagonal=diagonal,
-                dtype=dtype,
-            )
+            matrix = make(n_pre, n_post, key=key, **options)
         except (TypeError, ValueError) as error:
             error.add_note(f"(in projection {name!r})")
             raise
@@ -341,19 +337,19 @@ def _build(
     for _, _, _, size in layout.runs(projection.post):
         bounds.append((start, start + size))
         start += size
-    matrices = split_columns(matrix, bounds)
-    if len(matrices) == 1 or matrix.data.ndim == 0:
-        weight = matrix.data
-    else:
-        weight = jnp.concatenate([m.data for m in matrices])
+    matrices = split_columns(name, matrix, bounds)
+    shape = weight_shape(matrices[0])
+    if len(matrices) > 1 and shape is not None:
+        shape = (sum(count_synapses(m) for m in matrices),)
     delay, delays = projection.delay, None
     if delay is not None and np.ndim(delay) == 1:
         delays, delay = jnp.asarray(delay), float(np.max(delay, initial=0.0))
     return Pathway(
-        weight=weight,
-        matrices=tuple(with_data(m, None) for m in matrices),
+        weight=join_weights(matrices),
+        matrices=tuple(with_weight(m, None) for m in matrices),
         delays=delays,
         delay=delay,
+        shape=shape,
         pre=projection.pre,
         post=projection.post,
         receptor=receptor,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,9 +11,10 @@ from jaxtyping import Array, Float
 from .._custom_types import FloatArrayLike
 from .._errors import is_concrete, parameter, whole_steps
 from ..connect import AbstractRule
-from ..event import CSR
+from ..event import AbstractMatrix
 from ..init import AbstractInitializer
 from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ._weights import weighted
 
 
 class Projection(eqx.Module):
@@ -26,11 +26,12 @@ class Projection(eqx.Module):
     - `post`: name of the population that receives them, or a list of names. Several targets are
         treated as one population, their neurons in the order given: an out-degree counts targets
         in all of them together.
-    - `connect`: a rule of [`brainfn.connect`][], or a [`brainfn.event.CSR`][] of shape
-        `(n_pre, n_post)` that holds the connections and the weights.
+    - `connect`: a rule of [`brainfn.connect`][]; with [`brainfn.connect.JustInTime`][] around it
+        connections are not stored. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
+        (`CSR`, `Dense`, ...) that holds the connections and the weights.
     - `weight`: a number, an array with one entry for each synapse (in the order of the CSR
         matrix), or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for
-        currents. Not to be given with a CSR matrix.
+        currents. Not to be given with a matrix.
     - `synapse`: how an arriving spike acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how that becomes a current: `brainfn.synapse.Current()` or `Conductance(reversal)`.
     - `delay`: axonal delay in ms, a whole number of steps and at least one: a number, or an array
@@ -44,7 +45,7 @@ class Projection(eqx.Module):
 
     pre: str = eqx.field(static=True)
     post: tuple[str, ...] = eqx.field(static=True)
-    connect: AbstractRule | CSR
+    connect: AbstractRule | AbstractMatrix
     weight: Any
     synapse: AbstractLinearSynapse
     output: AbstractOutput
@@ -55,7 +56,7 @@ class Projection(eqx.Module):
         self,
         pre: str,
         post: str | Sequence[str],
-        connect: AbstractRule | CSR,
+        connect: AbstractRule | AbstractMatrix,
         *,
         weight: AbstractInitializer | FloatArrayLike | None = None,
         synapse: AbstractLinearSynapse,
@@ -80,15 +81,16 @@ class Projection(eqx.Module):
         if len(set(targets)) < len(targets):
             raise ValueError(f"`post` names a population twice: {list(targets)}.")
         label = f"projection {name or pre!r}"
-        if isinstance(connect, CSR):
+        if isinstance(connect, AbstractMatrix):
             if weight is not None:
                 raise ValueError(
-                    f"`weight` of {label}: the CSR matrix given as `connect` holds the weights; "
+                    f"`weight` of {label}: the matrix given as `connect` holds the weights; "
                     "leave `weight` out."
                 )
         elif not isinstance(connect, AbstractRule):
             raise TypeError(
-                f"`connect` of {label} must be a rule of brainfn.connect or a CSR matrix, got "
+                f"`connect` of {label} must be a rule of brainfn.connect or a matrix of "
+                f"brainfn.event, got "
                 f"{connect!r}. Try brainfn.connect.FixedProbability(0.1)."
             )
         elif weight is None:
@@ -130,34 +132,22 @@ class Pathway(eqx.Module):
     """A built projection: its weights, and the structure of its matrices.
 
     The targets fall into runs of neighbouring neurons of one group; there is a matrix for each
-    run, without its weights (`data=None`), since one leaf holds all of them.
+    run, without its weights, since one leaf (or law) holds all of them.
     """
 
-    weight: Float[Array, "*nnz"]
-    matrices: tuple[CSR, ...]
+    weight: Any
+    matrices: tuple[AbstractMatrix, ...]
     delays: Float[Array, " n_pre"] | None
     delay: float | None = eqx.field(static=True)
+    shape: tuple[int, ...] | None = eqx.field(static=True)  # of weights, one for each synapse
     pre: str = eqx.field(static=True)
     post: tuple[str, ...] = eqx.field(static=True)
     receptor: int = eqx.field(static=True)
 
-    def weighted(self) -> tuple[CSR, ...]:
+    def weighted(self) -> tuple[AbstractMatrix, ...]:
         """The matrices with their weights."""
-        nnz = sum(matrix.indices.shape[0] for matrix in self.matrices)
-        weight = jnp.asarray(self.weight)
-        if weight.shape not in ((), (nnz,)):
-            raise ValueError(
-                f"`weight` of the projection from {self.pre!r} to {list(self.post)} must have "
-                f"shape () or ({nnz},), got {weight.shape}."
-            )
-        out, start = [], 0
-        for matrix in self.matrices:
-            stop = start + matrix.indices.shape[0]
-            whole = weight.ndim == 0 or (start == 0 and stop == nnz)
-            data = weight if whole else weight[start:stop]
-            out.append(with_data(matrix, data))
-            start = stop
-        return tuple(out)
+        what = f"the projection from {self.pre!r} to {list(self.post)}"
+        return weighted(self.matrices, self.weight, self.shape, what)
 
 
 class ProjectionView(NamedTuple):
@@ -166,41 +156,21 @@ class ProjectionView(NamedTuple):
     Its fields are the leaves and nodes of the network itself, so `eqx.tree_at(lambda net:
     net.projections["exc"].weight, net, 5.0)` works.
 
-    - `weight`: a scalar, or one entry for each synapse.
+    - `weight`: a scalar, or one entry for each synapse (in the shape that the format has); of a
+        just-in-time matrix a scalar or the law, whose parameters are leaves: `weight.low`.
     - `synapse`, `output`: shared by projections that were merged; changing one changes all that
         `network.summary()` lists together.
-    - `matrices`: a [`brainfn.event.CSR`][] for each run of neighbouring targets (one, mostly).
+    - `matrices`: a matrix for each run of neighbouring targets (one, mostly).
     - `pre`, `post`: names of populations; `delay` in ms, `None` for one step.
     """
 
     weight: Any
     synapse: AbstractLinearSynapse
     output: AbstractOutput
-    matrices: tuple[CSR, ...]
+    matrices: tuple[AbstractMatrix, ...]
     pre: str
     post: tuple[str, ...]
     delay: Any
-
-
-def with_data(matrix: CSR, data: Any) -> CSR:
-    """`matrix` with other weights; its structure was checked when it was made."""
-    return eqx.tree_at(lambda m: m.data, matrix, data, is_leaf=lambda x: x is None)
-
-
-def split_columns(matrix: CSR, bounds: Sequence[tuple[int, int]]) -> list[CSR]:
-    """The column ranges `bounds` of a matrix, each as a matrix of its own."""
-    if len(bounds) == 1 and bounds[0] == (0, matrix.shape[1]):
-        return [matrix]
-    indices, indptr = np.asarray(matrix.indices), np.asarray(matrix.indptr)
-    data = matrix.data if matrix.data.ndim == 0 else np.asarray(matrix.data)
-    out = []
-    for low, high in bounds:
-        keep = (indices >= low) & (indices < high)
-        kept = np.concatenate([[0], np.cumsum(keep)])[indptr].astype(indptr.dtype)
-        values = data if jnp.ndim(data) == 0 else jax.device_put(data[keep])
-        shape = (matrix.shape[0], high - low)
-        out.append(CSR(values, indices[keep] - low, kept, shape=shape))
-    return out
 
 
 def delay_steps(name: str, pathway: Pathway, dt: float) -> tuple[int, Any]:

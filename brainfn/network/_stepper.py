@@ -14,11 +14,12 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import Block, block_matvec
+from ..event import Block
 from ..input import AbstractSource
 from ._fused import step_group
 from ._layout import Layout
 from ._merge import concatenate_states, merge, with_arrays
+from ._near import deliver, has_marks, mark
 from ._projection import Receptor, delay_steps
 from ._state import NetworkState
 
@@ -149,8 +150,12 @@ class NetworkStepper(AbstractModel):
             groups.append(new)
             spikes.append(out)
         lines = tuple(
-            None if line is None or buffer is None else line.write(buffer, out, clock)
-            for line, buffer, out in zip(self.lines, state.spikes, spikes, strict=True)
+            None
+            if line is None or buffer is None
+            else line.write(buffer, mark(out, model, new), clock)
+            for line, buffer, out, model, new in zip(
+                self.lines, state.spikes, spikes, self.groups, groups, strict=True
+            )
         )
         outputs = {}
         for name in self.layout.populations:
@@ -177,11 +182,9 @@ class NetworkStepper(AbstractModel):
                 )
                 arrivals.append(own.read(part, clock, due.delays))
         synapses = [receptor.synapse for receptor in self.layers]
-        sums = block_matvec(
-            tuple(s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)),
-            tuple(arrivals),
-            self.blocks,
-        )
+        accumulators = tuple(s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True))
+        marked = tuple(has_marks(self.groups[due.group]) for due in self.due)
+        sums = deliver(accumulators, tuple(arrivals), self.blocks, marked)
         return tuple(
             s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, sums, strict=True)
         )
@@ -261,11 +264,12 @@ def _with_arrays(network: "Network") -> "Network":
     )
     pathways = {}
     for name, pathway in network.pathways.items():
-        if not isinstance(pathway.weight, jax.Array):
-            dtype = _dtype(receptors[pathway.receptor].synapse)
-            weight = jnp.asarray(pathway.weight, dtype)
-            pathway = eqx.tree_at(lambda p: p.weight, pathway, weight)
-        pathways[name] = pathway
+        dtype = _dtype(receptors[pathway.receptor].synapse)
+        weight = jtu.tree_map(
+            lambda x, dtype=dtype: x if isinstance(x, jax.Array) else jnp.asarray(x, dtype),
+            pathway.weight,
+        )
+        pathways[name] = eqx.tree_at(lambda p: p.weight, pathway, weight)
     return eqx.tree_at(
         lambda n: (n.populations, n.receptors, n.pathways),
         network,

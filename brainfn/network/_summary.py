@@ -1,8 +1,11 @@
 """What a network consists of and what was merged, as text."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..event import CSR
+import equinox as eqx
+import jax.tree_util as jtu
+
+from ._weights import count_synapses
 
 if TYPE_CHECKING:
     from ._network import Network
@@ -20,16 +23,17 @@ def summary(network: "Network") -> str:
     total = 0
     for name in layout.projections:
         pathway = network.pathways[name]
-        synapses = sum(matrix.indices.shape[0] for matrix in pathway.matrices)
-        size = sum(_bytes(matrix) for matrix in pathway.matrices) + pathway.weight.nbytes
+        synapses = sum(count_synapses(matrix) for matrix in pathway.matrices)
+        about = "about " if pathway.shape is None else ""
+        size = sum(_bytes(matrix) for matrix in (*pathway.matrices, pathway.weight))
         total += size
         delay = "1 step" if pathway.delay is None else f"{pathway.delay:g} ms"
         if pathway.delays is not None:
             delay = f"<= {delay}"
         synapse = type(network.receptors[pathway.receptor].synapse).__name__
         lines.append(
-            f"  {name:<16} {pathway.pre} -> {','.join(pathway.post)}: {synapses:,} synapses, "
-            f"{synapse}, delay {delay}, {_megabytes(size)}"
+            f"  {name:<16} {pathway.pre} -> {','.join(pathway.post)}: {about}{synapses:,} "
+            f"synapses, {synapse}, delay {delay}, {_megabytes(size)}"
         )
     kept = sum(layout.groups[layer.group].size for layer in layout.layers)
     apart = sum(
@@ -54,8 +58,8 @@ def summary(network: "Network") -> str:
     return "\n".join(lines)
 
 
-def _bytes(matrix: CSR) -> int:
-    return matrix.indices.nbytes + matrix.indptr.nbytes
+def _bytes(tree: Any) -> int:
+    return sum(x.nbytes for x in jtu.tree_leaves(tree) if eqx.is_array(x))
 
 
 def _megabytes(size: int) -> str:

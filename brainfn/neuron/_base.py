@@ -1,12 +1,14 @@
 """What all neurons have in common."""
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._custom_types import FloatArrayLike
 from .._model import AbstractModel
 
 
@@ -29,6 +31,28 @@ class AbstractNeuron(AbstractModel):
     @abc.abstractmethod
     def spike_dtype(self) -> Any:
         """The dtype of the spikes: `bool`, or a float dtype if they carry a derivative."""
+
+    @property
+    def support(self) -> FloatArrayLike:
+        """The derivative of a spike is exactly zero where `|distance| >= support`; `math.inf`, as
+        here, if it never is or nothing is known. See [`brainfn.surrogate`][]."""
+        return math.inf
+
+    def distance(self, state: Any) -> Float[Array, "..."] | None:
+        """How far from threshold the neurons were, in the units of their surrogate.
+
+        A model that says so together with its `support` gets an event-driven spike gradient in a
+        [`brainfn.Network`][]: the backward pass skips neurons that were not near threshold.
+
+        **Arguments:**
+
+        - `state`: the state after a step.
+
+        **Returns:** what the surrogate was given in that step, for each neuron that did not spike
+        in it (anything for those that did); `None`, as here, if that is not known.
+        """
+        del state
+        return None
 
 
 def as_drive(inputs: Any, v: Float[Array, "..."]) -> Any:

@@ -1,5 +1,6 @@
 """The leaky integrate-and-fire neuron."""
 
+import math
 from typing import Any
 
 import diffrax as dfx
@@ -148,6 +149,13 @@ class LIF(AbstractNeuron):
     @property
     def spike_dtype(self) -> Any:
         return jnp.dtype(bool) if self.surrogate is None else self.v_rest.dtype
+
+    @property
+    def support(self) -> FloatArrayLike:
+        return math.inf if self.surrogate is None else self.surrogate.support
+
+    def distance(self, state: LIFState) -> Float[Array, "..."]:
+        return (state.v - self.v_threshold) / (self.v_threshold - self.v_reset)
 
     def init(self, *, key: Key | None = None) -> LIFState:
         dtype = self.v_rest.dtype

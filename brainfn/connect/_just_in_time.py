@@ -1,0 +1,132 @@
+"""Connections that are made anew whenever they are used."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from .._custom_types import Key
+from ..event import AbstractMatrix, JITHomogeneous, JITNormal, JITUniform
+from ..init import Constant, Normal, Uniform
+from ._check import check_key
+from ._csr import check_weight
+from ._degree import FixedInDegree, FixedOutDegree
+from ._probability import FixedProbability
+from ._rule import AbstractRule, Structure, check_sizes
+from ._simple import AllToAll
+
+
+class JustInTime(AbstractRule):
+    r"""Connections that follow a rule and are not stored: each product makes them anew from a seed.
+
+    A network of $10^6$ neurons with $10^9$ synapses needs no memory for them. The connections have
+    the law of the rule; they are other ones than the rule draws itself, since they are made in
+    another order. See [Just-in-time connectivity](../just_in_time.md).
+
+    ```python
+    rule = bf.connect.JustInTime(bf.connect.FixedProbability(0.02))
+    projection = bf.Projection("exc", "inh", rule, weight=bf.init.Uniform(5*nS, 7*nS), ...)
+    ```
+
+    The weights follow a law too: one number, or a [`brainfn.init.Constant`][],
+    [`brainfn.init.Uniform`][] or [`brainfn.init.Normal`][], whose parameters stay leaves of the
+    network and have exact gradients: `net.projections["exc"].weight.low`.
+
+    **Arguments:**
+
+    - `rule`: [`brainfn.connect.FixedProbability`][], [`brainfn.connect.AllToAll`][], or
+        [`brainfn.connect.FixedOutDegree`][] and [`brainfn.connect.FixedInDegree`][] with
+        `multapses=False`.
+
+    **Raises:** `TypeError` or `ValueError` for a rule that can't be made just in time.
+    """
+
+    rule: AbstractRule
+
+    def __init__(self, rule: AbstractRule):
+        if isinstance(rule, FixedOutDegree | FixedInDegree) and rule.multapses:
+            name = type(rule).__name__
+            raise ValueError(
+                f"`rule`: just-in-time synapses do not repeat, got {name} with multapses. Try "
+                f"{name}(k={rule.k}, multapses=False)."
+            )
+        if not isinstance(rule, FixedProbability | AllToAll | FixedOutDegree | FixedInDegree):
+            raise TypeError(
+                "`rule` must be FixedProbability, AllToAll, FixedOutDegree or FixedInDegree to be "
+                f"made just in time, got {rule!r}. Give other rules without JustInTime."
+            )
+        self.rule = rule
+
+    def matrix(
+        self,
+        n_pre: int,
+        n_post: int,
+        *,
+        weight: Any,
+        key: Key | None = None,
+        diagonal: int | None = None,
+        dtype: Any = None,
+    ) -> AbstractMatrix:
+        """The connections as a matrix that is not stored, with the arguments of
+        [`brainfn.connect.csr`][].
+
+        **Returns:** a [`brainfn.event.JITHomogeneous`][], [`brainfn.event.JITUniform`][] or
+        [`brainfn.event.JITNormal`][].
+
+        **Raises:** `ValueError` or `TypeError`, naming the argument, for a missing key, and for
+        weights that follow no law.
+        """
+        options = self._options(n_pre, n_post, key, diagonal)
+        initializer, dtype = check_weight(weight, dtype)
+        if initializer is None or isinstance(initializer, Constant):
+            value = weight if initializer is None else initializer.value
+            return JITHomogeneous(_number(value, dtype), **options)
+        if isinstance(initializer, Uniform):
+            low, high = initializer.low, initializer.high
+            return JITUniform(_number(low, dtype), _number(high, dtype), **options)
+        if isinstance(initializer, Normal):
+            mean, std = initializer.mean, initializer.std
+            return JITNormal(_number(mean, dtype), _number(std, dtype), **options)
+        raise TypeError(
+            "`weight` of just-in-time connections must be a number or init.Constant, init.Uniform "
+            f"or init.Normal, got {weight!r}."
+        )
+
+    def build(
+        self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
+    ) -> Structure:
+        """The same connections as a structure that is stored."""
+        options = self._options(n_pre, n_post, key, diagonal)
+        rows = JITHomogeneous(1.0, **options).tocsr()
+        return rows.indices, rows.indptr
+
+    def _options(
+        self, n_pre: int, n_post: int, key: Key | None, diagonal: int | None
+    ) -> dict[str, Any]:
+        n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
+        key = check_key("JustInTime", key)
+        rule: Any = self.rule
+        law = {
+            FixedProbability: lambda: {"probability": rule.p},
+            AllToAll: lambda: {"probability": 1.0},
+            FixedOutDegree: lambda: {"fan_out": rule.k},
+            FixedInDegree: lambda: {"fan_in": rule.k},
+        }[type(rule)]()
+        return {
+            "shape": (n_pre, n_post),
+            "seed": jr.bits(key, (2,), jnp.uint32),
+            "autapses": rule.autapses or diagonal is None,
+            "diagonal": 0 if diagonal is None else diagonal,
+            **law,
+        }
+
+
+def _number(value: Any, dtype: Any) -> jax.Array:
+    if np.ndim(value) != 0:
+        raise ValueError(
+            "`weight` of just-in-time connections must follow a law of numbers for all synapses, "
+            f"got shape {np.shape(value)}."
+        )
+    return jnp.asarray(value, dtype)

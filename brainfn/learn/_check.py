@@ -1,0 +1,95 @@
+"""Gradients that vanish or are not finite, found before they do harm."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.tree_util as jtu
+
+from .._errors import is_concrete
+from ..input import AbstractSource
+from ..network import Network
+
+
+class SilentGradientWarning(UserWarning):
+    """A gradient is exactly zero, so that nothing would be learned."""
+
+
+def check_gradient(gradient: Any) -> tuple[str, ...]:
+    """Look at a gradient, after it was computed: is it finite, and is it there at all?
+
+    A surrogate of compact `support` gives exactly no gradient to a layer in which nobody came near
+    threshold, and learning would stop unnoticed.
+
+    ```python
+    gradient = jax.jit(jax.grad(loss))(parameters)
+    bf.learn.check_gradient(gradient)
+    ```
+
+    **Arguments:**
+
+    - `gradient`: a pytree of concrete arrays, as `jax.grad` or `eqx.filter_grad` returns it. In one
+        of the structure of a [`brainfn.Network`][] the populations, the projections and their
+        synapses are looked at as wholes, and sources of spikes, which have no gradient, not at all;
+        elsewhere each array is.
+
+    **Returns:** the names of what has a gradient of exactly zero.
+
+    **Raises:** `FloatingPointError` naming what has a gradient that is not finite; `TypeError`
+    under a transformation such as `jax.jit`. Warns with [`brainfn.learn.SilentGradientWarning`][]
+    of what has a gradient of exactly zero.
+    """
+    silent, wrong = [], []
+    for name, part in _parts(gradient):
+        leaves = [x for x in jtu.tree_leaves(part) if eqx.is_inexact_array(x) and x.size > 0]
+        if not all(is_concrete(x) for x in leaves):
+            raise TypeError(
+                "`gradient` is traced by JAX: call check_gradient with the result of a jitted "
+                "function, not inside of it."
+            )
+        if not leaves:
+            continue
+        if not all(bool(jnp.all(jnp.isfinite(x))) for x in leaves):
+            wrong.append(name)
+        elif not any(bool(jnp.any(x != 0)) for x in leaves):
+            silent.append(name)
+    if wrong:
+        raise FloatingPointError(
+            f"the gradient is not finite for {', '.join(wrong)}. Gradients through many steps of "
+            "a recurrent network can grow without bound: try a narrower or lower surrogate, "
+            "detach_reset=True or a shorter duration."
+        )
+    if silent:
+        warnings.warn(
+            f"the gradient is exactly zero for {', '.join(silent)}. Either the loss does not "
+            "depend on it, or nobody on the way was near threshold (brainfn.learn.NearThreshold "
+            "tells). Try larger weights or input, a surrogate with a wider support, or add "
+            "brainfn.learn.SilencePenalty to the loss.",
+            SilentGradientWarning,
+            stacklevel=2,
+        )
+    return tuple(silent)
+
+
+def _parts(gradient: Any) -> Iterator[tuple[str, Any]]:
+    """What is looked at, by names a user knows."""
+
+    def is_network(x: Any) -> bool:
+        return isinstance(x, Network)
+
+    for path, leaf in jtu.tree_leaves_with_path(gradient, is_leaf=is_network):
+        if not is_network(leaf):
+            yield f"gradient{jtu.keystr(path)}", leaf
+            continue
+        for name in leaf.layout.populations:
+            if not isinstance(leaf.populations[name], AbstractSource):
+                yield f"population {name!r}", leaf.populations[name]
+        for name in leaf.layout.projections:
+            yield f"projection {name!r}", leaf.pathways[name]
+        for i, receptor in enumerate(leaf.receptors):
+            of = [
+                repr(name) for name in leaf.layout.projections if leaf.pathways[name].receptor == i
+            ]
+            yield f"synapse of {' and '.join(of)}", receptor
