@@ -1,11 +1,14 @@
 """Event-driven sparse operators: JAX primitives with native kernels, differentiable and batched."""
 
 from ._block import Block as Block, block_matvec as block_matvec
+from ._compile import CompileError as CompileError
 from ._csr import CSR as CSR
+from ._define import define as define
 from ._dense import Dense as Dense
 from ._fixed import FixedFanout as FixedFanout, OneToOne as OneToOne
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
+from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
 from ._transpose import transpose_structure as transpose_structure

@@ -83,6 +83,11 @@ def _register_accumulating(primitive: Primitive, transpose: Callable) -> None:
         fancy_transposes[primitive] = in_place
 
 
+def full_cotangent(cotangent) -> jax.Array:
+    """A cotangent as an array, also where it is a symbolic zero."""
+    return ad.instantiate_zeros(cotangent)
+
+
 def zero_tangent(primal) -> ad.Zero:
     """A symbolic zero tangent of `primal`."""
     return ad.Zero(jax.typeof(primal).to_tangent_aval())
@@ -126,6 +131,7 @@ def define(
     transpose: Callable | None = None,
     accumulate: Callable | None = None,
     batch: Callable | None = None,
+    cuda: Callable[..., Native | None] | None = None,
 ) -> Callable[..., list]:
     """Make an operator: a JAX primitive with multiple results.
 
@@ -144,6 +150,7 @@ def define(
       holds what their cotangents have collected so far (None for the other operands).
     - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by
       `jax.lax.map`.
+    - `cuda`: like `native`, for NVIDIA GPUs.
 
     Parameters are static and must be hashable.
 
@@ -178,18 +185,10 @@ def define(
     primitive.def_abstract_eval(abstract_eval)
     fallback = mlir.lower_fun(reference, multiple_results=True)
     mlir.register_lowering(primitive, fallback)
-    if native is not None:
-
-        def lower_cpu(ctx, *operands, **params):
-            call = native(*ctx.avals_in, **params)
-            if call is None or not handler_available(call.target):
-                return fallback(ctx, *operands, **params)
-            rule = jax.ffi.ffi_lowering(
-                call.target, operand_output_aliases=call.aliases, has_side_effect=False
-            )
-            return rule(ctx, *operands, **call.attributes)
-
-        mlir.register_lowering(primitive, lower_cpu, platform="cpu")
+    for platform, kernel in (("cpu", native), ("cuda", cuda)):
+        if kernel is not None:
+            lower = _native_lowering(kernel, platform, fallback)
+            mlir.register_lowering(primitive, lower, platform=platform)
     if jvp is not None:
         ad.primitive_jvps[primitive] = jvp
     if transpose is not None:
@@ -200,6 +199,19 @@ def define(
         batch if batch is not None else ft.partial(_loop, operator)
     )
     return operator
+
+
+def _native_lowering(kernel: Callable, platform: str, fallback: Callable) -> Callable:
+    def lower(ctx, *operands, **params):
+        call = kernel(*ctx.avals_in, **params)
+        if call is None or not handler_available(call.target, platform):
+            return fallback(ctx, *operands, **params)
+        rule = jax.ffi.ffi_lowering(
+            call.target, operand_output_aliases=call.aliases, has_side_effect=False
+        )
+        return rule(ctx, *operands, **call.attributes)
+
+    return lower
 
 
 def loop_over_batch(
