@@ -71,7 +71,7 @@ def compiled_target(source: Source) -> str | None:
     command, version = compiler
     flags = _flags(source)
     parts = (
-        *(source.code, source.symbol, source.platform, *command, version, *flags),
+        *(source.code, source.platform, *command, version, *flags),
         *(jaxlib.__version__, sys.platform, host.machine()),
         *(_processor() if "-march=native" in flags else ()),
         *_included(source),
@@ -80,7 +80,7 @@ def compiled_target(source: Source) -> str | None:
     target = f"{source.symbol}_{key}"
     with _LOCK:
         if target not in _LOADED:
-            path = cache_folder() / f"{target}.so"
+            path = cache_folder() / f"{key}.so"
             library = _load(path)
             if library is None:
                 _compile(source, [*command, *flags], path)
