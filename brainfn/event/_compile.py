@@ -14,10 +14,10 @@ import sys
 import tempfile
 import threading
 import warnings
+from importlib.metadata import version
 from typing import NamedTuple
 
 import jax
-import jaxlib
 
 from ._native import register_handler
 
@@ -68,11 +68,11 @@ def compiled_target(source: Source) -> str | None:
     compiler = _compiler(source.platform)
     if compiler is None:
         return None
-    command, version = compiler
+    command, release = compiler
     flags = _flags(source)
     parts = (
-        *(source.code, source.platform, *command, version, *flags),
-        *(jaxlib.__version__, sys.platform, host.machine()),
+        *(source.code, source.platform, *command, release, *flags),
+        *(version("jaxlib"), sys.platform, host.machine()),
         *(_processor() if "-march=native" in flags else ()),
         *_included(source),
     )

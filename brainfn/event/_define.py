@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-
 from .._errors import nearest
 from ._compile import Source
 from ._numba import import_numba
@@ -13,7 +12,7 @@ from ._operator import Operator, Recipe
 
 
 def define(
-    reference: Callable[..., Any],
+    reference: Any,
     *,
     name: str | None = None,
     linear: Sequence[str] = (),
@@ -29,7 +28,7 @@ def define(
     aliases: Mapping[str, int] | None = None,
     accumulate: Mapping[str, int] | None = None,
 ) -> Operator:
-    r"""Makes an operator of a function in JAX and, optionally, native kernels that compute the same.
+    r"""Makes an operator of a function in JAX and, optionally, native kernels of the same meaning.
 
     The operator works wherever a function of JAX does: eagerly, under `jit`, `vmap` (nested too),
     `jvp`, `grad`, `scan` and `jax.shard_map`. On a platform with a kernel that kernel is called,
@@ -52,12 +51,12 @@ def define(
       `g++` or `clang++`, against the headers that come with jaxlib, and kept in the user's cache
       directory (`BRAINFN_CACHE_DIR`). Without a compiler the reference runs, after a warning.
     - `cuda`: the same in CUDA, by `NVCC` or `nvcc`, for NVIDIA GPUs.
-    - `numba`: instead of `cpp`, a function for Numba to compile: takes the arrays, then the outputs,
-      which it fills, and the static arguments by name. It may hold no Python objects.
+    - `numba`: instead of `cpp`, a function for Numba to compile: it takes the arrays, then the
+      outputs, which it fills, and the static arguments by name. It may hold no Python objects.
     - `symbol`: the handler's name in the sources; by default `name`.
     - `flags`, `cuda_flags`: instead of `-O3 -march=native`, and `-O3`.
-    - `supports`: `supports(*arrays, **static)` says from shapes and dtypes whether the kernels can be
-      used; where not, the reference is.
+    - `supports`: `supports(*arrays, **static)` says from shapes and dtypes whether the kernels can
+      be used; where not, the reference is.
     - `transpose`: for a linear argument, `rule(ct, *arguments, **static)` that gives its cotangent,
       event-driven for instance. `ct` is the cotangent of the output (a tuple for several
       floating-point outputs); in place of the argument asked for stands a `jax.ShapeDtypeStruct`.
@@ -71,8 +70,8 @@ def define(
     - `accumulate`: the same for arguments to which the output is added, $y + f(x, w)$: `linear`
       then speaks of $f$, and derivatives are added in place.
 
-    **Returns:** the operator, a function of the same arguments. `operator.check(*arguments)` compares
-    kernel, reference and rules on an example.
+    **Returns:** the operator, a function of the same arguments. `operator.check(*arguments)`
+    compares kernel, reference and rules on an example.
 
     Raises `TypeError` or `ValueError` for arguments that do not fit, `ImportError` for a Numba
     kernel without Numba; at first use `brainfn.event.CompileError` with the compiler's message.
@@ -81,7 +80,9 @@ def define(
     name = _name("name", getattr(reference, "__name__", "operator") if name is None else name)
     symbol = _name("symbol", name if symbol is None else symbol)
     if isinstance(linear, str):
-        raise TypeError(f"define: linear must be a tuple of names, got {linear!r}; try ({linear!r},).")
+        raise TypeError(
+            f"define: linear must be a tuple of names, got {linear!r}; try ({linear!r},)."
+        )
     for argument, names in (
         ("linear", linear),
         ("transpose", transpose or ()),
@@ -111,9 +112,7 @@ def define(
         if n in linear:
             raise ValueError(f"define: {n!r} is in accumulate, so it must not be in linear.")
     if not callable(batch) and batch not in ("loop", "reference"):
-        raise ValueError(
-            f"define: batch must be 'loop', 'reference' or a function, got {batch!r}."
-        )
+        raise ValueError(f"define: batch must be 'loop', 'reference' or a function, got {batch!r}.")
     if numba is not None:
         if cpp is not None:
             raise ValueError("define: give cpp or numba, not both: each is the kernel for CPU.")

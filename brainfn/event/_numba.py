@@ -19,7 +19,7 @@ _IDS: set[int] = set()
 _WARNED: set[str] = set()
 
 
-def import_numba():
+def import_numba() -> Any:
     """The package, or an error that says how to get it."""
     try:
         import numba
@@ -55,9 +55,7 @@ def function_id(
         if key not in _COMPILED:
             compiled = _compile(kernel, name, arrays, static)
             number = _new_id(kernel, name, key[1:])
-            lib.brainfn_register_function(
-                ctypes.c_int64(number), ctypes.c_void_p(compiled.address)
-            )
+            lib.brainfn_register_function(ctypes.c_int64(number), ctypes.c_void_p(compiled.address))
             _COMPILED[key] = (number, compiled)
         return _COMPILED[key][0]
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._errors import is_concrete
 from . import _prim
 from ._compile import Source, compiled_target
 from ._native import enabled
@@ -99,7 +100,7 @@ class Operator:
             if key in names:
                 given[key] = value
             elif key in static:
-                if not isinstance(value, Hashable) or isinstance(value, jax.core.Tracer):
+                if not isinstance(value, Hashable) or not is_concrete(value):
                     raise TypeError(
                         f"{self.name}: {key!r} is static and must be hashable, got "
                         f"{type(value).__name__}. Try a number or a tuple, or make it an array "
@@ -124,10 +125,10 @@ class Operator:
     def _shapes(self, arrays, static) -> tuple[list[tuple[tuple[int, ...], Any]], bool]:
         """Shape and dtype of each output, and whether there is just one, not in a tuple."""
         key = tuple((tuple(x.shape), np.dtype(x.dtype)) for x in arrays)
-        return self._outputs(key, tuple(sorted(static.items())), jax.config.jax_enable_x64)
+        return self._outputs(key, tuple(sorted(static.items())), jnp.result_type(float))
 
-    def _eval_outputs(self, key, static, x64):
-        del x64
+    def _eval_outputs(self, key, static, precision):
+        del precision  # part of the key: the reference may depend on jax_enable_x64
         recipe = self._recipe
         args = [jax.ShapeDtypeStruct(*x) for x in key]
         out = jax.eval_shape(ft.partial(recipe.reference, **dict(static)), *args)
