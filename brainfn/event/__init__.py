@@ -6,6 +6,7 @@ from ._csr import CSR as CSR
 from ._define import define as define
 from ._dense import Dense as Dense
 from ._fixed import FixedFanout as FixedFanout, OneToOne as OneToOne
+from ._lineax import LinearOperator as LinearOperator
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
