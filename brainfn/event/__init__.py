@@ -12,4 +12,5 @@ from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
 from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
+from ._split import split_columns as split_columns
 from ._transpose import transpose_structure as transpose_structure

@@ -226,9 +226,7 @@ def define(
     return operator
 
 
-def _native_lowering(
-    kernel: Callable, platform: str, fallback: Callable, splits: bool
-) -> Callable:
+def _native_lowering(kernel: Callable, platform: str, fallback: Callable, splits: bool) -> Callable:
     def lower(ctx, *operands, **params):
         if splits and _partitioned(ctx.module_context.axis_context):
             return fallback(ctx, *operands, **params)
