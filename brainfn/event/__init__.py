@@ -1,7 +1,9 @@
 """Event-driven sparse operators: JAX primitives with native kernels, differentiable and batched."""
 
 from ._block import Block as Block, block_matvec as block_matvec
+from ._compile import CompileError as CompileError
 from ._csr import CSC as CSC, CSR as CSR, ColumnIndex as ColumnIndex
+from ._define import define as define
 from ._delayed import (
     Delayed as Delayed,
     arrivals as arrivals,
@@ -14,9 +16,12 @@ from ._jit import (
     JITNormal as JITNormal,
     JITUniform as JITUniform,
 )
+from ._lineax import LinearOperator as LinearOperator
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
+from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
+from ._split import split_columns as split_columns
 from ._transpose import transpose_structure as transpose_structure
 from ._update import on_post as on_post, on_pre as on_pre

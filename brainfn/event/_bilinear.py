@@ -32,6 +32,7 @@ from ._prim import (
     define,
     is_zero,
     loop_over_batch,
+    shard_like,
     zero_tangent,
 )
 from ._reference import contributions
@@ -132,7 +133,8 @@ def contract(
             )
         )
     spec = Spec(batch, tuple(map(tuple, spec_masks)), tuple(blocks))
-    return _OPERATORS[role](*[x for group in operands for x in group], spec=spec)
+    outputs = _OPERATORS[role](*[x for group in operands for x in group], spec=spec)
+    return [shard_like(y, x) for y, x in zip(outputs, accumulators, strict=True)]
 
 
 def terms_of(spec: Spec, operands: Sequence) -> list[Term]:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import jax.tree_util as jtu
 
-from ._prim import Native, define, is_zero, zero_cotangent, zero_tangent
+from ._prim import Native, define, explicitly_sharded, is_zero, zero_cotangent, zero_tangent
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def materialize(values: T, *, after: Any = ()) -> T:
     **Returns:** `values`.
     """
     leaves, structure = jtu.tree_flatten(values)
-    if not leaves:
+    if not leaves or any(map(explicitly_sharded, leaves)):
         return values
     waited = jtu.tree_leaves(after)
     return jtu.tree_unflatten(structure, _materialize(*leaves, *waited, n=len(leaves)))
@@ -68,4 +68,5 @@ _materialize = define(
     jvp=_jvp,
     transpose=_transpose,
     batch=_batch,
+    splits=True,
 )

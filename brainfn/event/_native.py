@@ -5,6 +5,7 @@ import functools as ft
 import os
 import pathlib
 import warnings
+from typing import Any
 
 import jax
 
@@ -18,6 +19,7 @@ _HANDLERS = (
     "brainfn_transpose",
     "brainfn_materialize",
     "brainfn_lif",
+    "brainfn_call",
 )
 _NAMES = ("libbrainfn_event.so", "libbrainfn_event.dylib", "brainfn_event.dll")
 
@@ -26,7 +28,7 @@ _NAMES = ("libbrainfn_event.so", "libbrainfn_event.dylib", "brainfn_event.dll")
 def library() -> ctypes.CDLL | None:
     """The native library with its handlers registered, or None (after one warning that says
     why)."""
-    if os.environ.get("BRAINFN_NATIVE", "1") == "0":
+    if not enabled():
         return None
     folder = pathlib.Path(__file__).parent
     path = next((folder / name for name in _NAMES if (folder / name).exists()), None)
@@ -54,8 +56,25 @@ def _without(reason: str) -> None:
     )
 
 
+_registered: set[tuple[str, str]] = set()
+
+
+def enabled() -> bool:
+    """Whether native kernels are wanted: `BRAINFN_NATIVE=0` turns all of them off."""
+    return os.environ.get("BRAINFN_NATIVE", "1") != "0"
+
+
+def register_handler(target: str, function: Any, platform: str) -> None:
+    """Makes a handler of another library known to XLA, once."""
+    if (target, platform) not in _registered:
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform=platform)
+        _registered.add((target, platform))
+
+
 def handler_available(target: str, platform: str = "cpu") -> bool:
     """Whether the native handler `target` can be called on `platform`, `"cpu"` or `"cuda"`."""
+    if (target, platform) in _registered:
+        return True
     if platform == "cuda":
         return target in CUDA_HANDLERS and cuda_library() is not None
     return target in _HANDLERS and library() is not None

@@ -83,6 +83,11 @@ def _register_accumulating(primitive: Primitive, transpose: Callable) -> None:
         fancy_transposes[primitive] = in_place
 
 
+def full_cotangent(cotangent) -> jax.Array:
+    """A cotangent as an array, also where it is a symbolic zero."""
+    return ad.instantiate_zeros(cotangent)
+
+
 def zero_tangent(primal) -> ad.Zero:
     """A symbolic zero tangent of `primal`."""
     return ad.Zero(jax.typeof(primal).to_tangent_aval())
@@ -97,6 +102,27 @@ def vary_alike(operands: Sequence) -> list:
     for x, has in zip(operands, varying, strict=True):
         missing = tuple(sorted(union - has))
         out.append(jax.lax.pcast(x, missing, to="varying") if missing else x)
+    return out
+
+
+def explicitly_sharded(x) -> bool:
+    """Whether the type of an array says that it is sharded (along explicit axes of a mesh)."""
+    return any(axis is not None for axis in jax.typeof(x).sharding.spec)
+
+
+def shard_like(x: jax.Array, like: jax.Array) -> jax.Array:
+    """`x` sharded as the type of `like` says."""
+    return jax.sharding.reshard(x, jax.typeof(like).sharding) if explicitly_sharded(like) else x
+
+
+def _replicate(operands: Sequence) -> list:
+    """Operands that are whole on each device, as kernels take them and as the types of the outputs
+    say. `reshard` has the rules that give derivatives their sharding back."""
+    out = []
+    for x in operands:
+        if explicitly_sharded(x):
+            x = jax.sharding.reshard(x, _sharding(jax.typeof(x), jax.typeof(x).ndim))
+        out.append(x)
     return out
 
 
@@ -127,6 +153,7 @@ def define(
     accumulate: Callable | None = None,
     batch: Callable | None = None,
     cuda: Callable[..., Native | None] | None = None,
+    splits: bool = False,
 ) -> Callable[..., list]:
     """Make an operator: a JAX primitive with multiple results.
 
@@ -146,6 +173,9 @@ def define(
     - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by
       `jax.lax.map`.
     - `cuda`: like `native`, for NVIDIA GPUs.
+    - `splits`: whether XLA shall split the work between devices under a plain `jit` with sharded
+      arrays. It can do so with the reference only (of elementwise operators with no communication);
+      operands of a native call are gathered.
 
     Parameters are static and must be hashable.
 
@@ -174,7 +204,7 @@ def define(
         ]
 
     def operator(*operands, **params):
-        return primitive.bind(*vary_alike(operands), **params)
+        return primitive.bind(*vary_alike(_replicate(operands)), **params)
 
     primitive.def_impl(impl)
     primitive.def_abstract_eval(abstract_eval)
@@ -182,7 +212,7 @@ def define(
     mlir.register_lowering(primitive, fallback)
     for platform, kernel in (("cpu", native), ("cuda", cuda)):
         if kernel is not None:
-            lower = _native_lowering(kernel, platform, fallback)
+            lower = _native_lowering(kernel, platform, fallback, splits)
             mlir.register_lowering(primitive, lower, platform=platform)
     if jvp is not None:
         ad.primitive_jvps[primitive] = jvp
@@ -196,8 +226,10 @@ def define(
     return operator
 
 
-def _native_lowering(kernel: Callable, platform: str, fallback: Callable) -> Callable:
+def _native_lowering(kernel: Callable, platform: str, fallback: Callable, splits: bool) -> Callable:
     def lower(ctx, *operands, **params):
+        if splits and _partitioned(ctx.module_context.axis_context):
+            return fallback(ctx, *operands, **params)
         call = kernel(*ctx.avals_in, **params)
         if call is None or not handler_available(call.target, platform):
             return fallback(ctx, *operands, **params)
@@ -207,6 +239,14 @@ def _native_lowering(kernel: Callable, platform: str, fallback: Callable) -> Cal
         return rule(ctx, *operands, **call.attributes)
 
     return lower
+
+
+def _partitioned(context) -> bool:
+    """Whether XLA may split arrays of the program between devices; not in `jax.shard_map`."""
+    manual = getattr(context, "manual_axes", None)
+    if manual is None:
+        return getattr(context, "num_devices", 1) > 1
+    return context.mesh.size > 1 and set(manual) != set(context.mesh.axis_names)
 
 
 def loop_over_batch(

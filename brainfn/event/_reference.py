@@ -75,6 +75,10 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         factors.append(spread(w.reshape((*w.shape[: sum(mask)], -1)), mask, order))
     if term.need:
         factors.append(spread(term.need[0], term.need[1], positions[0]))
+    if term.block.kind == "csr":
+        # What is stored beyond the last row is padding (see `split_columns`).
+        stored = jnp.arange(cols.shape[0], dtype=term.structure[1].dtype) < term.structure[1][-1]
+        factors.append(_align(stored.astype(dtype), (False,) * len(batch), union))
     value = functools.reduce(operator.mul, factors)
     full = tuple(n for n, has in zip(batch, union, strict=True) if has)
     value = jnp.broadcast_to(value, (*full, cols.shape[0]))

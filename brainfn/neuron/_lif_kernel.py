@@ -151,4 +151,5 @@ _lif = define(
     outputs=_outputs,
     native=_native,
     batch=_batch,
+    splits=True,
 )

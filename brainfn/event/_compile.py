@@ -1,0 +1,195 @@
+"""Compiles C++ and CUDA sources of users at first use, and keeps the libraries on disk."""
+
+import ctypes
+import functools as ft
+import hashlib
+import os
+import pathlib
+import platform as host
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from importlib.metadata import version
+from typing import NamedTuple
+
+import jax
+
+from ._native import register_handler
+
+_LOCK = threading.RLock()
+_LOADED: dict[str, ctypes.CDLL] = {}
+_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+_HANDLER = re.compile(r"\bXLA_FFI_DEFINE_HANDLER_SYMBOL\s*\(\s*(\w+)")
+
+
+class CompileError(RuntimeError):
+    """The compiler refused the source of an operator; the message holds what it said."""
+
+
+class Source(NamedTuple):
+    """Source of a native kernel: code, where it came from, and the handler to be called."""
+
+    code: str
+    path: str | None
+    symbol: str
+    platform: str  # "cpu" or "cuda"
+    flags: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        suffix = ".cu" if self.platform == "cuda" else ".cc"
+        return self.path if self.path is not None else f"{self.symbol}{suffix}"
+
+
+def cache_folder() -> pathlib.Path:
+    """Where compiled operators are kept: `BRAINFN_CACHE_DIR`, or the user's cache directory."""
+    chosen = os.environ.get("BRAINFN_CACHE_DIR")
+    if chosen:
+        return pathlib.Path(chosen).expanduser()
+    home = pathlib.Path.home()
+    if sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = pathlib.Path(os.environ.get("LOCALAPPDATA", home))
+    else:
+        base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "brainfn"
+
+
+def compiled_target(source: Source) -> str | None:
+    """The name under which XLA knows the handler of `source`, compiled, loaded and registered; None
+    where there is no compiler (after one warning)."""
+    compiler = _compiler(source.platform)
+    if compiler is None:
+        return None
+    command, release = compiler
+    flags = _flags(source)
+    parts = (
+        *(source.code, source.platform, *command, release, *flags),
+        *(version("jaxlib"), sys.platform, host.machine()),
+        *(_processor() if "-march=native" in flags else ()),
+        *_included(source),
+    )
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    target = f"{source.symbol}_{key}"
+    with _LOCK:
+        if target not in _LOADED:
+            path = cache_folder() / f"{key}.so"
+            library = _load(path)
+            if library is None:
+                _compile(source, [*command, *flags], path)
+                library = ctypes.CDLL(str(path))
+            try:
+                function = getattr(library, source.symbol)
+            except AttributeError:
+                defined = sorted(set(_HANDLER.findall(source.code)))
+                raise CompileError(
+                    f"define: {source.name} has no handler {source.symbol!r}; it defines "
+                    f"{', '.join(defined) or 'none'}. Define it with "
+                    f"XLA_FFI_DEFINE_HANDLER_SYMBOL({source.symbol}, ...), or name another by "
+                    "symbol=."
+                ) from None
+            register_handler(target, function, source.platform)
+            _LOADED[target] = library
+    return target
+
+
+def _load(path: pathlib.Path) -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(str(path)) if path.exists() else None
+    except OSError:
+        return None  # made on another machine that shares the directory: compiled anew
+
+
+def _compile(source: Source, command: list[str], path: pathlib.Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Made beside its place and then renamed: other processes see all of it or nothing.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
+        code = pathlib.Path(folder) / pathlib.Path(source.name).name
+        code.write_text(source.code)
+        made = pathlib.Path(folder) / "operator.so"
+        where = [] if source.path is None else ["-I", str(pathlib.Path(source.path).parent)]
+        done = subprocess.run(
+            [*command, *where, str(code), "-o", str(made)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0 or not made.exists():
+            said = (done.stderr + done.stdout).replace(f"{folder}{os.sep}", "").strip()
+            raise CompileError(
+                f"define: {command[0]} could not compile {source.name} (exit status "
+                f"{done.returncode}):\n{said}"
+            )
+        made.replace(path)
+
+
+def _flags(source: Source) -> list[str]:
+    include = str(jax.ffi.include_dir())
+    if source.platform == "cpu":
+        fixed = ["-std=c++17", "-shared", "-fPIC", "-isystem", include]
+        return [*fixed, *(source.flags or ("-O3", "-march=native"))]
+    capability = next(str(d.compute_capability) for d in jax.devices("cuda"))
+    arch = f"-arch=sm_{capability.replace('.', '')}"
+    fixed = ["-std=c++17", "-shared", "-Xcompiler", "-fPIC", "-I", include, arch]
+    return [*fixed, *(source.flags or ("-O3",))]
+
+
+def _included(source: Source) -> list[str]:
+    """The text of the headers that stand beside the source and are included by it."""
+    if source.path is None:
+        return []
+    folder, texts, todo = pathlib.Path(source.path).parent, {}, [source.code]
+    while todo:
+        for name in _INCLUDE.findall(todo.pop()):
+            header = folder / name
+            if name not in texts and header.is_file():
+                texts[name] = header.read_text()
+                todo.append(texts[name])
+    return [f"{name}\0{text}" for name, text in sorted(texts.items())]
+
+
+def _compiler(platform: str) -> tuple[tuple[str, ...], str] | None:
+    """The command and version of the compiler, or None after a warning."""
+    variable, names = ("CXX", ("g++", "clang++", "c++"))
+    if platform == "cuda":
+        home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+        variable, names = ("NVCC", ("nvcc", os.path.join(home, "bin", "nvcc")))
+    return _probe(variable, os.environ.get(variable), names, os.environ.get("PATH"))
+
+
+@ft.cache
+def _probe(variable: str, chosen: str | None, names: tuple[str, ...], path: str | None):
+    del path  # part of the key: another search path may have another compiler
+    for command in [tuple(shlex.split(chosen))] if chosen else [(name,) for name in names]:
+        found = shutil.which(command[0])
+        if found is None:
+            continue
+        done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return (found, *command[1:]), done.stdout
+    looked = f"{variable}={chosen!r}" if chosen else " or ".join(names)
+    warnings.warn(
+        f"brainfn runs custom operators on their pure-JAX reference: no working compiler was found "
+        f"({looked}). Install one, or set {variable}.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+@ft.cache
+def _processor() -> tuple[str, ...]:
+    """What a library made for this very processor depends on."""
+    info = pathlib.Path("/proc/cpuinfo")
+    if not info.exists():
+        return (host.processor(),)
+    lines = info.read_text().splitlines()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return tuple(sorted({line for line in lines if line.startswith(wanted)}))
