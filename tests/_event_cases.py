@@ -25,6 +25,7 @@ class Case:
     shape: tuple[int, int]
     left: Callable
     right: Callable
+    matrix: ev.AbstractMatrix | None = None
 
     def dense(self, data=None) -> np.ndarray:
         data = np.asarray(self.data if data is None else data, np.float64)
@@ -54,6 +55,7 @@ def of_matrix(matrix, rows, cols):
         matrix.shape,
         lambda x, data: x @ with_data(matrix, data),
         lambda v, data: with_data(matrix, data) @ v,
+        matrix,
     )
 
 

@@ -11,9 +11,7 @@ from _event_cases import FORMATS
 import brainfn.event as ev
 from brainfn.event import _prim
 
-CASES = [
-    (name, scalar) for name in FORMATS for scalar in (False, True) if (name, scalar) != ("dense", True)
-]  # fmt: skip
+CASES = [(name, False) for name in FORMATS] + [(name, True) for name in FORMATS if name != "dense"]
 
 
 def close(got, wanted, atol=1e-12):

@@ -20,7 +20,7 @@ def close(got, wanted, atol=1e-12):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=5)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 2**31),
     size=st.sampled_from([(0, 3), (3, 0), (1, 1), (33, 17)]),

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from ._bilinear import COLS, contract
 from ._check import concrete
 from ._csr import CSR
+from ._materialize import materialize
 from ._matrix import Layout, as_need, as_spikes, term
 
 _LONGEST = np.iinfo(np.uint16).max
@@ -164,7 +165,7 @@ def delayed_matvec(
     x = as_spikes(x, matrix.vector_dtype, what)
     mask = None if need is None else as_need(need, x.shape[0], what)
     t = term(matrix.layout(ring.shape, now, what), x, (), 0, 0, (), 0, mask)
-    return contract(COLS, (), [ring.reshape(-1)], [()], [t])[0].reshape(ring.shape)
+    return contract(COLS, (), [ring], [()], [t])[0]
 
 
 def arrivals(
@@ -182,5 +183,6 @@ def arrivals(
     if ring.ndim != 2:
         raise ValueError(f"arrivals: ring must have shape (length, width), got {ring.shape}.")
     slot = as_step(now, "arrivals") % ring.shape[0]
-    arrived = lax.dynamic_index_in_dim(ring, slot, keepdims=False)
+    # Stored before the slot is overwritten: else XLA reads the slot later, from a copy of the ring.
+    arrived, ring = materialize((lax.dynamic_index_in_dim(ring, slot, keepdims=False), ring))
     return arrived, lax.dynamic_update_index_in_dim(ring, jnp.zeros_like(arrived), slot, axis=0)
