@@ -175,7 +175,7 @@ def _reference(*operands, spec):
     for d in reversed(range(len(spec.batch))):
         axes = [0 if m[d] else None for m in (x_mask, *masks, mask)]
         one = jax.vmap(one, axes, axis_size=spec.batch[d])
-    return [one(x, *numbers, data)]
+    return [one(*[x, *numbers, data])]
 
 
 def _one(block, structure, x, change, factor, lower, upper, data):
