@@ -14,14 +14,16 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import Block
+from ..event import CSR, Block, Delayed, arrivals as take_arrivals
 from ..input import AbstractSource
+from ._delays import delay_steps
 from ._fused import step_group
 from ._layout import Layout
 from ._merge import concatenate_states, merge, with_arrays
 from ._near import deliver, has_marks, mark
-from ._projection import Receptor, delay_steps
+from ._projection import Receptor
 from ._state import NetworkState
+from ._weights import count_synapses
 
 if TYPE_CHECKING:
     from ._network import Network
@@ -49,6 +51,7 @@ class NetworkStepper(AbstractModel):
     blocks: tuple[Block, ...]
     due: tuple[Due, ...]
     lines: tuple[Delay | None, ...]
+    rings: tuple[int, ...] = eqx.field(static=True)  # slots for each layer, 0 for no ring buffer
     layout: Layout = eqx.field(static=True)
 
     def init(self, *, key: Key | None = None) -> NetworkState:
@@ -76,7 +79,11 @@ class NetworkStepper(AbstractModel):
             parts = [_empty(filled, p) if isinstance(p, int) else p for p in parts]
             layers.append(concatenate_states(parts))
         spikes = tuple(None if line is None else line.init() for line in self.lines)
-        return NetworkState(groups, tuple(layers), spikes, layout)
+        rings = []
+        for receptor, layer, slots in zip(self.layers, layers, self.rings, strict=True):
+            like = receptor.synapse.accumulator(layer)
+            rings.append(jnp.zeros((slots, *like.shape), like.dtype) if slots else None)
+        return NetworkState(groups, tuple(layers), spikes, tuple(rings), layout)
 
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
@@ -128,7 +135,8 @@ class NetworkStepper(AbstractModel):
         self, state: NetworkState, inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[NetworkState, dict[str, Any]]:
         injected = self.arrange_inputs(inputs).values
-        layers = list(self._arrive(state, clock))
+        arrived, rings = self._arrive(state, clock)
+        layers = list(arrived)
         groups, spikes = [], []
         for g, model in enumerate(self.groups):
             k = None if key is None else jr.fold_in(key, g)
@@ -162,12 +170,12 @@ class NetworkStepper(AbstractModel):
             g, offset, size = self.layout.place(name)
             whole = size == self.layout.groups[g].size
             outputs[name] = spikes[g] if whole else spikes[g][offset : offset + size]
-        return NetworkState(tuple(groups), tuple(layers), lines, self.layout), outputs
+        return NetworkState(tuple(groups), tuple(layers), lines, rings, self.layout), outputs
 
-    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[Any, ...]:
-        """The states of the synapses with the spikes that are due added."""
+    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The states of the synapses with the spikes that are due added, and the ring buffers."""
         if not self.blocks:
-            return state.layers
+            return state.layers, state.rings
         arrivals = []
         for due in self.due:
             line, buffer = self.lines[due.group], state.spikes[due.group]
@@ -181,13 +189,25 @@ class NetworkStepper(AbstractModel):
                     lambda b: b.buffer, buffer, buffer.buffer[:, due.offset : due.offset + n]
                 )
                 arrivals.append(own.read(part, clock, due.delays))
-        synapses = [receptor.synapse for receptor in self.layers]
-        accumulators = tuple(s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True))
         marked = tuple(has_marks(self.groups[due.group]) for due in self.due)
-        sums = deliver(accumulators, tuple(arrivals), self.blocks, marked)
-        return tuple(
-            s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, sums, strict=True)
+        synapses = [receptor.synapse for receptor in self.layers]
+        vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
+        buffers = [ring for ring in state.rings if ring is not None]
+        # Spikes of the last step go through synapses with their own delays; there are none before
+        # step 0.
+        now = jnp.maximum(clock.step - 1, 0) if buffers else None
+        sums = deliver((*vectors, *buffers), tuple(arrivals), self.blocks, marked, now)
+        vectors, buffers = list(sums[: len(vectors)]), iter(sums[len(vectors) :])
+        rings = []
+        for i, slots in enumerate(self.rings):
+            arrived, ring = take_arrivals(next(buffers), clock.step) if slots else (None, None)
+            rings.append(ring)
+            vectors[i] = vectors[i] if arrived is None else vectors[i] + arrived
+        layers = tuple(
+            s.with_accumulator(x, y)
+            for s, x, y in zip(synapses, state.layers, vectors, strict=True)
         )
+        return layers, tuple(rings)
 
     def named_states(self, state: NetworkState) -> dict[str, Any]:
         return self.network.named_states(state)
@@ -223,13 +243,17 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
     due: list[Due] = []
     shared: dict[tuple[int, int], int] = {}
     longest = [0] * len(groups)
-    blocks = []
+    slots = [0] * len(layers)
+    placed = []
     for name in layout.projections:
         pathway = network.pathways[name]
         group, offset, _ = layout.place(pathway.pre)
         steps, delays = delay_steps(name, pathway, dt)
+        most = steps
+        if pathway.synaptic:
+            steps = 1
         longest[group] = max(longest[group], steps)
-        if delays is not None:
+        if delays is not None and not pathway.synaptic:
             source, row_offset = len(due), 0
             due.append(Due(delays, group, steps, offset))
         else:
@@ -238,9 +262,21 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
                 due.append(Due(None, group, steps, 0))
             source, row_offset = shared[group, steps], offset
         runs = layout.runs(pathway.post)
+        start = 0
         for matrix, (names, _, column_offset, _) in zip(pathway.weighted(), runs, strict=True):
             target = layout.layer_of(names[0], pathway.receptor)
-            blocks.append(Block(matrix, source, row_offset, target, column_offset))
+            if pathway.synaptic:
+                assert isinstance(matrix, CSR) and delays is not None
+                stop = start + count_synapses(matrix)
+                matrix = Delayed(matrix, delays[start:stop], longest=most)
+                start, slots[target] = stop, max(slots[target], most + 1)
+            placed.append((matrix, source, row_offset, target, column_offset))
+    # Ring buffers stand behind the vectors of all layers.
+    order = [i for i, n in enumerate(slots) if n]
+    blocks = [
+        Block(m, s, r, len(layers) + order.index(t) if isinstance(m, Delayed) else t, c)
+        for m, s, r, t, c in placed
+    ]
     lines = tuple(
         Delay(steps, layout.groups[g].size, groups[g].spike_dtype) if steps else None
         for g, steps in enumerate(longest)
@@ -252,6 +288,7 @@ def make_stepper(network: "Network", dt: float) -> NetworkStepper:
         blocks=tuple(blocks),
         due=tuple(due),
         lines=lines,
+        rings=tuple(slots),
         layout=layout,
     )
 
