@@ -34,10 +34,9 @@ def build_delays(
     drawn = isinstance(delay, AbstractInitializer)
     if delay is None or (not drawn and np.ndim(delay) == 0):
         return delay, None, False
-    synaptic = drawn or delay.shape != (n_pre,)
-    if synaptic:
-        delay = _of_synapses(name, delay, n_pre, matrix, key)
-    return float(np.max(delay, initial=0.0)), jnp.asarray(delay), synaptic
+    synaptic = drawn or np.shape(delay) != (n_pre,)
+    host = _of_synapses(name, delay, n_pre, matrix, key) if synaptic else np.asarray(delay)
+    return float(np.max(host, initial=0.0)), jnp.asarray(host), synaptic
 
 
 def _of_synapses(

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
-import numpy as np
 
 from .. import connect
 from .._custom_types import Key
@@ -26,6 +25,7 @@ from ._layout import (
     share_receptors,
     stack_layers,
 )
+from ._prepare import make_stepper
 from ._projection import (
     Pathway,
     Projection,
@@ -33,7 +33,7 @@ from ._projection import (
     Receptor,
 )
 from ._state import NetworkState, take
-from ._stepper import NetworkStepper, make_stepper
+from ._stepper import NetworkStepper
 from ._summary import summary
 from ._weights import count_synapses, join_weights, split_columns, weight_shape, with_weight
 

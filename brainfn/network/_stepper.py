@@ -1,10 +1,10 @@
 """One step of a network, on merged arrays."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
@@ -14,16 +14,14 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import CSR, Block, Delayed, arrivals as take_arrivals
+from ..event import Block, arrivals as take_arrivals
 from ..input import AbstractSource
-from ._delays import delay_steps
 from ._fused import step_group
 from ._layout import Layout
-from ._merge import concatenate_states, merge, with_arrays
+from ._merge import concatenate_states
 from ._near import deliver, has_marks, mark
 from ._projection import Receptor
 from ._state import NetworkState
-from ._weights import count_synapses
 
 if TYPE_CHECKING:
     from ._network import Network
@@ -109,7 +107,7 @@ class NetworkStepper(AbstractModel):
             if not _takes_input(model):
                 out.append(None)
                 continue
-            dtype = _dtype(model)
+            dtype = float_dtype(model)
             if not isinstance(inputs, Mapping):
                 out.append(_cast(inputs, dtype))
                 continue
@@ -139,7 +137,9 @@ class NetworkStepper(AbstractModel):
         layers = list(arrived)
         groups, spikes = [], []
         for g, model in enumerate(self.groups):
-            k = None if key is None else jr.fold_in(key, g)
+            # By name, so that populations of another kind do not change the noise of this one.
+            name = self.layout.groups[g].names[0].encode()
+            k = None if key is None else jr.fold_in(key, zlib.crc32(name))
             mine = [i for i, layer in enumerate(self.layout.layers) if layer.group == g]
             if _takes_input(model):
                 new, out, advanced = step_group(
@@ -219,101 +219,6 @@ class Arranged(eqx.Module):
     values: tuple[Any, ...]
 
 
-def make_stepper(network: "Network", dt: float) -> NetworkStepper:
-    """Merge parameters, count delays in steps, and give each matrix its place."""
-    layout = network.layout
-    network = _with_arrays(network)
-    populations = {name: model.prepare(dt) for name, model in network.populations.items()}
-    groups = tuple(
-        merge([populations[name] for name in group.names], group.sizes) for group in layout.groups
-    )
-    layers = []
-    for layer in layout.layers:
-        sizes = layout.groups[layer.group].sizes
-        # Populations without this receptor take the parameters of another; their state stays 0.
-        other = next(network.receptors[r] for r in layer.receptors if r is not None)
-        other = jtu.tree_map(lambda x: x[0] if jnp.ndim(x) else x, other)
-        parts = [other if r is None else network.receptors[r] for r in layer.receptors]
-        layers.append(
-            Receptor(
-                merge([part.synapse for part in parts], sizes),
-                merge([part.output for part in parts], sizes),
-            )
-        )
-    due: list[Due] = []
-    shared: dict[tuple[int, int], int] = {}
-    longest = [0] * len(groups)
-    slots = [0] * len(layers)
-    placed = []
-    for name in layout.projections:
-        pathway = network.pathways[name]
-        group, offset, _ = layout.place(pathway.pre)
-        steps, delays = delay_steps(name, pathway, dt)
-        most = steps
-        if pathway.synaptic:
-            steps = 1
-        longest[group] = max(longest[group], steps)
-        if delays is not None and not pathway.synaptic:
-            source, row_offset = len(due), 0
-            due.append(Due(delays, group, steps, offset))
-        else:
-            if (group, steps) not in shared:
-                shared[group, steps] = len(due)
-                due.append(Due(None, group, steps, 0))
-            source, row_offset = shared[group, steps], offset
-        runs = layout.runs(pathway.post)
-        start = 0
-        for matrix, (names, _, column_offset, _) in zip(pathway.weighted(), runs, strict=True):
-            target = layout.layer_of(names[0], pathway.receptor)
-            if pathway.synaptic:
-                assert isinstance(matrix, CSR) and delays is not None
-                stop = start + count_synapses(matrix)
-                matrix = Delayed(matrix, delays[start:stop], longest=most)
-                start, slots[target] = stop, max(slots[target], most + 1)
-            placed.append((matrix, source, row_offset, target, column_offset))
-    # Ring buffers stand behind the vectors of all layers.
-    order = [i for i, n in enumerate(slots) if n]
-    blocks = [
-        Block(m, s, r, len(layers) + order.index(t) if isinstance(m, Delayed) else t, c)
-        for m, s, r, t, c in placed
-    ]
-    lines = tuple(
-        Delay(steps, layout.groups[g].size, groups[g].spike_dtype) if steps else None
-        for g, steps in enumerate(longest)
-    )
-    return NetworkStepper(
-        network=network,
-        groups=groups,
-        layers=tuple(layers),
-        blocks=tuple(blocks),
-        due=tuple(due),
-        lines=lines,
-        rings=tuple(slots),
-        layout=layout,
-    )
-
-
-def _with_arrays(network: "Network") -> "Network":
-    """`network` without parameters that are Python or NumPy numbers."""
-    populations = {name: with_arrays(model) for name, model in network.populations.items()}
-    receptors = tuple(
-        Receptor(with_arrays(r.synapse), with_arrays(r.output)) for r in network.receptors
-    )
-    pathways = {}
-    for name, pathway in network.pathways.items():
-        dtype = _dtype(receptors[pathway.receptor].synapse)
-        weight = jtu.tree_map(
-            lambda x, dtype=dtype: x if isinstance(x, jax.Array) else jnp.asarray(x, dtype),
-            pathway.weight,
-        )
-        pathways[name] = eqx.tree_at(lambda p: p.weight, pathway, weight)
-    return eqx.tree_at(
-        lambda n: (n.populations, n.receptors, n.pathways),
-        network,
-        (populations, receptors, pathways),
-    )
-
-
 def _takes_input(model: Any) -> bool:
     return not isinstance(model, AbstractSource)
 
@@ -322,7 +227,7 @@ def _empty(like: Any, size: int) -> Any:
     return jtu.tree_map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), like)
 
 
-def _dtype(model: Any) -> Any:
+def float_dtype(model: Any) -> Any:
     """The dtype that the parameters of a model have, and so its currents."""
     leaves = [x for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
     return leaves[0].dtype if leaves else jnp.result_type(float)
