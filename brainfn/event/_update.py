@@ -1,12 +1,14 @@
 """Plasticity: weights change where neurons spike."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Shaped
 
 from ._bilinear import COLS, ROWS, STRUCTURE, WEIGHTS, BlockSpec, Spec, contract, native_call
 from ._csr import CSC, CSR, ColumnIndex
@@ -169,9 +171,7 @@ def _reference(*operands, spec):
     (x_mask,), masks, (mask,), _ = spec.masks
     (block,) = spec.blocks
 
-    def one(x, change, factor, lower, upper, data):
-        return _one(block, structure, x, change, factor, lower, upper, data)
-
+    one: Callable[..., jax.Array] = functools.partial(_one, block, structure)
     for d in reversed(range(len(spec.batch))):
         axes = [0 if m[d] else None for m in (x_mask, *masks, mask)]
         one = jax.vmap(one, axes, axis_size=spec.batch[d])
