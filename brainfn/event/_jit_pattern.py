@@ -1,8 +1,10 @@
 """Which synapses a just-in-time matrix has: everything but the weights."""
 
 import ctypes
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, UInt
@@ -65,7 +67,7 @@ class Pattern(eqx.Module):
             -self.diagonal,
         )
 
-    def block(self, rows: slice, cols: slice, what: str) -> "Pattern":
+    def block(self, rows: Any, cols: Any, what: str) -> "Pattern":
         starts, shape = [], []
         for name, part, n in zip(("rows", "cols"), (rows, cols), self.shape, strict=True):
             if not isinstance(part, slice) or part.step not in (None, 1):
@@ -147,6 +149,10 @@ def check_number(total: int, what: str) -> None:
         )
 
 
+_some_fixed = jax.jit(fixed_synapses, static_argnums=(0, 5, 6))
+_some_binomial = jax.jit(binomial_synapses, static_argnums=(0, 3, 5, 6))
+
+
 def _synapses_in_jax(shape, extra, structure):
     """The same from the reference, where there is no native library."""
     layout = Layout.of(shape, extra)
@@ -157,11 +163,10 @@ def _synapses_in_jax(shape, extra, structure):
         if layout.flags.fixed:
             size = 1 << layout.flags.bits
             counted = jnp.zeros(_STREAMS, np.int32)
-            some, _ = fixed_synapses(layout, arrays, first, counted, zero, size, jnp.float32)
+            some, _ = _some_fixed(layout, arrays, first, counted, zero, size, jnp.float32)
         else:
-            some = binomial_synapses(
-                layout, arrays, first, _STREAMS, zero, layout.n_tiles, jnp.float32
-            )
+            tiles = layout.n_tiles
+            some = _some_binomial(layout, arrays, first, _STREAMS, zero, tiles, jnp.float32)
         valid = np.asarray(some.valid)
         z = np.zeros(valid.size) if some.z is None else np.asarray(some.z, np.float64)
         found.append([np.asarray(x)[valid] for x in (some.stream, some.position, z)])
