@@ -1,5 +1,6 @@
 """How wrong arguments are reported: which one, what came, what was expected, what to try."""
 
+import dataclasses
 import difflib
 import math
 import numbers
@@ -84,6 +85,36 @@ def parameter(
 
 def _is_floating(dtype: Any) -> bool:
     return bool(jnp.issubdtype(dtype, jnp.floating))
+
+
+def check_parameters(tree: Any, name: str = "model") -> None:
+    """Raise `ValueError` for concrete parameters of a wrong sign, or not finite.
+
+    Constructors check what they are given; this finds what was put in later, by `eqx.tree_at` or an
+    optimiser. Fields say what they must be by `metadata={"sign": "positive"}` or `"nonnegative"`.
+    """
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            check_parameters(value, f"{name}[{key!r}]")
+    elif isinstance(tree, tuple | list):
+        for i, value in enumerate(tree):
+            check_parameters(value, f"{name}[{i}]")
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for field in dataclasses.fields(tree):
+            value, path = getattr(tree, field.name), f"{name}.{field.name}"
+            sign = field.metadata.get("sign")
+            if sign is None:
+                check_parameters(value, path)
+                continue
+            if value is None or not is_concrete(value):
+                continue
+            host = np.asarray(value)
+            good = host > 0 if sign == "positive" else host >= 0
+            if not np.all(good & np.isfinite(host)):
+                raise ValueError(
+                    f"`{path}` must be {sign} and finite, got {describe(host)}. Was it changed "
+                    "by `eqx.tree_at` or an optimiser? Try to learn its logarithm."
+                )
 
 
 def count(name: str, value: Any, *, minimum: int = 0) -> int:

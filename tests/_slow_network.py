@@ -30,7 +30,7 @@ class Connections:
     weights: np.ndarray  # (n_pre, all posts one after the other); 0 where there is no synapse
     tau: float
     reversal: float | None  # None: the variable is a current
-    delay_steps: np.ndarray  # (n_pre,)
+    delay_steps: np.ndarray  # (n_pre,), or of the shape of weights
 
 
 def run(neurons, projections, currents, dt, n_steps):
@@ -42,14 +42,16 @@ def run(neurons, projections, currents, dt, n_steps):
     voltages = {name: [] for name in neurons}
     for step in range(n_steps):
         for p, variables in zip(projections, g, strict=True):
+            delays = p.delay_steps
+            if delays.ndim == 1:
+                delays = np.repeat(delays[:, None], p.weights.shape[1], axis=1)
             for i in range(neurons[p.pre].size):
-                origin = step - int(p.delay_steps[i])
-                if origin < 0 or not emitted[p.pre][origin][i]:
-                    continue
                 column = 0
                 for post in p.post:
                     for j in range(neurons[post].size):
-                        variables[post][j] += p.weights[i, column]
+                        origin = step - int(delays[i, column])
+                        if origin >= 0 and emitted[p.pre][origin][i]:
+                            variables[post][j] += p.weights[i, column]
                         column += 1
         spikes = {}
         for name, n in neurons.items():

@@ -100,6 +100,24 @@ def test_poisson_populations_of_different_sizes(rates):
         assert abs(spikes.mean() - p) < 5 * np.sqrt(p * (1 - p) / spikes.size)
 
 
+def test_noise_does_not_depend_on_other_kinds_of_populations():
+    """The random numbers of a population hang on names, not on what else is in the network."""
+
+    def noise(*others):
+        populations = dict(others) | {"noise": Poisson(50, 0.3)}
+        out = bf.simulate(bf.Network(populations), duration=5.0, dt=0.1, key=jr.key(2))
+        return np.asarray(out.outputs["noise"])
+
+    alone = noise()
+    np.testing.assert_array_equal(noise(("a", bf.neuron.LIF(3))), alone)
+    two = noise(("a", bf.neuron.LIF(3)), ("b", bf.neuron.LIF(3, solver=bf.solver.Heun())))
+    np.testing.assert_array_equal(two, alone)
+    other = bf.simulate(
+        bf.Network({"other": Poisson(50, 0.3)}), duration=5.0, dt=0.1, key=jr.key(2)
+    )
+    assert np.any(np.asarray(other.outputs["other"]) != alone)
+
+
 def test_poisson_drives_neurons_through_a_projection():
     """Each spike of the source adds its weight to the target's current exactly one delay later."""
     network = bf.Network(

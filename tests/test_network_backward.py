@@ -225,7 +225,7 @@ def test_marks_are_the_neurons_without_a_derivative():
     matrix = bf.event.Dense(np.ones((5, 3)))
 
     def total(s):
-        (y,) = _near.deliver((jnp.zeros(3),), (s,), (bf.event.Block(matrix),), (True,))
+        (y,) = _near.deliver((jnp.zeros(3),), (s,), (bf.event.Block(matrix),), (True,), None)
         return jnp.sum(y)
 
     np.testing.assert_array_equal(jax.grad(total)(marked), [0.0, 0.0, 3.0, 3.0, 3.0])
@@ -293,5 +293,5 @@ def test_simulation_without_derivatives_pays_nothing(monkeypatch):
     assert sum(marked.values()) > 100
     jax.clear_caches()
     monkeypatch.setattr(_stepper, "mark", lambda spikes, model, state: spikes)
-    monkeypatch.setattr(_stepper, "deliver", lambda a, s, b, _: block_matvec(a, s, b))
+    monkeypatch.setattr(_stepper, "deliver", lambda a, s, b, *_: block_matvec(a, s, b))
     assert instructions() == marked

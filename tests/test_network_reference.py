@@ -61,6 +61,16 @@ def _projections(rng, populations, which):
             ),
         ],
     }
+    # Delays of each synapse, beside one for all, and two projections into one ring buffer.
+    own = [rng.integers(1, 20, (n, both)) for n in (n_exc, n_inh)]
+    tables["each synapse"] = [
+        Connections("exc", ["exc", "inh"], _weights(rng, n_exc, both, 8.0), 5.0, 0.0, own[0]),
+        Connections("exc", ["inh"], _weights(rng, n_exc, n_inh, 8.0), 5.0, 0.0, 3 * ones_e),
+        Connections("inh", ["exc", "inh"], _weights(rng, n_inh, both, 10.0), 10.0, -80.0, own[1]),
+        Connections(
+            "inh", ["exc", "inh"], _weights(rng, n_inh, both, -15.0), 5.0, None, own[1][::-1] + 10
+        ),
+    ]
     return tables[which]
 
 
@@ -81,7 +91,8 @@ def _network(populations, projections, surrogate, merge):
     }
     named = {}
     for i, p in enumerate(projections):
-        same = np.all(p.delay_steps == p.delay_steps[0])
+        steps = p.delay_steps if p.delay_steps.ndim == 1 else p.delay_steps[p.weights != 0]
+        same = np.all(steps == steps[0])
         output = bf.synapse.Current() if p.reversal is None else bf.synapse.Conductance(p.reversal)
         named[f"p{i}"] = bf.Projection(
             p.pre,
@@ -89,12 +100,12 @@ def _network(populations, projections, surrogate, merge):
             bf.event.CSR.fromdense(p.weights),
             synapse=bf.synapse.Exponential(p.tau),
             output=output,
-            delay=DT * (p.delay_steps[0] if same else p.delay_steps),
+            delay=DT * (steps[0] if same else steps),
         )
     return bf.Network(models, named, merge=merge)
 
 
-@pytest.mark.parametrize("which", ["one step", "many"])
+@pytest.mark.parametrize("which", ["one step", "many", "each synapse"])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal", "different"])
 @pytest.mark.parametrize(
     ("surrogate", "merge"),
@@ -141,6 +152,35 @@ def test_requested_delays_are_effective_delays_mixed():
     out = _relay(delays, None)
     for target, steps in enumerate(delays):
         assert np.flatnonzero(out["target"][:, target]).tolist() == [steps]
+
+
+def test_requested_delays_are_effective_delays_for_each_synapse():
+    """Every pair of neurons has a delay of its own; one source spikes at a time."""
+    rng = np.random.default_rng(5)
+    n, steps = 6, rng.permutation(36).reshape(6, 6) + 1
+    options = {"refractory": 1000.0, "surrogate": None}
+    for source in range(n):
+        start = np.where(np.arange(n) == source, -50.0, -60.0)
+        rest = np.where(np.arange(n) == source, -49.0, -60.0)
+        network = bf.Network(
+            {
+                "source": bf.neuron.LIF(n, v_init=start, v_rest=rest, **options),
+                "target": bf.neuron.LIF(n, **options),
+            },
+            [
+                bf.Projection(
+                    "source",
+                    "target",
+                    bf.connect.AllToAll(),
+                    weight=1e5 * pA,
+                    synapse=bf.synapse.Exponential(5 * ms),
+                    output=bf.synapse.Current(),
+                    delay=DT * steps.reshape(-1),
+                )
+            ],
+        )
+        out = np.asarray(bf.simulate(network, duration=40 * DT, dt=DT).outputs["target"])
+        assert [np.flatnonzero(x).tolist() for x in out.T] == [[d] for d in steps[source]]
 
 
 def _relay(steps, surrogate):

@@ -142,7 +142,7 @@ WRONG = {
         lambda: network(projection(delay=np.full(2, 0.1))),
         ValueError,
         "`delay`",
-        "3 neurons",
+        "3 pre neurons",
     ),
     "delays off grid": (
         lambda: simulate(network(projection(delay=np.array([0.1, 0.25, 0.1])))),
@@ -355,6 +355,41 @@ def test_new_weight_of_another_length():
     wrong = eqx.tree_at(lambda n: n.projections["a"].weight, net, jnp.ones(4))
     with pytest.raises(ValueError, match=r"`weight`.*\(9,\)"):
         simulate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (
+            lambda m: m.populations["a"].tau,
+            -20.0,
+            r"model.populations\['a'\].tau` must be positive",
+        ),
+        (
+            lambda m: m.populations["b"].capacitance,
+            jnp.asarray([1.0, 0.0, 1.0, 1.0]),
+            r"model.populations\['b'\].capacitance` must be positive and finite, got \[1.0, 0.0",
+        ),
+        (
+            lambda m: m.projections["a"].synapse.tau,
+            jnp.asarray(nan),
+            r"synapse.tau` must be positive",
+        ),
+        (lambda m: m.populations["p"].rate, -1.0, r"rate` must be nonnegative"),
+    ],
+    ids=["tau", "capacitance", "synapse", "rate"],
+)
+def test_parameters_that_were_changed_are_looked_at(where, value, message):
+    """`eqx.tree_at` and optimisers go past the constructor."""
+    import equinox as eqx
+
+    net = network(projection(), populations={"a": LIF(3), "b": LIF(4), "p": Poisson(3, 1.0)})
+    wrong = eqx.tree_at(where, net, value)
+    for call in (bf.simulate, bf.run):
+        with pytest.raises(ValueError, match=message):
+            call(wrong, duration=1.0, dt=0.1, key=KEY)
+    # Values that are traced can't be looked at, and pass.
+    jax.eval_shape(lambda v: simulate(eqx.tree_at(where, net, v), key=KEY), jnp.asarray(value))
 
 
 def _explode(when, *, populations=("a",)):

@@ -30,7 +30,37 @@ _DENSE = 6
 _NONE = 2**31 - 1
 
 
-class FixedOutDegree(AbstractRule):
+class AbstractDegree(AbstractRule):
+    """A number of synapses for each neuron on one side."""
+
+    k: int = eqx.field(static=True)
+    autapses: bool = eqx.field(static=True)
+    multapses: bool = eqx.field(static=True)
+
+    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
+        self.k = as_degree("k", k)
+        self.autapses = as_flag("autapses", autapses)
+        self.multapses = as_flag("multapses", multapses)
+
+    def draw(
+        self,
+        n_rows: int,
+        n_columns: int,
+        argument: str,
+        diagonal: int | None,
+        key: Key | None,
+    ) -> Int32[Array, " nnz"]:
+        """`k` columns for each row, in ascending order; `argument` is the number of columns as the
+        user knows it."""
+        name = f"{type(self).__name__}(k={self.k})"
+        key = check_key(name, key)
+        check_synapses(name, n_rows * self.k)
+        rows = self_rows(n_rows, n_columns, diagonal, self.autapses)
+        _check_available(name, self.k, n_rows, n_columns, argument, rows, self.multapses)
+        return _draw(key, n_rows, n_columns, self.k, diagonal, rows, not self.multapses)
+
+
+class FixedOutDegree(AbstractDegree):
     r"""Each neuron connects to `k` neurons, drawn uniformly.
 
     With multapses the `k` targets are drawn independently, so a pair may be connected more than
@@ -53,29 +83,15 @@ class FixedOutDegree(AbstractRule):
     synapses than 32-bit indices can count.
     """
 
-    k: int = eqx.field(static=True)
-    autapses: bool = eqx.field(static=True)
-    multapses: bool = eqx.field(static=True)
-
-    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
-        self.k = as_degree("k", k)
-        self.autapses = as_flag("autapses", autapses)
-        self.multapses = as_flag("multapses", multapses)
-
     def build(
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
     ) -> Structure:
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
-        name = f"FixedOutDegree(k={self.k})"
-        key = check_key(name, key)
-        check_synapses(name, n_pre * self.k)
-        rows = self_rows(n_pre, n_post, diagonal, self.autapses)
-        _check_available(name, self.k, n_pre, n_post, "n_post", rows, self.multapses)
-        columns = _draw(key, n_pre, n_post, self.k, diagonal, rows, not self.multapses)
+        columns = self.draw(n_pre, n_post, "n_post", diagonal, key)
         return columns, jnp.arange(n_pre + 1, dtype=jnp.int32) * self.k
 
 
-class FixedInDegree(AbstractRule):
+class FixedInDegree(AbstractDegree):
     r"""Each neuron gets synapses from `k` neurons, drawn uniformly.
 
     With multapses the `k` sources are drawn independently, so a pair may be connected more than
@@ -99,27 +115,13 @@ class FixedInDegree(AbstractRule):
     synapses than 32-bit indices can count.
     """
 
-    k: int = eqx.field(static=True)
-    autapses: bool = eqx.field(static=True)
-    multapses: bool = eqx.field(static=True)
-
-    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
-        self.k = as_degree("k", k)
-        self.autapses = as_flag("autapses", autapses)
-        self.multapses = as_flag("multapses", multapses)
-
     def build(
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
     ) -> Structure:
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
-        name = f"FixedInDegree(k={self.k})"
-        key = check_key(name, key)
-        check_synapses(name, n_post * self.k)
         # The same as out-degrees of the transposed matrix.
         mirrored = None if diagonal is None else -diagonal
-        rows = self_rows(n_post, n_pre, mirrored, self.autapses)
-        _check_available(name, self.k, n_post, n_pre, "n_pre", rows, self.multapses)
-        sources = _draw(key, n_post, n_pre, self.k, mirrored, rows, not self.multapses)
+        sources = self.draw(n_post, n_pre, "n_pre", mirrored, key)
         starts = jnp.arange(n_post + 1, dtype=jnp.int32) * self.k
         indices, indptr, _ = transpose_structure(sources, starts, n_pre, permutation=False)
         return indices, indptr

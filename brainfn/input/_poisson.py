@@ -36,7 +36,7 @@ class Poisson(AbstractSource):
     **Raises:** `ValueError` or `TypeError` naming the argument: a negative rate, `stop < start`.
     """
 
-    rate: Float[Array, "..."]
+    rate: Float[Array, "..."] = eqx.field(metadata={"sign": "nonnegative"})
     size: int = eqx.field(static=True)
     start: float = eqx.field(static=True)
     stop: float = eqx.field(static=True)

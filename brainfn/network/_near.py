@@ -63,25 +63,28 @@ def _mark_jvp(primals: Any, tangents: Any) -> Any:
 
 
 @eqx.filter_custom_jvp
-def deliver(accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...]) -> Any:
+def deliver(
+    accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
+) -> Any:
     """Accumulators with the spikes that arrive added.
 
     **Arguments:**
 
-    - `accumulators`: vectors of the synapses.
+    - `accumulators`: vectors of the synapses, and ring buffers.
     - `arrivals`: spikes as they come from the delay lines, and `marked` which of them have marks.
     - `blocks`: the matrices with their places.
+    - `now`: the step in which spikes were emitted that go into ring buffers.
     """
     del marked
-    return block_matvec(accumulators, arrivals, blocks)
+    return block_matvec(accumulators, arrivals, blocks, now=now)
 
 
 @deliver.def_jvp
 def _deliver_jvp(primals: Any, tangents: Any) -> Any:
-    _, arrivals, _, marked = primals
+    _, arrivals, _, marked, now = primals
     needs = [~jnp.signbit(x) if yes else None for x, yes in zip(arrivals, marked, strict=True)]
 
     def masked(accumulators: Any, arrivals: Any, blocks: Any) -> Any:
-        return block_matvec(accumulators, arrivals, blocks, needs)
+        return block_matvec(accumulators, arrivals, blocks, needs, now)
 
     return eqx.filter_jvp(masked, primals[:3], tangents[:3])

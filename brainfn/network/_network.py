@@ -8,15 +8,16 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
-import numpy as np
 
 from .. import connect
 from .._custom_types import Key
 from .._errors import check_key, nearest, time_step
 from .._model import AbstractModel, Clock
 from ..event import AbstractMatrix
+from ..init import AbstractInitializer
 from ..input import AbstractSource
 from ..neuron import AbstractNeuron
+from ._delays import build_delays
 from ._layout import (
     Layout,
     group_populations,
@@ -24,6 +25,7 @@ from ._layout import (
     share_receptors,
     stack_layers,
 )
+from ._prepare import make_stepper
 from ._projection import (
     Pathway,
     Projection,
@@ -31,7 +33,7 @@ from ._projection import (
     Receptor,
 )
 from ._state import NetworkState, take
-from ._stepper import NetworkStepper, make_stepper
+from ._stepper import NetworkStepper
 from ._summary import summary
 from ._weights import count_synapses, join_weights, split_columns, weight_shape, with_weight
 
@@ -210,6 +212,10 @@ class Network(AbstractModel):
         return summary(self)
 
 
+# What the key of a projection is folded with to draw delays; connections and weights split it.
+_DELAYS = 2
+
+
 def _name_projections(
     projections: Sequence[Projection] | Mapping[str, Projection],
 ) -> dict[str, Projection]:
@@ -262,12 +268,6 @@ def _check_populations(name: str, projection: Projection, populations: Mapping[s
             )
     n_pre = populations[projection.pre].size
     n_post = sum(populations[post].size for post in projection.post)
-    shape = () if projection.delay is None else np.shape(projection.delay)
-    if shape not in ((), (n_pre,)):
-        raise ValueError(
-            f"`delay` of projection {name!r} must be a number or have one entry for each of the "
-            f"{n_pre} neurons of {projection.pre!r}, got shape {shape}."
-        )
     if isinstance(projection.connect, AbstractMatrix):
         matrix, dtype = projection.connect, _dtype(projection.synapse)
         if matrix.shape != (n_pre, n_post):
@@ -333,6 +333,10 @@ def _build(
         except (TypeError, ValueError) as error:
             error.add_note(f"(in projection {name!r})")
             raise
+    k = None if key is None else jr.fold_in(key, _DELAYS)
+    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, k)
+    if synaptic:
+        matrix = matrix.tocsr()
     bounds, start = [], 0
     for _, _, _, size in layout.runs(projection.post):
         bounds.append((start, start + size))
@@ -341,14 +345,17 @@ def _build(
     shape = weight_shape(matrices[0])
     if len(matrices) > 1 and shape is not None:
         shape = (sum(count_synapses(m) for m in matrices),)
-    delay, delays = projection.delay, None
-    if delay is not None and np.ndim(delay) == 1:
-        delays, delay = jnp.asarray(delay), float(np.max(delay, initial=0.0))
+    if synaptic and len(matrices) > 1:
+        # As the weights: part by part.
+        parts = split_columns(name, with_weight(matrix, delays), bounds)
+        delays = join_weights(parts)
     return Pathway(
         weight=join_weights(matrices),
         matrices=tuple(with_weight(m, None) for m in matrices),
         delays=delays,
         delay=delay,
+        synaptic=synaptic,
+        drawn=isinstance(projection.delay, AbstractInitializer),
         shape=shape,
         pre=projection.pre,
         post=projection.post,

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike
-from .._errors import is_concrete, parameter, whole_steps
+from .._errors import parameter
 from ..connect import AbstractRule
 from ..event import AbstractMatrix
 from ..init import AbstractInitializer
 from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ._delays import check_delay
 from ._weights import weighted
 
 
@@ -34,9 +34,12 @@ class Projection(eqx.Module):
         currents. Not to be given with a matrix.
     - `synapse`: how an arriving spike acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how that becomes a current: `brainfn.synapse.Current()` or `Conductance(reversal)`.
-    - `delay`: axonal delay in ms, a whole number of steps and at least one: a number, or an array
-        with one entry for each pre neuron. `None` means one step. A spike emitted in step $n$ with
-        a delay of $d$ steps acts in step $n + d$.
+    - `delay`: delay in ms, at least one step: a number; an array with one entry for each pre neuron
+        (an axonal delay) or for each synapse (in the order of the CSR matrix); or an initializer of
+        [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
+        must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A spike
+        emitted in step $n$ with a delay of $d$ steps acts in step $n + d$. Delays for each synapse
+        take a ring buffer of inputs to the post neurons and one or two bytes for each synapse.
     - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` where several
         projections leave `pre`.
 
@@ -61,7 +64,7 @@ class Projection(eqx.Module):
         weight: AbstractInitializer | FloatArrayLike | None = None,
         synapse: AbstractLinearSynapse,
         output: AbstractOutput,
-        delay: float | np.ndarray | Array | None = None,
+        delay: float | np.ndarray | Array | AbstractInitializer | None = None,
         name: str | None = None,
     ):
         if not isinstance(pre, str):
@@ -108,14 +111,7 @@ class Projection(eqx.Module):
                 f"`output` of {label} must be an output of brainfn.synapse, got {output!r}. "
                 "Try brainfn.synapse.Conductance(0.0) or brainfn.synapse.Current()."
             )
-        if delay is not None:
-            size = np.shape(delay)[0] if np.ndim(delay) == 1 else None
-            host = parameter("delay", delay, unit="ms", nonnegative=True, size=size)
-            if not is_concrete(host):
-                raise TypeError(
-                    f"`delay` of {label} sets the length of a buffer, so it can't be traced."
-                )
-            delay = float(delay) if np.ndim(delay) == 0 else np.asarray(delay, np.float64)
+        delay = check_delay(label, delay)
         self.pre, self.post, self.name = pre, targets, name
         self.connect, self.weight = connect, weight
         self.synapse, self.output, self.delay = synapse, output, delay
@@ -137,9 +133,11 @@ class Pathway(eqx.Module):
 
     weight: Any
     matrices: tuple[AbstractMatrix, ...]
-    delays: Float[Array, " n_pre"] | None
+    delays: Float[Array, " n_pre_or_nnz"] | None
     delay: float | None = eqx.field(static=True)
     shape: tuple[int, ...] | None = eqx.field(static=True)  # of weights, one for each synapse
+    synaptic: bool = eqx.field(static=True)  # `delays` has one for each synapse
+    drawn: bool = eqx.field(static=True)  # `delays` are to be rounded
     pre: str = eqx.field(static=True)
     post: tuple[str, ...] = eqx.field(static=True)
     receptor: int = eqx.field(static=True)
@@ -171,16 +169,3 @@ class ProjectionView(NamedTuple):
     pre: str
     post: tuple[str, ...]
     delay: Any
-
-
-def delay_steps(name: str, pathway: Pathway, dt: float) -> tuple[int, Any]:
-    """The delay in steps: the longest, and one for each pre neuron if they differ."""
-    if pathway.delay is None:
-        return 1, None
-    longest = whole_steps(f"delay of projection {name!r}", pathway.delay, dt, minimum=1)
-    if pathway.delays is None:
-        return longest, None
-    if is_concrete(pathway.delays):
-        for value in np.unique(np.asarray(pathway.delays)):
-            whole_steps(f"delay of projection {name!r}", float(value), dt, minimum=1)
-    return longest, jnp.round(pathway.delays * (1 / dt)).astype(jnp.int32)

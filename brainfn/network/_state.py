@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+from jaxtyping import Array, Float
 
 from .._errors import nearest
 from ..delay import DelayState
@@ -11,7 +12,7 @@ from ._layout import Layout
 
 
 class NetworkState(eqx.Module):
-    """What a network carries from step to step.
+    r"""What a network carries from step to step.
 
     `state["exc"]` is the state of a population, e.g. `state["exc"].v`.
 
@@ -19,11 +20,15 @@ class NetworkState(eqx.Module):
     - `layers`: for each layer of synapses the state, one entry for each neuron of its group.
     - `spikes`: for each group the spikes that are under way, a delay line; `None` where no
         projection leaves the group.
+    - `rings`: for each layer with delays for each synapse what is yet to arrive, a ring buffer
+        `(slots, neurons)` whose slot $m \bmod$ `slots` holds what arrives in step $m$; `None` for
+        the others.
     """
 
     groups: tuple[Any, ...]
     layers: tuple[Any, ...]
     spikes: tuple[DelayState | None, ...]
+    rings: tuple[Float[Array, "_ ..."] | None, ...]
     layout: Layout = eqx.field(static=True)
 
     def __getitem__(self, name: str) -> Any:

@@ -1,10 +1,10 @@
 """One step of a network, on merged arrays."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
@@ -14,13 +14,13 @@ from .._custom_types import Key
 from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from ..delay import Delay
-from ..event import Block
+from ..event import Block, arrivals as take_arrivals
 from ..input import AbstractSource
 from ._fused import step_group
 from ._layout import Layout
-from ._merge import concatenate_states, merge, with_arrays
+from ._merge import concatenate_states
 from ._near import deliver, has_marks, mark
-from ._projection import Receptor, delay_steps
+from ._projection import Receptor
 from ._state import NetworkState
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class NetworkStepper(AbstractModel):
     blocks: tuple[Block, ...]
     due: tuple[Due, ...]
     lines: tuple[Delay | None, ...]
+    rings: tuple[int, ...] = eqx.field(static=True)  # slots for each layer, 0 for no ring buffer
     layout: Layout = eqx.field(static=True)
 
     def init(self, *, key: Key | None = None) -> NetworkState:
@@ -76,7 +77,11 @@ class NetworkStepper(AbstractModel):
             parts = [_empty(filled, p) if isinstance(p, int) else p for p in parts]
             layers.append(concatenate_states(parts))
         spikes = tuple(None if line is None else line.init() for line in self.lines)
-        return NetworkState(groups, tuple(layers), spikes, layout)
+        rings = []
+        for receptor, layer, slots in zip(self.layers, layers, self.rings, strict=True):
+            like = receptor.synapse.accumulator(layer)
+            rings.append(jnp.zeros((slots, *like.shape), like.dtype) if slots else None)
+        return NetworkState(groups, tuple(layers), spikes, tuple(rings), layout)
 
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
@@ -102,7 +107,7 @@ class NetworkStepper(AbstractModel):
             if not _takes_input(model):
                 out.append(None)
                 continue
-            dtype = _dtype(model)
+            dtype = float_dtype(model)
             if not isinstance(inputs, Mapping):
                 out.append(_cast(inputs, dtype))
                 continue
@@ -128,10 +133,13 @@ class NetworkStepper(AbstractModel):
         self, state: NetworkState, inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[NetworkState, dict[str, Any]]:
         injected = self.arrange_inputs(inputs).values
-        layers = list(self._arrive(state, clock))
+        arrived, rings = self._arrive(state, clock)
+        layers = list(arrived)
         groups, spikes = [], []
         for g, model in enumerate(self.groups):
-            k = None if key is None else jr.fold_in(key, g)
+            # By name, so that populations of another kind do not change the noise of this one.
+            name = self.layout.groups[g].names[0].encode()
+            k = None if key is None else jr.fold_in(key, zlib.crc32(name))
             mine = [i for i, layer in enumerate(self.layout.layers) if layer.group == g]
             if _takes_input(model):
                 new, out, advanced = step_group(
@@ -162,12 +170,12 @@ class NetworkStepper(AbstractModel):
             g, offset, size = self.layout.place(name)
             whole = size == self.layout.groups[g].size
             outputs[name] = spikes[g] if whole else spikes[g][offset : offset + size]
-        return NetworkState(tuple(groups), tuple(layers), lines, self.layout), outputs
+        return NetworkState(tuple(groups), tuple(layers), lines, rings, self.layout), outputs
 
-    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[Any, ...]:
-        """The states of the synapses with the spikes that are due added."""
+    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The states of the synapses with the spikes that are due added, and the ring buffers."""
         if not self.blocks:
-            return state.layers
+            return state.layers, state.rings
         arrivals = []
         for due in self.due:
             line, buffer = self.lines[due.group], state.spikes[due.group]
@@ -181,13 +189,25 @@ class NetworkStepper(AbstractModel):
                     lambda b: b.buffer, buffer, buffer.buffer[:, due.offset : due.offset + n]
                 )
                 arrivals.append(own.read(part, clock, due.delays))
-        synapses = [receptor.synapse for receptor in self.layers]
-        accumulators = tuple(s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True))
         marked = tuple(has_marks(self.groups[due.group]) for due in self.due)
-        sums = deliver(accumulators, tuple(arrivals), self.blocks, marked)
-        return tuple(
-            s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, sums, strict=True)
+        synapses = [receptor.synapse for receptor in self.layers]
+        vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
+        buffers = [ring for ring in state.rings if ring is not None]
+        # Spikes of the last step go through synapses with their own delays; there are none before
+        # step 0.
+        now = jnp.maximum(clock.step - 1, 0) if buffers else None
+        sums = deliver((*vectors, *buffers), tuple(arrivals), self.blocks, marked, now)
+        vectors, buffers = list(sums[: len(vectors)]), iter(sums[len(vectors) :])
+        rings = []
+        for i, slots in enumerate(self.rings):
+            arrived, ring = take_arrivals(next(buffers), clock.step) if slots else (None, None)
+            rings.append(ring)
+            vectors[i] = vectors[i] if arrived is None else vectors[i] + arrived
+        layers = tuple(
+            s.with_accumulator(x, y)
+            for s, x, y in zip(synapses, state.layers, vectors, strict=True)
         )
+        return layers, tuple(rings)
 
     def named_states(self, state: NetworkState) -> dict[str, Any]:
         return self.network.named_states(state)
@@ -199,84 +219,6 @@ class Arranged(eqx.Module):
     values: tuple[Any, ...]
 
 
-def make_stepper(network: "Network", dt: float) -> NetworkStepper:
-    """Merge parameters, count delays in steps, and give each matrix its place."""
-    layout = network.layout
-    network = _with_arrays(network)
-    populations = {name: model.prepare(dt) for name, model in network.populations.items()}
-    groups = tuple(
-        merge([populations[name] for name in group.names], group.sizes) for group in layout.groups
-    )
-    layers = []
-    for layer in layout.layers:
-        sizes = layout.groups[layer.group].sizes
-        # Populations without this receptor take the parameters of another; their state stays 0.
-        other = next(network.receptors[r] for r in layer.receptors if r is not None)
-        other = jtu.tree_map(lambda x: x[0] if jnp.ndim(x) else x, other)
-        parts = [other if r is None else network.receptors[r] for r in layer.receptors]
-        layers.append(
-            Receptor(
-                merge([part.synapse for part in parts], sizes),
-                merge([part.output for part in parts], sizes),
-            )
-        )
-    due: list[Due] = []
-    shared: dict[tuple[int, int], int] = {}
-    longest = [0] * len(groups)
-    blocks = []
-    for name in layout.projections:
-        pathway = network.pathways[name]
-        group, offset, _ = layout.place(pathway.pre)
-        steps, delays = delay_steps(name, pathway, dt)
-        longest[group] = max(longest[group], steps)
-        if delays is not None:
-            source, row_offset = len(due), 0
-            due.append(Due(delays, group, steps, offset))
-        else:
-            if (group, steps) not in shared:
-                shared[group, steps] = len(due)
-                due.append(Due(None, group, steps, 0))
-            source, row_offset = shared[group, steps], offset
-        runs = layout.runs(pathway.post)
-        for matrix, (names, _, column_offset, _) in zip(pathway.weighted(), runs, strict=True):
-            target = layout.layer_of(names[0], pathway.receptor)
-            blocks.append(Block(matrix, source, row_offset, target, column_offset))
-    lines = tuple(
-        Delay(steps, layout.groups[g].size, groups[g].spike_dtype) if steps else None
-        for g, steps in enumerate(longest)
-    )
-    return NetworkStepper(
-        network=network,
-        groups=groups,
-        layers=tuple(layers),
-        blocks=tuple(blocks),
-        due=tuple(due),
-        lines=lines,
-        layout=layout,
-    )
-
-
-def _with_arrays(network: "Network") -> "Network":
-    """`network` without parameters that are Python or NumPy numbers."""
-    populations = {name: with_arrays(model) for name, model in network.populations.items()}
-    receptors = tuple(
-        Receptor(with_arrays(r.synapse), with_arrays(r.output)) for r in network.receptors
-    )
-    pathways = {}
-    for name, pathway in network.pathways.items():
-        dtype = _dtype(receptors[pathway.receptor].synapse)
-        weight = jtu.tree_map(
-            lambda x, dtype=dtype: x if isinstance(x, jax.Array) else jnp.asarray(x, dtype),
-            pathway.weight,
-        )
-        pathways[name] = eqx.tree_at(lambda p: p.weight, pathway, weight)
-    return eqx.tree_at(
-        lambda n: (n.populations, n.receptors, n.pathways),
-        network,
-        (populations, receptors, pathways),
-    )
-
-
 def _takes_input(model: Any) -> bool:
     return not isinstance(model, AbstractSource)
 
@@ -285,7 +227,7 @@ def _empty(like: Any, size: int) -> Any:
     return jtu.tree_map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), like)
 
 
-def _dtype(model: Any) -> Any:
+def float_dtype(model: Any) -> Any:
     """The dtype that the parameters of a model have, and so its currents."""
     leaves = [x for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
     return leaves[0].dtype if leaves else jnp.result_type(float)

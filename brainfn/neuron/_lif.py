@@ -76,12 +76,12 @@ class LIF(AbstractNeuron):
         doi:10.1007/s10827-007-0038-6.
     """
 
-    tau: Float[Array, "..."]
-    capacitance: Float[Array, "..."]
+    tau: Float[Array, "..."] = eqx.field(metadata={"sign": "positive"})
+    capacitance: Float[Array, "..."] = eqx.field(metadata={"sign": "positive"})
     v_rest: Float[Array, "..."]
     v_threshold: Float[Array, "..."]
     v_reset: Float[Array, "..."]
-    refractory: Float[Array, "..."]
+    refractory: Float[Array, "..."] = eqx.field(metadata={"sign": "nonnegative"})
     v_init: AbstractInitializer | None = eqx.field(metadata={"initial": True})
     solver: dfx.AbstractSolver
     surrogate: AbstractSurrogate | None

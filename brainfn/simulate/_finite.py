@@ -10,6 +10,7 @@ import jax.tree_util as jtu
 from jax import lax
 
 from .._model import AbstractModel, Clock
+from ._inputs import evaluate
 from ._result import Snapshot
 
 
@@ -65,8 +66,6 @@ def check_finite(
 def _find(
     model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int, step: Any
 ) -> Any:
-    from ._simulate import evaluate
-
     def body(carry: Any, row: Any) -> tuple[Any, None]:
         state, n, first = carry
         state, _ = step(model, state, evaluate(row, fixed, Clock(n, dt)), n, key, dt)

@@ -9,8 +9,8 @@ import jax.tree_util as jtu
 import numpy as np
 
 from ._events import AbstractEvents
+from ._loop import Example, finish, is_recorder
 from ._record import AbstractReducer
-from ._simulate import Example, finish, is_recorder
 
 
 class Records:

@@ -18,12 +18,13 @@ from ._chunk import chunk_steps
 from ._fingerprint import fingerprint
 from ._finite import check_finite, is_finite
 from ._folder import RunFolder
+from ._loop import Example, advance, begin, examples, make_step
 from ._progress import Interrupt, Progress
 from ._record import outputs
 from ._records import Records
 from ._result import Snapshot
 from ._series import Series
-from ._simulate import Example, Setup, advance, begin, examples, make_step, physical_memory, set_up
+from ._simulate import Setup, physical_memory, set_up
 from ._stream import AbstractStream, FolderStream, MemoryStream
 
 

@@ -2,7 +2,6 @@
 
 import math
 import os
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -11,16 +10,14 @@ import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
-from jax import lax
 
 from .._custom_types import Key
-from .._errors import check_key, count, describe, is_concrete, time_step, whole_steps
-from .._model import AbstractModel, Clock
-from ..event._prim import vary_like
-from ..input import AbstractInput, Constant, as_input
-from ._events import AbstractEvents
+from .._errors import check_key, check_parameters, count, is_concrete, time_step, whole_steps
+from .._model import AbstractModel
 from ._finite import check_finite
-from ._record import AbstractReducer, outputs
+from ._inputs import split_inputs
+from ._loop import advance, begin, examples, finish, is_recorder, make_step
+from ._record import outputs
 from ._result import Simulation, Snapshot
 
 
@@ -63,9 +60,10 @@ def simulate(
 
     **Returns:** a [`brainfn.simulate.Simulation`][] with `ts`, `outputs` and `state`.
 
-    **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed; and,
-    where the result is concrete, `FloatingPointError` if the state is not finite at the end, with
-    the population and the first step concerned.
+    **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed, also
+    for parameters that were given a wrong sign after the model was made; and, where the result is
+    concrete, `FloatingPointError` if the state is not finite at the end, with the population and
+    the first step concerned.
     """
     setup = set_up(model, duration, dt, inputs, state, key, record, every)
     n_steps, start, dt = setup.n_steps, setup.start, setup.dt
@@ -128,6 +126,7 @@ def set_up(
         raise ValueError(f"`duration` / `dt` must be below 2**31 steps, got {n_steps}.")
     _check_record(record)
     check_key(key)
+    check_parameters(model)
     prepared = model.prepare(dt)
     given = state is not None
     if not given:
@@ -149,215 +148,6 @@ def set_up(
 _INIT = 2**31 - 1
 
 
-def split_inputs(inputs: Any, n_steps: int, *, on_host: bool = False) -> tuple[Any, Any]:
-    """Arrays that run along time, and everything else as [`brainfn.input.AbstractInput`][]."""
-
-    def one(path: Any, value: Any) -> Any:
-        name = "inputs" + jtu.keystr(path)
-        is_array = isinstance(value, np.ndarray | jax.Array)
-        if is_array and value.ndim > 0:
-            if value.shape[0] != n_steps:
-                raise ValueError(
-                    f"`{name}` must have a leading time axis of {n_steps} steps, got shape "
-                    f"{value.shape}. For one constant number per neuron use "
-                    "brainfn.input.Constant(array)."
-                )
-            if value.dtype.kind not in "biuf" and not jnp.issubdtype(value.dtype, jnp.floating):
-                raise TypeError(f"`{name}` must hold real numbers, got dtype {value.dtype}.")
-            if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
-                value = value.astype(jnp.result_type(float))
-            if not on_host:
-                _check_values(name, value)
-            return _Series(value if on_host else jnp.asarray(value))
-        value = as_input(name, value)
-        if isinstance(value, Constant):
-            _check_values(name, value.value)
-        return value
-
-    def stop(x: Any) -> bool:
-        return isinstance(x, AbstractInput)
-
-    if inputs is None:
-        return None, None
-    tree = jtu.tree_map_with_path(one, inputs, is_leaf=stop)
-    leaves, structure = jtu.tree_flatten(tree, is_leaf=lambda x: stop(x) or isinstance(x, _Series))
-    series = [leaf.values if isinstance(leaf, _Series) else None for leaf in leaves]
-    fixed = [None if isinstance(leaf, _Series) else leaf for leaf in leaves]
-    return _Leaves(tuple(series), structure), _Leaves(tuple(fixed), structure)
-
-
-def _check_values(name: str, value: Any) -> None:
-    if is_concrete(value) and not np.all(np.isfinite(np.asarray(value))):
-        raise ValueError(f"`{name}` must be finite, got {describe(np.asarray(value))}.")
-
-
-class _Series(eqx.Module):
-    values: Any
-
-
-class _Leaves(eqx.Module):
-    leaves: tuple[Any, ...]
-    structure: Any = eqx.field(static=True)
-
-
-def evaluate(series: Any, fixed: Any, clock: Clock) -> Any:
-    """The inputs of one step: `series` is the present row of the arrays."""
-    if fixed is None:
-        return None
-    leaves = [
-        row if source is None else source(clock)
-        for row, source in zip(series.leaves, fixed.leaves, strict=True)
-    ]
-    return jtu.tree_unflatten(fixed.structure, leaves)
-
-
-def _is_constant(series: Any, fixed: Any) -> bool:
-    return fixed is None or all(isinstance(leaf, Constant) for leaf in fixed.leaves)
-
-
-def make_step(
-    model: Any, state: Any, drive: Any, step: Any, key: Any, dt: float
-) -> tuple[Any, Any]:
-    """One step of a model, with the key of that step."""
-    k = None if key is None else jr.fold_in(key, step)
-    return model.step(state, drive, Clock(step, dt), key=k)
-
-
-def _one(model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, dt: float) -> Any:
-    """`(state, step, row of the series) -> (state, output)`."""
-    constant = None
-    if _is_constant(series, fixed):
-        constant = model.arrange_inputs(evaluate(series, fixed, Clock(start.step, dt)))
-
-    def one(state: Any, step: Any, row: Any) -> tuple[Any, Any]:
-        drive = constant
-        if not _is_constant(series, fixed):
-            drive = evaluate(row, fixed, Clock(step, dt))
-        return make_step(model, state, drive, step, key, dt)
-
-    return one
-
-
-class Example(NamedTuple):
-    """Shapes and dtypes of one step: state, output, and what each recorder keeps of them."""
-
-    state: Any
-    output: Any
-    kept: tuple[Any, ...]
-
-
-def examples(
-    model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, record: Any, dt: float
-) -> Example:
-    """What one step gives, without computing it."""
-    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
-
-    def first(model: Any, start: Any, series: Any, fixed: Any, key: Any) -> Example:
-        row = jax.tree.map(lambda x: x[0], series)
-        one = _one(model, start, series, fixed, key, dt)
-        state, output = one(start.model_state, start.step, row)
-        kept = [None if isinstance(r, AbstractReducer) else r(state, output) for r in recorders]
-        return Example(state, output, tuple(kept))
-
-    return eqx.filter_eval_shape(first, model, start, series, fixed, key)
-
-
-def begin(record: Any, example: Example) -> tuple[Any, ...]:
-    """The summaries of the reducers in `record` before the first step; `None` for the others."""
-    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
-    if not any(isinstance(r, AbstractReducer) for r in recorders):
-        return (None,) * len(recorders)
-    state, output = _zeros((example.state, example.output))
-    return tuple(
-        r.init(state, output) if isinstance(r, AbstractReducer) else None for r in recorders
-    )
-
-
-def finish(record: Any, summaries: tuple[Any, ...], kept: tuple[Any, ...]) -> Any:
-    """What is returned in `outputs`: results of reducers, and what the other recorders kept."""
-    recorders, structure = jtu.tree_flatten(record, is_leaf=is_recorder)
-    results = [
-        r.finish(s) if isinstance(r, AbstractReducer) else k
-        for r, s, k in zip(recorders, summaries, kept, strict=True)
-    ]
-    return jtu.tree_unflatten(structure, results)
-
-
-def advance(
-    model: Any,
-    start: Snapshot,
-    summaries: tuple[Any, ...],
-    series: Any,
-    fixed: Any,
-    key: Any,
-    record: Any,
-    example: Example,
-    dt: float,
-    n_steps: int,
-    every: int,
-    segment: int | None,
-) -> tuple[Snapshot, tuple[Any, ...], tuple[Any, ...]]:
-    """The loop: `n_steps` steps from `start`, to be traced.
-
-    **Returns:** the end, the summaries of reducers, and what each other recorder kept.
-    """
-    one = _one(model, start, series, fixed, key, dt)
-    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
-    # Inside `jax.shard_map`, what goes around the loop varies like all that flows into it.
-    everything = (model, start, summaries, series, fixed, key)
-
-    def keep(state: Any, output: Any) -> tuple[Any, ...]:
-        sparse = [not isinstance(r, AbstractReducer | AbstractEvents) for r in recorders]
-        return tuple(
-            r(state, output) if yes else None for r, yes in zip(recorders, sparse, strict=True)
-        )
-
-    def see(state: Any, output: Any) -> tuple[Any, ...]:
-        return tuple(r(state, output) if isinstance(r, AbstractEvents) else None for r in recorders)
-
-    def make(carry: Any, row: Any) -> tuple[Any, Any]:
-        state, step, sums = carry
-        state, output = one(state, step, row)
-        clock = Clock(step, dt)
-        sums = tuple(
-            r.update(s, state, output, clock) if isinstance(r, AbstractReducer) else None
-            for r, s in zip(recorders, sums, strict=True)
-        )
-        return (state, step + 1, sums), output
-
-    def block(carry: Any, rows: Any) -> tuple[Any, Any]:
-        if every == 1:
-            carry, output = make(carry, rows)
-            seen = see(carry[0], output)
-        else:
-
-            def inner(both: Any, row: Any) -> tuple[Any, Any]:
-                carry, output = make(both[0], row)
-                return (carry, output), see(carry[0], output)
-
-            last = (carry, vary_like(_zeros(example.output), everything))
-            (carry, output), seen = lax.scan(inner, last, rows, length=every)
-        return carry, (keep(carry[0], output), seen)
-
-    n_blocks = n_steps // every
-    rows = series
-    if every > 1:
-        rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
-    carry = vary_like((start.model_state, start.step, summaries), everything)
-    if segment is None:
-        carry, (kept, seen) = lax.scan(block, carry, rows, length=n_blocks)
-    else:
-        carry, (kept, seen) = _checkpointed(block, carry, rows, n_blocks, segment)
-    if every > 1:
-        seen = jax.tree.map(lambda x: x.reshape(n_steps, *x.shape[2:]), seen)
-    state, step, summaries = carry
-    kept = tuple(
-        s if isinstance(r, AbstractEvents) else k
-        for r, k, s in zip(recorders, kept, seen, strict=True)
-    )
-    return Snapshot(state, step, dt), summaries, kept
-
-
 @eqx.filter_jit
 def _loop(
     model: Any,
@@ -376,36 +166,6 @@ def _loop(
     arguments = (model, start, summaries, series, fixed, key, record, example)
     final, summaries, kept = advance(*arguments, dt, n_steps, every, segment)
     return final, finish(record, summaries, kept)
-
-
-def _checkpointed(
-    body: Callable[..., Any], carry: Any, rows: Any, length: int, segment: int
-) -> tuple[Any, Any]:
-    """`lax.scan` in segments of which reverse mode keeps only the first carry."""
-    whole, rest = divmod(length, segment)
-
-    def run(n: int) -> Callable[..., Any]:
-        return jax.checkpoint(lambda c, xs: lax.scan(body, c, xs, length=n))
-
-    cut = jax.tree.map(lambda x: x[: whole * segment], rows)
-    cut = jax.tree.map(lambda x: x.reshape(whole, segment, *x.shape[1:]), cut)
-    carry, kept = lax.scan(run(segment), carry, cut, length=whole)
-    kept = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), kept)
-    if rest:
-        tail = jax.tree.map(lambda x: x[whole * segment :], rows)
-        carry, more = run(rest)(carry, tail)
-        kept = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), kept, more)
-    return carry, kept
-
-
-def is_recorder(x: Any) -> bool:
-    return isinstance(x, AbstractReducer) or callable(x)
-
-
-def _zeros(shapes: Any) -> Any:
-    return jax.tree.map(
-        lambda x: jnp.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x, shapes
-    )
 
 
 def _segment(checkpoint: bool | int, n: int) -> int | None:

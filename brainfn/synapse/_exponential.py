@@ -41,7 +41,7 @@ class Exponential(AbstractLinearSynapse):
         Koch and Segev (eds), Methods in Neuronal Modeling.
     """
 
-    tau: Float[Array, "..."]
+    tau: Float[Array, "..."] = eqx.field(metadata={"sign": "positive"})
     initial: AbstractInitializer = eqx.field(metadata={"initial": True})
     size: int | None = eqx.field(static=True)
 
