@@ -37,10 +37,12 @@ inline float load(BFloat16 x) { return float_of(static_cast<uint32_t>(x.bits) <<
 
 inline float load(Float16 x) {
   const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, rest = x.bits & 0x7fff;
-  // The exponent's bias differs by 112; a product with 2^112 is exact, for subnormal numbers too.
-  const uint32_t finite = bits_of(float_of(rest << 13) * 0x1p112f);
+  // The exponent's bias differs by 112. A subnormal number gets an exponent, whose value is then subtracted: exact, and
+  // no subnormal float, which the runtime's threads take for zero.
+  const uint32_t wide = (rest << 13) + (112u << 23);
+  const uint32_t subnormal = bits_of(float_of(wide + (1u << 23)) - float_of(113u << 23));
   const uint32_t infinite = rest << 13 | 0x7f800000;
-  return float_of((rest < 0x7c00 ? finite : infinite) | sign);
+  return float_of((rest < 0x400 ? subnormal : rest < 0x7c00 ? wide : infinite) | sign);
 }
 
 template <typename T>
