@@ -2,11 +2,7 @@
 
 from ._block import Block as Block, block_matvec as block_matvec
 from ._csr import CSC as CSC, CSR as CSR, ColumnIndex as ColumnIndex
-from ._delayed import (
-    Delayed as Delayed,
-    arrivals as arrivals,
-    delayed_matvec as delayed_matvec,
-)
+from ._delayed import Delayed as Delayed, delayed_matvec as delayed_matvec
 from ._dense import Dense as Dense
 from ._fixed import FixedFanin as FixedFanin, FixedFanout as FixedFanout, OneToOne as OneToOne
 from ._jit import (
@@ -18,5 +14,6 @@ from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
 from ._native import kernels as kernels
 from ._ops import matmat as matmat, matvec as matvec
+from ._ring import arrivals as arrivals
 from ._transpose import transpose_structure as transpose_structure
 from ._update import on_post as on_post, on_pre as on_pre

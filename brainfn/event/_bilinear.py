@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._cuda import deterministic
+from ._materialize import materialize
 from ._prim import (
     Native,
     add_cotangents,
@@ -228,6 +229,12 @@ def _transpose(role, cotangents, operands, running, *, spec):
                 wanted, contract(r, spec.batch, collected, masks, terms), strict=True
             ):
                 out[r][i] = value
+    # Cotangents of ring buffers are changed in place, by a slot, once they have been read: if XLA
+    # did not know the order, it would copy the ring.
+    for i in {b.arrays[COLS] for b in spec.blocks if b.kind == "delayed"} if role == COLS else ():
+        if out[COLS][i] is not None and not is_zero(out[COLS][i]):
+            read = [x for r in (ROWS, WEIGHTS) for x in out[r] if x is not None and not is_zero(x)]
+            out[COLS][i] = materialize(out[COLS][i], after=read)
     return [x for group in out for x in group]
 
 

@@ -139,5 +139,4 @@ def block_matvec(
         )
     if not terms:
         return ys
-    out = contract(COLS, (), [y.reshape(-1) for y in ys], [()] * len(ys), terms)
-    return tuple(new.reshape(y.shape) for new, y in zip(out, ys, strict=True))
+    return tuple(contract(COLS, (), ys, [()] * len(ys), terms))

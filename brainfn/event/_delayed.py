@@ -5,13 +5,13 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from ._bilinear import COLS, contract
 from ._check import concrete
 from ._csr import CSR
 from ._matrix import Layout, as_need, as_spikes, term
+from ._ring import as_step
 
 _LONGEST = np.iinfo(np.uint16).max
 
@@ -117,14 +117,6 @@ class Delayed(eqx.Module):
         return Layout(self.matrix.data, self.shape, "delayed", structure, (length, width))
 
 
-def as_step(now: Any, what: str) -> Array:
-    """Checks a step number."""
-    now = jnp.asarray(now)
-    if now.shape != () or not jnp.issubdtype(now.dtype, jnp.integer):
-        raise TypeError(f"{what}: now must be one whole number, got {now.dtype} {now.shape}.")
-    return now if now.dtype == np.int32 else now.astype(jnp.int32)
-
-
 def delayed_matvec(
     ring: Float[Array, "length n_post"],
     spikes: Shaped[Array | np.ndarray, " n_pre"],
@@ -164,23 +156,4 @@ def delayed_matvec(
     x = as_spikes(x, matrix.vector_dtype, what)
     mask = None if need is None else as_need(need, x.shape[0], what)
     t = term(matrix.layout(ring.shape, now, what), x, (), 0, 0, (), 0, mask)
-    return contract(COLS, (), [ring.reshape(-1)], [()], [t])[0].reshape(ring.shape)
-
-
-def arrivals(
-    ring: Float[Array, "length width"], now: int | Int[Array, ""]
-) -> tuple[Float[Array, " width"], Float[Array, "length width"]]:
-    """Takes what arrives in step `now` out of a ring buffer, so that its slot is free again.
-
-    **Arguments:**
-
-    - `ring`: ring buffer `(length, width)`.
-    - `now`: the present step.
-
-    **Returns:** what arrives `(width,)`, and the ring buffer with this slot empty.
-    """
-    if ring.ndim != 2:
-        raise ValueError(f"arrivals: ring must have shape (length, width), got {ring.shape}.")
-    slot = as_step(now, "arrivals") % ring.shape[0]
-    arrived = lax.dynamic_index_in_dim(ring, slot, keepdims=False)
-    return arrived, lax.dynamic_update_index_in_dim(ring, jnp.zeros_like(arrived), slot, axis=0)
+    return contract(COLS, (), [ring], [()], [t])[0]

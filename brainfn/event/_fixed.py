@@ -165,8 +165,9 @@ def _checked(data: Any, indices: Any, shape: tuple[int, int], what: str):
 def _starts(indices: jax.Array) -> jax.Array:
     """The row pointers of rows that are equally long."""
     wide = indices.size > np.iinfo(np.int32).max
-    return jnp.arange(indices.shape[0] + 1, dtype=jnp.int64 if wide else jnp.int32) * (
-        indices.shape[1]
+    return (
+        jnp.arange(indices.shape[0] + 1, dtype=jnp.int64 if wide else jnp.int32)
+        * (indices.shape[1])
     )
 
 

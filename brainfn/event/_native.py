@@ -15,6 +15,8 @@ _HANDLERS = (
     "brainfn_gather",
     "brainfn_sddmm",
     "brainfn_update",
+    "brainfn_take_slot",
+    "brainfn_put_slot",
     "brainfn_transpose",
     "brainfn_materialize",
     "brainfn_lif",

@@ -62,8 +62,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
 
     def spread(x, mask, picks):
         # Stored elements last, a dimension of size one for each batch dimension of the union that x
-        # lacks.
-        x = x.astype(dtype)
+        # lacks. Weights and ring buffers may have two dimensions.
+        x = x.astype(dtype).reshape((*x.shape[: sum(mask)], -1))
         return _align(x if picks is None else x[..., picks], mask, union)
 
     factors = []
@@ -71,8 +71,7 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         if r != role:
             factors.append(spread(term.arrays[r], term.masks[r], positions[r]))
     if role != 2:
-        w, mask = term.arrays[2], term.masks[2]
-        factors.append(spread(w.reshape((*w.shape[: sum(mask)], -1)), mask, order))
+        factors.append(spread(term.arrays[2], term.masks[2], order))
     if term.need:
         factors.append(spread(term.need[0], term.need[1], positions[0]))
     value = functools.reduce(operator.mul, factors)
@@ -85,7 +84,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
             value = jnp.zeros_like(value).at[..., order].set(value, unique_indices=True)
         value = jnp.sum(value, axis=-1) if homogeneous else value
         return _add(accumulator, value.reshape(accumulator.shape))
-    return accumulator.at[..., positions[role]].add(value)
+    flat = accumulator.reshape((*accumulator.shape[: sum(mask)], -1))
+    return flat.at[..., positions[role]].add(value).reshape(accumulator.shape)
 
 
 def sum_dtype(x) -> np.dtype:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Shaped
 
 from ._bilinear import COLS, ROWS, STRUCTURE, WEIGHTS, BlockSpec, Spec, contract, for_cuda, native_call
 from ._csr import CSC, CSR, ColumnIndex
