@@ -170,7 +170,8 @@ def binomial_synapses(layout: Layout, structure, first_stream, n, first_tile, ti
     order = _words(seed, stream, tile, ORDER_WORDS)
     high, low = count[0][..., None], count[1][..., None]
     # Thresholds ascend, so the j-th synapse exists where the number reaches the j-th.
-    valid = (high > table[:, 0]) | ((high == table[:, 0]) & (low >= table[:, 1]))
+    top, bottom = table[None, None, :, 0], table[None, None, :, 1]
+    valid = (high > top) | ((high == top) & (low >= bottom))
     j = jnp.arange(table.shape[0], dtype=np.uint32)
     inside = _permute(jnp.broadcast_to(j, valid.shape), count, order, bits)
     column = (tile << _u(bits))[..., None] + inside
@@ -190,7 +191,7 @@ def fixed_synapses(layout: Layout, structure, first_stream, counted, first, trie
     tile = jnp.zeros_like(stream)
     count = _words(seed, stream, tile, COUNT_WORDS)
     order = _words(seed, stream, tile, ORDER_WORDS)
-    j = first.astype(np.uint32) + jnp.arange(tries, dtype=np.uint32)
+    j = (first.astype(np.uint32) + jnp.arange(tries, dtype=np.uint32))[None]
     column = _permute(jnp.broadcast_to(j, (n, tries)), count, order, layout.flags.bits)
     accepted = (column < _u(layout.extent)) & _not_self(layout, stream, column)
     accepted &= j < _u(1 << layout.flags.bits)

@@ -219,7 +219,8 @@ void push(const Call& call, const Block& b, const Plan& plan, int streams_role) 
       entries[k].c1 = plan.law == jit::kHomogeneous ? T(0) : x * theta[1];
     }
   }
-  const Push<T> work{&plan, streams.streams, streams.n, streams.start, entries, y};
+  const bool same = walk.count == 1 && side.is_bool();
+  const Push<T> work{&plan, streams.streams, streams.n, streams.start, entries, y, same};
   const bool threads = max_threads() > 1 && mean_stream(plan) * streams.n_entries > kThreadWork;
   const int64_t first = plan.first_tile(), n_tiles = plan.n_tiles();
   // Every thread makes all synapses of a fixed number and keeps its own.
@@ -269,7 +270,7 @@ const T* const* vectors(const Side& side, const BatchWalk& walk) {
   return out;
 }
 
-// Calls use(begin, n, sums) for parts of the streams (all if `streams` is null), in any order and on any thread.
+// Calls use(begin, n, sums, stride) for parts of the streams (all if `streams` is null), in any order and on any thread.
 template <typename T, typename F>
 void pull(const Plan& plan, const int32_t* streams, int64_t n, const T* const* v, int64_t n_elements, F&& use) {
   if (n == 0) return;
@@ -283,8 +284,9 @@ void pull(const Plan& plan, const int32_t* streams, int64_t n, const T* const* v
     T* sums = scratch.reserve(chunk * n_elements * width);
     for (int64_t c = chunks * t / parts; c < chunks * (t + 1) / parts; ++c) {
       const int64_t begin = c * chunk, size = std::min(chunk, n - begin);
-      run(Pull<T>{&plan, streams ? streams + begin : nullptr, begin, size, v, n_elements, sums});
-      use(begin, size, sums);
+      const Pull<T> work{&plan, streams ? streams + begin : nullptr, begin, size, v, n_elements, sums};
+      run(work);
+      use(begin, size, sums, work.stride());
     }
   };
   parallel(parts, part);
@@ -298,17 +300,17 @@ void pull_into(const Call& call, const Block& b, const Plan& plan, int streams_r
   const BatchWalk walk = call.walk(b);
   const T* const* v = vectors<T>(source, walk);
   const int width = plan.law == jit::kHomogeneous ? 1 : 2;
-  auto add = [&](int64_t e, const int32_t* streams, int64_t begin, int64_t n, const T* sums) {
+  auto add = [&](int64_t e, const int32_t* streams, int64_t begin, int64_t n, const T* sums, int64_t stride) {
     const T* theta = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
     T* y = reinterpret_cast<T*>(target.x.data) + walk.at(streams_role, e) * target.x.core_size() + target.offset;
     for (int64_t i = 0; i < n; ++i) {
       const int64_t s = streams ? streams[begin + i] : begin + i;
-      y[s] += width == 1 ? theta[0] * sums[i] : theta[0] * sums[2 * i] + theta[1] * sums[2 * i + 1];
+      y[s] += width == 1 ? theta[0] * sums[i] : theta[0] * sums[i] + theta[1] * sums[stride + i];
     }
   };
   if (!target.need) {
-    pull<T>(plan, nullptr, target.n, v, walk.count, [&](int64_t begin, int64_t n, const T* sums) {
-      for (int64_t e = 0; e < walk.count; ++e) add(e, nullptr, begin, n, sums + e * n * width);
+    pull<T>(plan, nullptr, target.n, v, walk.count, [&](int64_t begin, int64_t n, const T* sums, int64_t stride) {
+      for (int64_t e = 0; e < walk.count; ++e) add(e, nullptr, begin, n, sums + e * stride * width, stride);
     });
     return;
   }
@@ -317,7 +319,9 @@ void pull_into(const Call& call, const Block& b, const Plan& plan, int streams_r
   for (int64_t e = 0; e < walk.count; ++e) {
     const int64_t count = compact(target.need_at(walk, e), target.n, needed);
     pull<T>(plan, needed, count, v + e, 1,
-            [&](int64_t begin, int64_t n, const T* sums) { add(e, needed, begin, n, sums); });
+            [&](int64_t begin, int64_t n, const T* sums, int64_t stride) {
+              add(e, needed, begin, n, sums, stride);
+            });
   }
 }
 
@@ -345,10 +349,10 @@ void sddmm_typed(const Call& call, const Block& b, const Plan& plan, int streams
   int32_t* streams = stream_scratch.reserve(side.n + 1);
   for (int64_t e = 0; e < walk.count; ++e) {
     const int64_t count = side.active<T>(walk, e, streams);
-    pull<T>(plan, streams, count, v + e, 1, [&](int64_t begin, int64_t n, const T* sums) {
+    pull<T>(plan, streams, count, v + e, 1, [&](int64_t begin, int64_t n, const T* sums, int64_t stride) {
       for (int64_t i = 0; i < n; ++i) {
         const T x = side.value<T>(walk, e, streams[begin + i]);
-        for (int k = 0; k < width; ++k) terms[(begin + i) * width + k] = x * sums[i * width + k];
+        for (int k = 0; k < width; ++k) terms[(begin + i) * width + k] = x * sums[k * stride + i];
       }
     });
     T* to = reinterpret_cast<T*>(y.data) + walk.at(kWeights, e) * y.core_size();

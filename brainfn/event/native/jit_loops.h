@@ -48,10 +48,11 @@ struct Push {
   const int64_t* start;
   const Entry<T>* entries;
   T* y;
+  bool same;  // every stream has one entry and all are equal
 };
 
-// Streams that read: sums[(e * n + i) * width + (0, 1)] = sum of v[e] (1, z) over the synapses of stream i;
-// width is 1 where weights are all the same, else 2. Stream i is streams[i], or first + i where that is null.
+// Streams that read: sums[(e * width + k) * stride() + i] = sum of v[e] (1, z)_k over the synapses of stream i; width is
+// 1 where weights are all the same, else 2. Stream i is streams[i], or first + i where that is null.
 template <typename T>
 struct Pull {
   const Plan* plan;
@@ -60,6 +61,8 @@ struct Pull {
   const T* const* v;
   int64_t n_elements;
   T* sums;
+
+  int64_t stride() const { return (n + kLanes - 1) / kLanes * kLanes; }
 };
 
 struct Loops {
@@ -68,7 +71,7 @@ struct Loops {
   void (*push64)(const Push<double>&, int64_t from, int64_t to);
   void (*pull32)(const Pull<float>&);
   void (*pull64)(const Pull<double>&);
-  // The positions of streams [from, to) in the order of the specification, and z; null only counts.
+  // The positions of one stream in the order of the specification, and z; returns their number. Null only counts.
   int64_t (*list)(const Plan&, int64_t stream, int32_t* positions, int32_t* z);
 };
 
