@@ -1,6 +1,7 @@
 """The CUDA kernels without a GPU: their source, run on the CPU, against a dense oracle."""
 
 import hypothesis.strategies as st
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -182,3 +183,23 @@ def test_kernels_equal_the_dense_oracle(emulated, order, deterministic, case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_bilinear, "deterministic", lambda: deterministic)
         case.check(case.run())
+
+
+@pytest.mark.parametrize("role", [COLS, ROWS, WEIGHTS])
+def test_deterministic_results_do_not_depend_on_the_order(emulated, monkeypatch, role):
+    case = Case(3, KINDS, role, np.float32, np.float32, 40, (2, 3), 0.5, 1.0)
+
+    def runs(deterministic):
+        monkeypatch.setattr(_bilinear, "deterministic", lambda: deterministic)
+        jax.clear_caches()  # it is read when a function is compiled
+        out = []
+        for order in range(4):
+            emulated.brainfn_emulated_order(order)
+            out.append([x.tobytes() for x in case.run()])
+        return out
+
+    ordered = runs(True)
+    assert all(x == ordered[0] for x in ordered)
+    # `gather` owns its rows always; the others show that the test can fail.
+    free = runs(False)
+    assert all(x == free[0] for x in free) == (role == ROWS)
