@@ -351,6 +351,7 @@ def test_batch_by_reference_and_by_rule():
         jax.vmap(bad, (0, None))(x, w)
 
 
+@pytest.mark.skipif(not NATIVE, reason="kernels are turned off")
 def test_supports_leaves_the_rest_to_the_reference():
     asked = []
 
@@ -430,9 +431,8 @@ def test_cache_is_shared_by_processes(tmp_path):
     assert _compile._load(broken) is None and _compile._load(path) is not None
 
 
+@pytest.mark.skipif(not NATIVE, reason="kernels are turned off")
 def test_without_a_compiler_the_reference_runs_with_one_warning(tmp_path):
-    if not NATIVE:
-        pytest.skip("no native library")
     out, err = run_python(SCRIPT, CXX="no-such-compiler", BRAINFN_CACHE_DIR=str(tmp_path))
     assert out.split("\n")[:2] == ["[0. 2. 4.] 0", "[0. 2. 4. 6.] 0"]
     assert err.count("no working compiler was found (CXX='no-such-compiler')") == 1
@@ -575,6 +575,7 @@ def test_wrong_calls():
         jax.grad(lambda x: jnp.sum(absolute(x)))(x)
 
 
+@pytest.mark.skipif(not NATIVE, reason="kernels are turned off")
 def test_static_argument_that_no_kernel_can_take():
     op = ev.define(lambda x, *, f: f(x), name="apply", cpp=SOURCE)
     with pytest.raises(TypeError, match="apply: 'f' is handed to a native kernel"):

@@ -53,7 +53,7 @@ def _without(reason: str) -> None:
     )
 
 
-_registered: set[tuple[str, str]] = set()
+_registered: set[str] = set()
 
 
 def enabled() -> bool:
@@ -62,17 +62,15 @@ def enabled() -> bool:
 
 
 def register_handler(target: str, function: Any, platform: str) -> None:
-    """Makes a handler of another library known to XLA, once."""
-    if (target, platform) not in _registered:
+    """Makes a handler of another library known to XLA, once; a target is for one platform."""
+    if target not in _registered:
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform=platform)
-        _registered.add((target, platform))
+        _registered.add(target)
 
 
-def handler_available(target: str, platform: str = "cpu") -> bool:
-    """Whether the native handler `target` can be called on `platform`."""
-    if (target, platform) in _registered:
-        return True
-    return platform == "cpu" and target in _HANDLERS and library() is not None
+def handler_available(target: str) -> bool:
+    """Whether the native handler `target` can be called on its platform."""
+    return target in _registered or (target in _HANDLERS and library() is not None)
 
 
 def kernels() -> dict[str, str]:

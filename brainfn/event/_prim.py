@@ -212,7 +212,7 @@ def define(
     mlir.register_lowering(primitive, fallback)
     for platform, kernel in (("cpu", native), ("cuda", cuda)):
         if kernel is not None:
-            lower = _native_lowering(kernel, platform, fallback, splits)
+            lower = _native_lowering(kernel, fallback, splits)
             mlir.register_lowering(primitive, lower, platform=platform)
     if jvp is not None:
         ad.primitive_jvps[primitive] = jvp
@@ -226,12 +226,12 @@ def define(
     return operator
 
 
-def _native_lowering(kernel: Callable, platform: str, fallback: Callable, splits: bool) -> Callable:
+def _native_lowering(kernel: Callable, fallback: Callable, splits: bool) -> Callable:
     def lower(ctx, *operands, **params):
         if splits and _partitioned(ctx.module_context.axis_context):
             return fallback(ctx, *operands, **params)
         call = kernel(*ctx.avals_in, **params)
-        if call is None or not handler_available(call.target, platform):
+        if call is None or not handler_available(call.target):
             return fallback(ctx, *operands, **params)
         rule = jax.ffi.ffi_lowering(
             call.target, operand_output_aliases=call.aliases, has_side_effect=False
