@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Float
 
+from ._csr import CSR
 from ._matrix import AbstractMatrix
 from ._reference import row_ids
 
@@ -100,6 +101,7 @@ class LinearOperator(lx.AbstractLinearOperator):
 def _off_diagonal(operator: LinearOperator, offset: int) -> Array:
     """The elements `(i, i + offset)`, in O(nnz)."""
     csr = operator.matrix.tocsr()
+    assert isinstance(csr, CSR)
     offset = -offset if operator.transposed else offset
     rows, cols = row_ids(csr.indptr, csr.indices.shape[0]), csr.indices
     n = max(0, min(csr.shape[0] + min(offset, 0), csr.shape[1] - max(offset, 0)))
@@ -129,7 +131,11 @@ def _(operator):
 
 @lx.tridiagonal.register(LinearOperator)
 def _(operator):
-    return tuple(_off_diagonal(operator, offset) for offset in (0, -1, 1))
+    return (
+        _off_diagonal(operator, 0),
+        _off_diagonal(operator, -1),
+        _off_diagonal(operator, 1),
+    )
 
 
 @lx.is_symmetric.register(LinearOperator)

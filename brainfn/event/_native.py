@@ -58,7 +58,7 @@ def _without(reason: str) -> None:
     )
 
 
-_registered: set[tuple[str, str]] = set()
+_registered: set[str] = set()
 
 
 def enabled() -> bool:
@@ -67,15 +67,17 @@ def enabled() -> bool:
 
 
 def register_handler(target: str, function: Any, platform: str) -> None:
-    """Makes a handler of another library known to XLA, once."""
-    if (target, platform) not in _registered:
-        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform=platform)
-        _registered.add((target, platform))
+    """Makes a handler of another library known to XLA, once; a target is for one platform."""
+    if target not in _registered:
+        # XLA's own name: a handler under another one is accepted and never found.
+        known_as = "CUDA" if platform == "cuda" else platform
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform=known_as)
+        _registered.add(target)
 
 
 def handler_available(target: str, platform: str = "cpu") -> bool:
     """Whether the native handler `target` can be called on `platform`, `"cpu"` or `"cuda"`."""
-    if (target, platform) in _registered:
+    if target in _registered:
         return True
     if platform == "cuda":
         return target in CUDA_HANDLERS and cuda_library() is not None

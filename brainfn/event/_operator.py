@@ -299,11 +299,9 @@ class Operator:
     def _compiled(self, source, avals, static) -> _prim.Native | None:
         if not self._usable(avals, static):
             return None
-        target = compiled_target(source)
-        if target is None:
-            return None
         attributes = {k: self._attribute(k, v) for k, v in static.items()}
-        return _prim.Native(target, attributes, self._recipe.aliases)
+        target = compiled_target(source)
+        return None if target is None else _prim.Native(target, attributes, self._recipe.aliases)
 
     def _usable(self, avals, static) -> bool:
         supports = self._recipe.supports

@@ -12,6 +12,7 @@ def check(operator: Any, recipe: Any, arrays: list, static: dict, rtol: float | 
     generator = np.random.default_rng(0)
     names = recipe.arrays
 
+    @jax.jit
     def reference(*xs):
         out = recipe.reference(*xs, **static)
         return list(out) if isinstance(out, (tuple, list)) else [out]
@@ -41,7 +42,7 @@ def check(operator: Any, recipe: Any, arrays: list, static: dict, rtol: float | 
     def like(x):
         return jnp.asarray(generator.normal(size=x.shape), x.dtype)
 
-    wanted = jax.jit(reference)(*arrays)
+    wanted = reference(*arrays)
     before = [np.array(x) for x in arrays]
     compare("kernel and reference", jax.jit(native)(*arrays), wanted)
     for name, x, old in zip(names, arrays, before, strict=True):
@@ -57,14 +58,15 @@ def check(operator: Any, recipe: Any, arrays: list, static: dict, rtol: float | 
         if not jnp.issubdtype(arrays[i].dtype, jnp.inexact):
             continue
 
+        @jax.jit
         def of(x, i=i):
             out = native(*zeroed[:i], x, *zeroed[i + 1 :])
             return [y for y in out if jnp.issubdtype(y.dtype, jnp.inexact)]
 
         x, z = arrays[i], like(arrays[i])
-        fx, fz = jax.jit(of)(x), jax.jit(of)(z)
+        fx, fz = of(x), of(z)
         sums = [2 * a + b for a, b in zip(fx, fz, strict=True)]
-        compare(f"f(2x + z) and 2 f(x) + f(z) for {names[i]!r}", jax.jit(of)(2 * x + z), sums)
+        compare(f"f(2x + z) and 2 f(x) + f(z) for {names[i]!r}", of(2 * x + z), sums)
         cts = [like(y) for y in fz]
         (back,) = jax.jit(lambda x, cts, of=of: jax.vjp(of, x)[1](cts))(x, cts)
         forward = sum(np.vdot(c, y) for c, y in zip(cts, fz, strict=True))

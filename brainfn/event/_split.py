@@ -64,6 +64,7 @@ def split_columns(matrix: AbstractMatrix, parts: int) -> AbstractMatrix:
         template = Dense(jnp.zeros((n_rows, width), matrix.dtype))
         return eqx.tree_at(lambda m: m.data, template, blocks)
     csr = matrix.tocsr()
+    assert isinstance(csr, CSR)
     if not (concrete(csr.indices) and concrete(csr.indptr)):
         raise TypeError(
             "split_columns: indices and indptr are traced, but the parts' sizes depend on their "
