@@ -423,6 +423,41 @@ def test_without_a_compiler_the_reference_runs_with_one_warning(monkeypatch):
         np.testing.assert_array_equal(op(x[:3], jnp.ones(1)), x[:3])
 
 
+CUDA = r"""
+#include <cuda_runtime.h>
+#include "xla/ffi/api/ffi.h"
+namespace ffi = xla::ffi;
+using F32 = ffi::Buffer<ffi::F32>;
+__global__ void add(const float* x, float* y, int64_t n) {
+  const int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x;
+  if (i < n) y[i] = x[i] + x[i];
+}
+ffi::Error Twice(cudaStream_t stream, F32 x, ffi::Result<F32> y) {
+  const int64_t n = x.element_count();
+  if (n > 0) add<<<(n + 255) / 256, 256, 0, stream>>>(x.typed_data(), y->typed_data(), n);
+  if (cudaGetLastError() == cudaSuccess) return ffi::Error::Success();
+  return ffi::Error::Internal("twice could not be started");
+}
+XLA_FFI_DEFINE_HANDLER_SYMBOL(twice, Twice,
+    ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>().Arg<F32>().Ret<F32>());
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("nvcc") is None or not NATIVE, reason="no nvcc")
+def test_cuda_is_compiled_and_called(monkeypatch):
+    """Without a GPU: the program that JAX makes for one calls the compiled handler."""
+
+    class Hopper:
+        compute_capability = "9.0"
+
+    monkeypatch.setattr(jax, "devices", lambda platform=None: [Hopper])
+    op = ev.define(lambda x: x + x, name="twice", linear=("x",), cuda=CUDA)
+    traced = jax.jit(op).trace(jax.ShapeDtypeStruct((4,), np.float32))
+    assert "custom_call @twice_" in traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "custom_call" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+
+
 @needs_compiler
 def test_what_the_compiler_says():
     op = ev.define(ring, linear=("x", "w"), cpp="int main() { return nothing; }\n")

@@ -11,6 +11,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
 import brainfn.event as ev
+from brainfn.event import _prim
 
 ROWS, COLS = 12, 8
 COLLECTIVES = ("all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
@@ -193,6 +194,12 @@ def test_split_columns(name, parts):
     forward, back = jax.vmap(each)(stacked, v)
     np.testing.assert_allclose(forward.reshape(-1), x @ full, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(back.sum(0), full @ np.asarray(v).reshape(-1), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_padding_adds_nothing_on_the_reference(monkeypatch, name):
+    monkeypatch.setattr(_prim, "handler_available", lambda target: False)
+    test_split_columns(name, 4)  # a number of parts that nothing was compiled for before
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
