@@ -130,14 +130,14 @@ def test_nvcc_compiles_the_kernels(tmp_path):
     source = pathlib.Path(ev.__file__).parent / "native" / "cuda"
     include = pathlib.Path(jaxlib.__file__).parent / "include"
     library = tmp_path / "libkernels.so"
-    defines = dict(
-        NVCC=nvcc,
-        SOURCE=source,
-        INCLUDE=include,
-        HOST=shutil.which("g++"),
-        ARCHITECTURES=80,
-        OUTPUT=library,
-    )
+    defines = {
+        "NVCC": nvcc,
+        "SOURCE": source,
+        "INCLUDE": include,
+        "HOST": shutil.which("g++"),
+        "ARCHITECTURES": 80,
+        "OUTPUT": library,
+    }
     options = [f"-D{name}={value}" for name, value in defines.items()]
     done = subprocess.run(
         ["cmake", *options, "-P", source / "build.cmake"], check=True, capture_output=True
