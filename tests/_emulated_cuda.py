@@ -1,4 +1,4 @@
-"""Runs the source of the CUDA kernels on the CPU: compiled as C++, a launch is a loop over its teams.
+"""Runs the source of the CUDA kernels on the CPU: in C++, a launch is a loop over its teams.
 
 The sizes from which work is divided are made small, so that small matrices take every branch.
 As a plugin (`pytest -p _emulated_cuda FILE...`) it puts any test of the operators on these kernels.

@@ -1,5 +1,6 @@
 """The CUDA kernels without a GPU: their source, run on the CPU, against a dense oracle."""
 
+import _emulated_cuda
 import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-import _emulated_cuda
 from brainfn.event import _bilinear
 from brainfn.event._bilinear import COLS, ROWS, WEIGHTS, BlockSpec, Term, contract
 
@@ -26,7 +26,12 @@ class Case:
     """A random call of a contraction, and what it must give, by NumPy in float64."""
 
     def __init__(self, seed, kinds, role, dtype, weight_dtype, mean, batch, masks_on, density):
-        self.rng, self.batch, self.role, self.dtype = np.random.default_rng(seed), batch, role, dtype
+        self.rng, self.batch, self.role, self.dtype = (
+            np.random.default_rng(seed),
+            batch,
+            role,
+            dtype,
+        )
         self.mean, self.masks_on, self.density = mean, masks_on, density
         self.weight_dtype = dtype if dtype == np.float64 else weight_dtype
         n = len(kinds) if role == WEIGHTS else 2
@@ -115,7 +120,9 @@ class Case:
         name = {"csr64": "csr", "dense_by_columns": "dense"}.get(kind, kind)
         self.terms.append(
             Term(
-                BlockSpec(name, (n_rows, n_cols), (0, 0, 0), row_offset, col_offset, (), extra=extra),
+                BlockSpec(
+                    name, (n_rows, n_cols), (0, 0, 0), row_offset, col_offset, (), extra=extra
+                ),
                 tuple(target if r == role else jnp.asarray(x) for r, x in enumerate(xs)),
                 tuple(masks),
                 tuple(jnp.asarray(a) for a in arrays),
@@ -151,9 +158,7 @@ class Case:
             for target, value, at in self.added:
                 if target != i:
                     continue
-                summed = tuple(
-                    d for d, has in enumerate(mask) if not has and value.shape[d] > 1
-                )
+                summed = tuple(d for d, has in enumerate(mask) if not has and value.shape[d] > 1)
                 for out, v in ((flat, value), (size, np.abs(value)), (count, np.ones_like(value))):
                     v = v.sum(axis=summed, keepdims=True)
                     np.add.at(out, (..., at), np.broadcast_to(v, (*out.shape[:-1], at.size)))
@@ -163,17 +168,17 @@ class Case:
             assert np.all(error <= 4 * eps * np.sqrt(count) * size), np.max(error)
 
 
-CASES = dict(
-    seed=st.integers(0, 2**31),
-    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=9),
-    role=st.sampled_from([ROWS, COLS, WEIGHTS]),
-    dtype=st.sampled_from([np.float32, np.float64]),
-    weight_dtype=st.sampled_from([np.float32, np.float32, np.float16, jnp.bfloat16]),
-    mean=st.sampled_from([1, 5, 40, 90]),
-    batch=st.sampled_from([(), (), (3,), (2, 3), (2, 1, 4)]),
-    masks_on=st.sampled_from([0.3, 0.8]),
-    density=st.sampled_from([0.0, 0.3, 1.0]),
-)
+CASES = {
+    "seed": st.integers(0, 2**31),
+    "kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=9),
+    "role": st.sampled_from([ROWS, COLS, WEIGHTS]),
+    "dtype": st.sampled_from([np.float32, np.float64]),
+    "weight_dtype": st.sampled_from([np.float32, np.float32, np.float16, jnp.bfloat16]),
+    "mean": st.sampled_from([1, 5, 40, 90]),
+    "batch": st.sampled_from([(), (), (3,), (2, 3), (2, 1, 4)]),
+    "masks_on": st.sampled_from([0.3, 0.8]),
+    "density": st.sampled_from([0.0, 0.3, 1.0]),
+}
 
 
 @settings(max_examples=40)

@@ -1,11 +1,11 @@
 """The CUDA kernels of just-in-time blocks and of updates, run on the CPU."""
 
+import _emulated_cuda
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import _emulated_cuda
 import brainfn.event as ev
 from brainfn.event import _bilinear
 from brainfn.event._jit_reference import HOMOGENEOUS, NORMAL, UNIFORM
@@ -17,13 +17,18 @@ LAWS = {
 }
 # Several tiles of 1024 positions in both directions, or one.
 PATTERNS = {
-    "rows": dict(shape=(37, 2500), probability=0.02, orientation="rows", origin=(5, 1000)),
-    "columns": dict(shape=(2500, 37), probability=0.02, orientation="columns", autapses=False),
-    "narrow": dict(shape=(70, 20), probability=0.5, orientation="rows", autapses=False),
-    "all": dict(shape=(40, 30), probability=1.0),
-    "none": dict(shape=(40, 30), probability=0.0),
-    "fan_out": dict(shape=(37, 400), fan_out=60, autapses=False, diagonal=3),
-    "fan_in": dict(shape=(300, 37), fan_in=45, origin=(100, 0), extent=600),
+    "rows": {"shape": (37, 2500), "probability": 0.02, "orientation": "rows", "origin": (5, 1000)},
+    "columns": {
+        "shape": (2500, 37),
+        "probability": 0.02,
+        "orientation": "columns",
+        "autapses": False,
+    },
+    "narrow": {"shape": (70, 20), "probability": 0.5, "orientation": "rows", "autapses": False},
+    "all": {"shape": (40, 30), "probability": 1.0},
+    "none": {"shape": (40, 30), "probability": 0.0},
+    "fan_out": {"shape": (37, 400), "fan_out": 60, "autapses": False, "diagonal": 3},
+    "fan_in": {"shape": (300, 37), "fan_in": 45, "origin": (100, 0), "extent": 600},
 }
 
 
@@ -70,7 +75,7 @@ def test_just_in_time_products(emulated, monkeypatch, name, deterministic):
 
     got, pull = jax.vjp(left, jnp.asarray(x), a, b)
     # Another order of at most some thousand additions.
-    close = dict(rtol=1e-12, atol=1e-11)
+    close = {"rtol": 1e-12, "atol": 1e-11}
     np.testing.assert_allclose(got, x @ matrix, **close)
     got_x, got_a, got_b = pull(jnp.asarray(v))
     np.testing.assert_allclose(got_x, v @ matrix.T * need, **close)
@@ -110,22 +115,22 @@ def test_just_in_time_in_float32_and_in_any_order(emulated, monkeypatch):
     assert len(bits[True]) == 1 and len(bits[False]) > 1
 
 
-@pytest.mark.parametrize("format", ["csr", "csc", "dense", "fanout"])
+@pytest.mark.parametrize("layout", ["csr", "csc", "dense", "fanout"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
-def test_updates(emulated, format, dtype):
+def test_updates(emulated, layout, dtype):
     rng = np.random.default_rng(2)
     n_rows, n_cols = 30, 40
-    where = rng.random((n_rows, n_cols)) < (1.0 if format == "dense" else 0.3)
-    if format == "fanout":
+    where = rng.random((n_rows, n_cols)) < (1.0 if layout == "dense" else 0.3)
+    if layout == "fanout":
         where = np.argsort(rng.random((n_rows, n_cols)), axis=1) < 9
     full = (rng.random((n_rows, n_cols)) * where).astype(dtype)
     csr = ev.CSR.fromdense(full)
     wide = csr.vector_dtype
-    if format == "dense":
+    if layout == "dense":
         w = ev.Dense(full)
-    elif format == "csc":
+    elif layout == "csc":
         w = csr.tocsc()
-    elif format == "fanout":
+    elif layout == "fanout":
         w = ev.FixedFanout(
             csr.data.reshape(n_rows, 9), csr.indices.reshape(n_rows, 9), shape=csr.shape
         )
@@ -133,10 +138,10 @@ def test_updates(emulated, format, dtype):
         w = csr
     pre, post = rng.random((3, n_rows)) < 0.4, rng.random((3, n_cols)) < 0.4
     a_post, a_pre = (rng.standard_normal((3, n)).astype(wide) for n in (n_cols, n_rows))
-    columns = w.column_index() if format in ("csr", "fanout") else None
+    columns = w.column_index() if layout in ("csr", "fanout") else None
 
     def step(pre, post, a_post, a_pre):
-        bounds = dict(factor=-0.5, lower=0.0, upper=0.9)
+        bounds = {"factor": -0.5, "lower": 0.0, "upper": 0.9}
         new = ev.on_pre(w, pre, a_post, **bounds)
         return ev.on_post(new, post, a_pre, columns=columns, **bounds).todense()
 

@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from ._bilinear import COLS, ROWS, STRUCTURE, WEIGHTS, BlockSpec, Spec, contract, for_cuda, native_call
+from ._bilinear import (
+    COLS,
+    ROWS,
+    STRUCTURE,
+    WEIGHTS,
+    BlockSpec,
+    Spec,
+    contract,
+    for_cuda,
+    native_call,
+)
 from ._csr import CSC, CSR, ColumnIndex
 from ._dense import Dense
 from ._fixed import FixedFanin, FixedFanout, OneToOne
