@@ -97,7 +97,7 @@ def _whole(name: str, value: Any, what: str) -> int:
 def _probability(p: Any, what: str) -> float:
     if isinstance(p, bool) or not isinstance(p, numbers.Real | np.ndarray | jax.Array):
         raise TypeError(f"{what}: probability must be a number in [0, 1], got {p!r}.")
-    if isinstance(p, np.ndarray | jax.Array) and not (concrete(p) and p.ndim == 0):
+    if not isinstance(p, numbers.Real) and not (concrete(p) and np.ndim(p) == 0):
         raise TypeError(
             f"{what}: probability must be one Python number, known when the program is traced, got "
             f"{p!r}. Draw matrices with different probabilities apart."
@@ -115,9 +115,11 @@ def _seed(seed: Any, what: str) -> jax.Array:
             raise ValueError(f"{what}: seed must lie in [0, 2**64), got {seed}.")
         words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32]
         return jnp.asarray(np.asarray(words, np.uint32))
-    if isinstance(seed, np.ndarray | jax.Array) and seed.dtype == np.uint32 and seed.shape == (2,):
-        return jnp.asarray(seed)
-    got = f"{seed.dtype} {seed.shape}" if isinstance(seed, np.ndarray | jax.Array) else repr(seed)
+    got = repr(seed)
+    if isinstance(seed, np.ndarray | jax.Array):
+        if seed.dtype == np.uint32 and seed.shape == (2,):
+            return jnp.asarray(seed)
+        got = f"{seed.dtype} {seed.shape}"
     raise TypeError(
         f"{what}: seed must be an int or a uint32 array of shape (2,), got {got}. From a JAX key: "
         "jax.random.bits(key, (2,), 'uint32')."

@@ -28,8 +28,8 @@ _STREAMS = 64  # streams that the fallback without native library lists at a tim
 class Pattern(eqx.Module):
     """The law of the synapses, the seed, and the place in the whole matrix."""
 
-    seed: UInt[Array, "2"]
-    origin: Int[Array, "2"]
+    seed: UInt[Array, " words"]
+    origin: Int[Array, " row_column"]
     shape: tuple[int, int] = eqx.field(static=True)
     probability: float | None = eqx.field(static=True)
     number: int = eqx.field(static=True)
@@ -39,17 +39,17 @@ class Pattern(eqx.Module):
     diagonal: int = eqx.field(static=True)
 
     def flags(self, law: int) -> Flags:
-        fixed = self.probability is None
-        bits = extent_bits(self.extent) if fixed else tile_bits(self.probability)
-        return Flags(fixed, self.columns, not self.autapses, law, bits)
+        p = self.probability
+        bits = extent_bits(self.extent) if p is None else tile_bits(p)
+        return Flags(p is None, self.columns, not self.autapses, law, bits)
 
     def extra(self, law: int) -> tuple[int, ...]:
         diagonal = -self.diagonal if self.columns else self.diagonal
         return (self.flags(law).pack(), diagonal, self.number, self.extent)
 
     def structure(self, law: int) -> tuple[Array, ...]:
-        fixed = self.probability is None
-        table = np.zeros((0, 2), np.uint32) if fixed else thresholds(self.probability)
+        p = self.probability
+        table = np.zeros((0, 2), np.uint32) if p is None else thresholds(p)
         quantiles = (jnp.asarray(normal_quantiles()),) if law == NORMAL else ()
         return (self.seed, self.origin, jnp.asarray(table), *quantiles)
 
@@ -58,7 +58,7 @@ class Pattern(eqx.Module):
         return Pattern(
             self.seed,
             self.origin[::-1],
-            self.shape[::-1],
+            (self.shape[1], self.shape[0]),
             self.probability,
             self.number,
             self.extent,
