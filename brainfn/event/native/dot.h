@@ -1,4 +1,4 @@
-// Products of one row with a vector, eight elements at a time: sum of w[k] * v[indices[k]] with AVX2.
+// One row at a time with AVX2: its product with a vector, the sum of w[k] * v[indices[k]], and a dense row added up.
 #pragma once
 
 #include <cstdint>
@@ -95,6 +95,26 @@ __attribute__((target("avx2"))) double dot_avx2(const int32_t* indices, const do
   return sum;
 }
 
+// y += value * w for a whole row of a dense matrix.
+template <typename W>
+__attribute__((target("avx2,f16c"))) void add_row_avx2(const W* w, float value, float* y, int64_t n) {
+  const __m256 x = _mm256_set1_ps(value);
+  int64_t k = 0;
+  for (; k + 8 <= n; k += 8) {
+    _mm256_storeu_ps(y + k, _mm256_add_ps(_mm256_loadu_ps(y + k), _mm256_mul_ps(x, load8(w + k))));
+  }
+  for (; k < n; ++k) y[k] += value * load(w[k]);
+}
+
+__attribute__((target("avx2"))) inline void add_row_avx2(const double* w, double value, double* y, int64_t n) {
+  const __m256d x = _mm256_set1_pd(value);
+  int64_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    _mm256_storeu_pd(y + k, _mm256_add_pd(_mm256_loadu_pd(y + k), _mm256_mul_pd(x, _mm256_loadu_pd(w + k))));
+  }
+  for (; k < n; ++k) y[k] += value * w[k];
+}
+
 inline bool has_dot() {
   static const bool yes = has_avx2() && __builtin_cpu_supports("f16c");
   return yes;
@@ -108,6 +128,9 @@ template <bool kScalar, bool kStream, typename T, typename W>
 T dot_avx2(const int32_t*, const W*, int64_t, const T*) {
   return 0;
 }
+
+template <typename T, typename W>
+void add_row_avx2(const W*, T, T*, int64_t) {}
 
 #endif
 

@@ -273,6 +273,11 @@ void with_structure(const Call& call, const Block& b, F f) {
 inline void note_structure(const Call& call, const Block& b) {
   if (b.kind == kDense || b.kind == kOneToOne) return;
   read_often(indices_of(call, b), call.structure_size(b.structure[0]) * sizeof(int32_t));
+  if (b.kind == kPermuted) {
+    const Operand order = call.operand(kStructure, b.structure[2]);
+    const int64_t bytes = order.dtype == ffi::DataType::S64 ? 8 : 4;
+    read_often(order.data, call.structure_size(b.structure[2]) * bytes);
+  }
 }
 
 }  // namespace brainfn
