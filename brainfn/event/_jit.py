@@ -25,7 +25,7 @@ class JITHomogeneous(AbstractMatrix):
     or with an exact number of synapses in each row or column. Every product makes the synapses
     anew from the seed, the same bits in every orientation, batch and dtype and on every device;
     growing the matrix leaves the existing block as it was. Differentiable in the vector and in
-    `weight`. The specification is in [Just-in-time connectivity](../just_in_time.md).
+    `weight`. The specification is the page on just-in-time connectivity.
     """
 
     weight: Float[Array, ""]

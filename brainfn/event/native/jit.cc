@@ -24,6 +24,9 @@ using jit::Push;
 constexpr double kThreadWork = 20000;
 // Parts for each thread: they are taken as threads become free.
 constexpr int kPartsPerThread = 8;
+// Batch elements that must share a stream, on average, before it pays to make it once for all of them: their
+// accumulators are far apart.
+constexpr int64_t kShared = 3;
 // Values in the sums of a part of the pull loop.
 constexpr int64_t kSums = 4096;
 
@@ -140,7 +143,7 @@ struct Side {
 };
 
 // The active streams of all batch elements: streams, where the entries of each start, and for each entry its batch
-// element.
+// element. Of one batch element: just the streams.
 struct Streams {
   const int32_t* streams = nullptr;
   const int64_t* start = nullptr;
@@ -149,14 +152,14 @@ struct Streams {
 };
 
 template <typename T>
-Streams collect(const Side& side, const BatchWalk& walk) {
+Streams collect(const Side& side, const BatchWalk& walk, int64_t only = -1) {
   static thread_local Scratch<int32_t> stream_scratch, element_scratch, list_scratch;
   static thread_local Scratch<int64_t> start_scratch, next_scratch;
   Streams out;
   int32_t* streams = stream_scratch.reserve(side.n + 1);
   out.streams = streams;
-  if (walk.count == 1) {
-    out.n = out.n_entries = side.active<T>(walk, 0, streams);
+  if (only >= 0) {
+    out.n = out.n_entries = side.active<T>(walk, only, streams);
     return out;
   }
   // Counting sort of the active (stream, element) pairs by stream.
@@ -198,8 +201,6 @@ void push(const Call& call, const Block& b, const Plan& plan, int streams_role) 
   const Side side(call, b, streams_role), target(call, b, target_role);
   const Operand w = call.operand(kWeights, b.array[kWeights]);
   const BatchWalk walk = call.walk(b);
-  const Streams streams = collect<T>(side, walk);
-  if (streams.n == 0) return;
   // Where only some positions are needed, everything is summed apart first.
   const bool apart = target.need != nullptr;
   T* y = reinterpret_cast<T*>(target.x.data) + target.offset;
@@ -207,31 +208,40 @@ void push(const Call& call, const Block& b, const Plan& plan, int streams_role) 
     y = sum_scratch.reserve(target.n * walk.count);
     std::fill(y, y + target.n * walk.count, T(0));
   }
-  Entry<T>* entries = entry_scratch.reserve(streams.n_entries);
-  for (int64_t i = 0; i < streams.n; ++i) {
-    const int64_t from = streams.start ? streams.start[i] : i, to = streams.start ? streams.start[i + 1] : i + 1;
-    for (int64_t k = from; k < to; ++k) {
-      const int64_t e = streams.element ? streams.element[k] : 0;
-      const T* theta = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
-      const T x = side.value<T>(walk, e, streams.streams[i]);
-      entries[k].offset = apart ? e * target.n : walk.at(target_role, e) * target.x.core_size();
-      entries[k].c0 = x * theta[0];
-      entries[k].c1 = plan.law == jit::kHomogeneous ? T(0) : x * theta[1];
+  auto add = [&](const Streams& streams, int64_t only) {
+    if (streams.n == 0) return;
+    Entry<T>* entries = entry_scratch.reserve(streams.n_entries);
+    for (int64_t i = 0; i < streams.n; ++i) {
+      const int64_t from = streams.start ? streams.start[i] : i, to = streams.start ? streams.start[i + 1] : i + 1;
+      for (int64_t k = from; k < to; ++k) {
+        const int64_t e = streams.element ? streams.element[k] : only;
+        const T* theta = reinterpret_cast<const T*>(w.data) + walk.at(kWeights, e) * w.core_size();
+        const T x = side.value<T>(walk, e, streams.streams[i]);
+        entries[k].offset = apart ? e * target.n : walk.at(target_role, e) * target.x.core_size();
+        entries[k].c0 = x * theta[0];
+        entries[k].c1 = plan.law == jit::kHomogeneous ? T(0) : x * theta[1];
+      }
     }
-  }
-  const bool same = walk.count == 1 && side.is_bool();
-  const Push<T> work{&plan, streams.streams, streams.n, streams.start, entries, y, same};
-  const bool threads = max_threads() > 1 && mean_stream(plan) * streams.n_entries > kThreadWork;
-  const int64_t first = plan.first_tile(), n_tiles = plan.n_tiles();
-  // Every thread makes all synapses of a fixed number and keeps its own.
-  const int64_t pieces = plan.fixed ? plan.n_positions : n_tiles;
-  const int most = plan.fixed ? max_threads() : max_threads() * kPartsPerThread;
-  const int parts = threads ? static_cast<int>(std::min<int64_t>(pieces, most)) : 1;
-  auto part = [&](int t) {
-    const int64_t from = pieces * t / parts, to = pieces * (t + 1) / parts;
-    plan.fixed ? run(work, from, to) : run(work, first + from, first + to);
+    const bool same = only >= 0 && side.is_bool();
+    const Push<T> work{&plan, streams.streams, streams.n, streams.start, entries, y, same};
+    const bool threads = max_threads() > 1 && mean_stream(plan) * streams.n_entries > kThreadWork;
+    const int64_t first = plan.first_tile(), n_tiles = plan.n_tiles();
+    // Every thread makes all synapses of a fixed number and keeps its own.
+    const int64_t pieces = plan.fixed ? plan.n_positions : n_tiles;
+    const int most = plan.fixed ? max_threads() : max_threads() * kPartsPerThread;
+    const int parts = threads ? static_cast<int>(std::min<int64_t>(pieces, most)) : 1;
+    auto part = [&](int t) {
+      const int64_t from = pieces * t / parts, to = pieces * (t + 1) / parts;
+      plan.fixed ? run(work, from, to) : run(work, first + from, first + to);
+    };
+    parallel(parts, part);
   };
-  parallel(parts, part);
+  const Streams together = walk.count > 1 ? collect<T>(side, walk) : Streams{};
+  if (together.n_entries > kShared * together.n) {
+    add(together, -1);
+  } else {
+    for (int64_t e = 0; e < walk.count; ++e) add(collect<T>(side, walk, e), e);
+  }
   if (!apart) return;
   for (int64_t e = 0; e < walk.count; ++e) {
     const uint8_t* mask = target.need_at(walk, e);
