@@ -85,6 +85,27 @@ def test_gradients_reach_the_shared_weights():
     assert index.order.dtype == np.int32
 
 
+def test_needed_rows_only():
+    """The spike derivative of a matrix that is stored by columns is computed where it is needed."""
+    rng = np.random.default_rng(3)
+    dense = small()
+    need = jnp.asarray([True, False, True, True, False, False])
+    x, ct = jnp.asarray(rng.normal(size=6)), jnp.asarray(rng.normal(size=9))
+    matrix = ev.CSR.fromdense(dense).tocsc()
+
+    def f(x, data):
+        return ev.matvec(x, with_data(matrix, data), need=need)
+
+    y, pullback = jax.vjp(f, x, matrix.data)
+    gx, gd = pullback(ct)
+    np.testing.assert_allclose(y, np.asarray(x) @ dense, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(gx, np.where(need, dense @ np.asarray(ct), 0), rtol=0, atol=1e-12)
+    full = np.outer(x, ct).T[dense.T != 0]
+    np.testing.assert_allclose(gd, full, rtol=0, atol=1e-12)
+    _, tangent = jax.jvp(lambda x: f(x, matrix.data), (x,), (ct[:6],))
+    np.testing.assert_allclose(tangent, np.where(need, ct[:6], 0) @ dense, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("build", "error", "words"),
     [

@@ -11,6 +11,8 @@ from _event_cases import FORMATS
 from hypothesis import given, settings
 from jax.sharding import PartitionSpec as P
 
+import brainfn.event as ev
+
 # The same sums in another order: a few eps times the root of the number of terms.
 TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 
@@ -101,3 +103,30 @@ def test_shard_map_over_the_batch(name):
     gd, gx = jax.jit(jax.grad(sharded, (0, 1)))(case.data, x, ct)
     close(gd, case.weight_gradient(x, ct))
     close(gx, np.asarray(ct) @ case.dense().T)
+
+
+@pytest.mark.parametrize("scalar", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, jnp.float16, jnp.bfloat16])
+def test_rows_of_every_length(dtype, scalar):
+    """Vector instructions take the elements of a row in portions: every remainder occurs."""
+    rng = np.random.default_rng(3)
+    n, m = 70, 90
+    rows = np.repeat(np.arange(n), np.arange(n))
+    cols = rng.integers(0, m, rows.size)
+    exact = np.asarray(rng.normal(size=() if scalar else rows.size)).astype(dtype)
+    matrix = ev.CSR.fromcoo(jnp.asarray(exact), rows, cols, shape=(n, m))
+    dense = np.zeros((n, m))
+    np.add.at(dense, (rows, cols), exact.astype(np.float64))
+    vector = np.float64 if dtype == np.float64 else np.float32
+    v = rng.normal(size=m).astype(vector)
+    tolerance = TOLERANCE[np.dtype(vector)] * (1 + np.abs(dense) @ np.abs(v))
+    assert np.all(np.abs(np.asarray(matrix @ v) - dense @ v) <= tolerance)
+    need = rng.random(n) < 0.5
+    x = jnp.zeros(n, vector)
+    (grad,) = jax.vjp(lambda x: ev.matvec(x, matrix, need=need), x)[1](jnp.asarray(v))
+    assert np.all(np.abs(np.asarray(grad) - np.where(need, dense @ v, 0)) <= tolerance)
+    whole = ev.Dense(jnp.asarray(dense.astype(dtype)))
+    spikes = rng.random(n) < 0.5
+    wanted = spikes @ np.asarray(whole.data, np.float64)
+    tolerance = TOLERANCE[np.dtype(vector)] * (1 + spikes @ np.abs(dense))
+    assert np.all(np.abs(np.asarray(spikes @ whole) - wanted) <= tolerance)

@@ -109,6 +109,8 @@ def test_transformations(monkeypatch, name, side, native):
     whole = (data, s, change, factor, np.array([-1.0, -0.5, -2.0]), np.array([1.0, 0.5, 1.5]))
     first = [a[0] for a in whole]
     moves = [rng.normal(size=a.shape) for a in first]
+    # Silent neurons have a derivative too; a slope by finite differences must not make them spike.
+    moves[1] = moves[1] * (first[1] != 0)
     each = [tuple(0 if i == j else None for j in range(6)) for i in range(6)]
     masks = [*each, (0,) * 6, (0, None, 0, None, None, None), (None, 0, None, 0, 0, None)]
 
@@ -123,7 +125,7 @@ def test_transformations(monkeypatch, name, side, native):
         nested = jax.vmap(jax.vmap(rule, (0, *[None] * 5)), (None, 0, *[None] * 4))(
             whole[0], whole[1], *first[2:]
         )
-        tangent = jax.jvp(rule, first, [moves[0], moves[1] * (first[1] != 0), *moves[2:]])[1]
+        tangent = jax.jvp(rule, first, moves)[1]
         grads = jax.grad(lambda *a: jnp.sum(w * rule(*a)), tuple(range(6)))
         many = jax.vmap(grads)(*whole)
         return out, nested, tangent, grads(*first), many
@@ -139,8 +141,6 @@ def test_transformations(monkeypatch, name, side, native):
         for j in range(3):
             wanted = oracle(data[j], s[i], *first[2:])
             np.testing.assert_allclose(nested[i, j], wanted, rtol=0, atol=1e-13)
-    # Silent neurons have a derivative too, so the slope is taken without moving them across zero.
-    moves[1] = moves[1] * (first[1] != 0)
     ends = [oracle(*[f + e * d for f, d in zip(first, moves, strict=True)]) for e in (1e-6, -1e-6)]
     slope = (ends[0] - ends[1]) / 2e-6
     np.testing.assert_allclose(tangent, slope, rtol=0, atol=1e-6)
@@ -148,6 +148,23 @@ def test_transformations(monkeypatch, name, side, native):
     np.testing.assert_allclose(product, np.sum(w * slope), rtol=1e-6, atol=1e-6)
     for i, g in enumerate(many):
         np.testing.assert_allclose(g[0], grads[i], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"lower": -0.5, "upper": 0.5}])
+@pytest.mark.parametrize("side", SIDES)
+def test_enough_synapses_for_several_threads(side, bounds):
+    rng = np.random.default_rng(4)
+    n, k = 4000, 40
+    indices = np.sort(rng.integers(0, n, (n, k)), axis=1).astype(np.int32)
+    data = rng.normal(size=(n, k))
+    matrix = ev.FixedFanout(jnp.asarray(data), indices, shape=(n, n))
+    s, a = rng.random(n) < 0.6, rng.normal(size=n)
+    new = update(side, matrix, s, a, **bounds)
+    pre = np.broadcast_to(np.arange(n)[:, None], (n, k))
+    spiking, other = (pre, indices) if side == "pre" else (indices, pre)
+    moved = data + a[other]
+    moved = np.clip(moved, -0.5, 0.5) if bounds else moved
+    np.testing.assert_allclose(new.data, np.where(s[spiking], moved, data), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("side", SIDES)

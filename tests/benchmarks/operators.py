@@ -33,9 +33,66 @@ def brainfn(indices, indptr, n, weights, pool, case):
     matrix = ev.CSR(jnp.asarray(weights), indices, indptr, shape=(n, n))
     if case == "W @ x":
         return scanned(lambda w, x: w @ x, matrix, pool)
+    if case in FORMATS:
+        return other_format(ev, matrix, pool, case)
     if case.startswith("backward"):
         return backward(ev, matrix, pool, event_driven=case == "backward, event-driven")
     return scanned(lambda w, x: x @ w, matrix, pool)
+
+
+FORMATS = (
+    "events, fixed fan-in",
+    "events, bfloat16 weights",
+    "events, delays of 1-19 steps",
+    "on_pre, soft bound",
+    "on_post, soft bound",
+)
+
+
+def other_format(ev, matrix, pool, case):
+    """The same connectivity stored or used in other ways; plasticity changes it in place."""
+    import jax
+    import jax.numpy as jnp
+
+    n = matrix.shape[0]
+    pool = jnp.asarray(pool)
+    if case == "events, fixed fan-in":
+        by_columns = ev.FixedFanin(
+            matrix.data.reshape(n, -1), matrix.indices.reshape(n, -1), shape=(n, n)
+        )
+        return scanned(lambda w, x: x @ w, by_columns, pool)
+    if case == "events, bfloat16 weights":
+        half = ev.CSR(
+            matrix.data.astype(jnp.bfloat16), matrix.indices, matrix.indptr, shape=matrix.shape
+        )
+        return scanned(lambda w, x: x @ w, half, pool)
+    if case == "events, delays of 1-19 steps":
+        delays = np.random.default_rng(3).integers(1, 20, matrix.nnz)
+        delayed = ev.Delayed(matrix, delays)
+
+        @jax.jit
+        def run(delayed, ring, pool):
+            def step(ring, n_and_x):
+                arrived, ring = ev.arrivals(ring, n_and_x[0])
+                return ev.delayed_matvec(ring, n_and_x[1], delayed, n_and_x[0]), arrived[0]
+
+            steps = jnp.arange(pool.shape[0], dtype=jnp.int32)
+            return jax.lax.scan(step, ring, (steps, pool))
+
+        return lambda: jax.block_until_ready(run(delayed, delayed.ring(), pool))
+    columns = matrix.column_index()
+    rule = {"factor": -0.1, "lower": 0.0, "upper": 1.0}
+
+    @jax.jit
+    def learn(matrix, columns, pool):
+        def step(matrix, x):
+            if case == "on_pre, soft bound":
+                return ev.on_pre(matrix, x, 0.1, **rule), None
+            return ev.on_post(matrix, x, 0.1, columns=columns, **rule), None
+
+        return jax.lax.scan(step, matrix, pool)[0].data
+
+    return lambda: jax.block_until_ready(learn(matrix, columns, pool))
 
 
 def backward(ev, matrix, pool, event_driven):
@@ -128,6 +185,7 @@ CASES = {
     "W @ x": ("float", False),
     "backward, event-driven": ("float", False),
     "backward, every row": ("float", False),
+    **dict.fromkeys(FORMATS, ("bool", False)),
 }
 
 
@@ -152,7 +210,7 @@ def main():
                 for activity in [1.0] if case == "W @ x" else options.activity:
                     pool = vectors(n, activity, kind)
                     for library in options.libraries:
-                        if case.startswith("backward") and library != "brainfn":
+                        if library != "brainfn" and (case in FORMATS or "backward" in case):
                             continue
                         row = {"n": n, "fan_out": fan_out, "case": case, "activity": activity}
                         try:
