@@ -265,12 +265,12 @@ X = jnp.ones(3, bool)
         (
             lambda: ev.block_matvec((R[0],), (X,), (ev.Block(D),), now=0),
             ValueError,
-            r"add to ring buffers .* got Delayed and accumulators\[0\] of shape \(3,\)",
+            r"accumulators\[0\] must be a ring buffer .*, got shape \(3,\)",
         ),
         (
             lambda: ev.block_matvec((R,), (X,), (ev.Block(B),)),
             ValueError,
-            r"others to vectors; got CSR and accumulators\[0\] of shape \(5, 3\)",
+            r"accumulators\[0\] must be a vector .*, got shape \(5, 3\)",
         ),
     ],
 )

@@ -112,11 +112,12 @@ def block_matvec(
             )
         x, y = xs[b.source], ys[b.target]
         if isinstance(b.matrix, Delayed) != (y.ndim == 2):
-            raise ValueError(
-                f"{where}: matrices with delays add to ring buffers (length, width), others to "
-                f"vectors; got {type(b.matrix).__name__} and accumulators[{b.target}] of shape "
-                f"{y.shape}."
+            must = (
+                "must be a ring buffer (length, width) for a matrix with delays"
+                if y.ndim == 1
+                else "must be a vector for a matrix without delays; batch by jax.vmap"
             )
+            raise ValueError(f"{where}: accumulators[{b.target}] {must}, got shape {y.shape}.")
         if (
             b.row_offset + b.matrix.shape[0] > x.shape[0]
             or b.column_offset + b.matrix.shape[1] > y.shape[-1]

@@ -223,7 +223,7 @@ class CSC(AbstractMatrix):
         transposed matrix as a CSR.
         """
         shape = check_shape(shape, "CSC")
-        by_columns = CSR(data, indices, indptr, shape=shape[::-1])
+        by_columns = CSR(data, indices, indptr, shape=(shape[1], shape[0]))
         self.data = by_columns.data
         self.indices = by_columns.indices
         self.indptr = by_columns.indptr

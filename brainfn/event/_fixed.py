@@ -102,7 +102,7 @@ class FixedFanin(AbstractMatrix):
         Raises `ValueError` or `TypeError` where these do not fit together.
         """
         shape = check_shape(shape, "FixedFanin")
-        self.data, self.indices = _checked(data, indices, shape[::-1], "FixedFanin")
+        self.data, self.indices = _checked(data, indices, (shape[1], shape[0]), "FixedFanin")
         self.index = _column_index(self.indices, shape[0])
         self.shape = shape
 

@@ -1,5 +1,7 @@
 """Plasticity: weights change where neurons spike."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -179,13 +181,11 @@ def _reference(*operands, spec):
     (x_mask,), masks, (mask,), _ = spec.masks
     (block,) = spec.blocks
 
-    def one(x, change, factor, lower, upper, data):
-        return _one(block, structure, x, change, factor, lower, upper, data)
-
+    one: Callable[..., jax.Array] = functools.partial(_one, block, structure)
     for d in reversed(range(len(spec.batch))):
         axes = [0 if m[d] else None for m in (x_mask, *masks, mask)]
         one = jax.vmap(one, axes, axis_size=spec.batch[d])
-    return [one(x, *numbers, data)]
+    return [one(*[x, *numbers, data])]
 
 
 def _one(block, structure, x, change, factor, lower, upper, data):

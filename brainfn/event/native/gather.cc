@@ -4,6 +4,7 @@
 
 #include "active.h"
 #include "call.h"
+#include "dot.h"
 #include "half.h"
 #include "jit_call.h"
 #include "pool.h"
@@ -16,10 +17,19 @@ namespace {
 constexpr int64_t kThreadWork = 40000;
 constexpr int64_t kAheadRow = 4;
 
-template <typename T, typename W, bool kScalar, typename S>
+// Parts for each thread: one that is slow, or has long rows, leaves parts to the others.
+constexpr int kPartsPerThread = 8;
+
+template <typename T, typename W, bool kScalar, bool kStream, typename S>
 T row_dot(const S& s, int64_t row, const W* w, T scale, const T* v) {
   const int64_t end = s.end(row);
   int64_t k = s.begin(row);
+  if constexpr (S::kPlain) {
+    if (has_dot()) {
+      const T sum = dot_avx2<kScalar, kStream>(s.indices + k, w + (kScalar ? 0 : k), end - k, v);
+      return kScalar ? scale * sum : sum;
+    }
+  }
   auto term = [&](int64_t k) {
     const T value = v[s.place(row, k)];
     return kScalar ? value : load(w[s.weight(row, k)]) * value;
@@ -38,7 +48,7 @@ T row_dot(const S& s, int64_t row, const W* w, T scale, const T* v) {
 
 template <typename T, typename W, bool kScalar, typename S>
 void gather_rows(const S& s, int64_t first, int64_t last, const W* w, T scale, const T* v, T* y) {
-  for (int64_t row = first; row < last; ++row) y[row] += row_dot<T, W, kScalar>(s, row, w, scale, v);
+  for (int64_t row = first; row < last; ++row) y[row] += row_dot<T, W, kScalar, true>(s, row, w, scale, v);
 }
 
 template <typename T, typename W, bool kScalar, typename S>
@@ -50,7 +60,7 @@ void gather_needed(const S& s, Range rows, int64_t row_offset, const W* w, T sca
       if (!kScalar) s.fetch_weights(p[kAheadRow] - row_offset, w);
     }
     const int64_t row = *p - row_offset;
-    y[row] += row_dot<T, W, kScalar>(s, row, w, scale, v);
+    y[row] += row_dot<T, W, kScalar, false>(s, row, w, scale, v);
   }
 }
 
@@ -104,7 +114,8 @@ void gather_typed_call(const Call& call) {
                                  : needed.range(b.need, walk.at(kNeeds, e), b.row_offset, b.row_offset + b.n_rows).size());
     }
   }
-  const int parts = work > kThreadWork ? max_threads() : 1;
+  const bool threads = work > kThreadWork && max_threads() > 1;
+  const int parts = threads ? kPartsPerThread * max_threads() : 1;
   auto part = [&](int t) {
     for (int64_t i = 0; i < call.n_blocks(); ++i) {
       if (call.block(i).kind != kJit) gather_block<T>(call, needed, i, t, parts);

@@ -1,9 +1,11 @@
 // y[col] += x[row] * w over the stored elements of rows whose x is not zero.
 
 #include <algorithm>
+#include <type_traits>
 
 #include "active.h"
 #include "call.h"
+#include "dot.h"
 #include "half.h"
 #include "jit_call.h"
 #include "pool.h"
@@ -51,6 +53,12 @@ void scatter_rows(const S& s, Range rows, int64_t row_offset, RowValues<T> x, co
       if (columns.to < columns.n) end = s.lower_bound(k, end, columns.to);
     }
     const T value = kScalar ? x[*p] * scale : x[*p];
+    if constexpr (std::is_same_v<S, Full> && !kScalar) {
+      if (has_dot()) {
+        add_row_avx2(w + k, value, y + s.place(row, k), end - k);
+        continue;
+      }
+    }
     auto term = [&](int64_t k) { return kScalar ? value : value * load(w[s.weight(row, k)]); };
     for (; k + 4 <= end; k += 4) {
       const int64_t c0 = s.place(row, k), c1 = s.place(row, k + 1);

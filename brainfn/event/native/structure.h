@@ -63,6 +63,7 @@ struct Pointers {
 
 // Compressed rows; column indices ascend within a row.
 struct Csr {
+  static constexpr bool kPlain = true;  // place and weight are indices[k] and k
   const int32_t* indices;
   Pointers indptr;
 
@@ -88,6 +89,7 @@ struct Csr {
 // Compressed rows whose k-th element has weight order[k]: what is stored by columns, found by rows.
 template <typename P>
 struct Permuted {
+  static constexpr bool kPlain = false;
   const int32_t* indices;
   const P* indptr;
   const P* order;
@@ -111,6 +113,7 @@ struct Permuted {
 // Compressed rows into a ring buffer (length, width): the k-th element arrives in slot (now + delays[k]) % length.
 template <typename D>
 struct Delayed {
+  static constexpr bool kPlain = false;
   Csr rows;
   const D* delays;
   int64_t now, length, width;  // 0 <= now < length
@@ -136,6 +139,7 @@ struct Delayed {
 
 // All columns of each row.
 struct Full {
+  static constexpr bool kPlain = false;
   int64_t n_cols;
 
   int64_t begin(int64_t row) const { return row * n_cols; }
@@ -153,6 +157,7 @@ struct Full {
 
 // All columns of each row, the weights stored column by column.
 struct FullTransposed {
+  static constexpr bool kPlain = false;
   int64_t n_rows, n_cols;
 
   int64_t begin(int64_t) const { return 0; }
@@ -168,6 +173,7 @@ struct FullTransposed {
 
 // The same number of elements in each row; column indices ascend within a row.
 struct Ell {
+  static constexpr bool kPlain = true;  // place and weight are indices[k] and k
   const int32_t* indices;
   int64_t fan_out;
 
@@ -188,6 +194,7 @@ struct Ell {
 
 // Row i has column i.
 struct Diagonal {
+  static constexpr bool kPlain = false;
   int64_t begin(int64_t row) const { return row; }
   int64_t end(int64_t row) const { return row + 1; }
   int64_t place(int64_t row, int64_t) const { return row; }
@@ -266,6 +273,11 @@ void with_structure(const Call& call, const Block& b, F f) {
 inline void note_structure(const Call& call, const Block& b) {
   if (b.kind == kDense || b.kind == kOneToOne) return;
   read_often(indices_of(call, b), call.structure_size(b.structure[0]) * sizeof(int32_t));
+  if (b.kind == kPermuted) {
+    const Operand order = call.operand(kStructure, b.structure[2]);
+    const int64_t bytes = order.dtype == ffi::DataType::S64 ? 8 : 4;
+    read_often(order.data, call.structure_size(b.structure[2]) * bytes);
+  }
 }
 
 }  // namespace brainfn
