@@ -68,8 +68,7 @@ def tile_columns(seed, stream, tile, bits):
     return permuted(), count[0] << 32 | count[1]
 
 
-def streams(seed, n_streams, n_positions, *, probability=None, number=None, skip=None, origin=(0, 0),
-            extent=None):  # fmt: skip
+def streams(seed, n_streams, n_positions, origin, *, probability, number, skip, extent):
     """Positions of each stream, in the order of the specification, numbered in the whole matrix.
     `origin` is (stream, position)."""
     out = []
@@ -134,10 +133,10 @@ def dense(shape, seed, law, theta, *, probability=None, fan_out=None, fan_in=Non
         seed,
         n_streams,
         n_positions,
+        place,
         probability=probability,
         number=number,
         skip=None if autapses else flip * diagonal,
-        origin=place,
         extent=place[1] + n_positions if extent is None else extent,
     )
     out = np.zeros((n_streams, n_positions))

@@ -22,10 +22,10 @@ class JITHomogeneous(AbstractMatrix):
 
     $$ W_{ij} = w \, B_{ij}, \qquad B_{ij} \sim \operatorname{Bernoulli}(p) $$
 
-    or with an exact number of synapses in each row or column. Every product makes the synapses anew
-    from the seed, with the same bits in every orientation, batch, dtype and on every device; growing
-    the matrix leaves the existing block as it was. Differentiable in the vector and in `weight`. See
-    [Just-in-time connectivity](../just_in_time.md) for the specification.
+    or with an exact number of synapses in each row or column. Every product makes the synapses
+    anew from the seed, the same bits in every orientation, batch and dtype and on every device;
+    growing the matrix leaves the existing block as it was. Differentiable in the vector and in
+    `weight`. The specification is in [Just-in-time connectivity](../just_in_time.md).
     """
 
     weight: Float[Array, ""]
@@ -35,16 +35,16 @@ class JITHomogeneous(AbstractMatrix):
         self,
         weight: Any,
         *,
-        shape: tuple[int, ...],
+        shape: Any,
         seed: Any,
         probability: Any = None,
         fan_out: Any = None,
         fan_in: Any = None,
-        autapses: bool = True,
-        diagonal: int = 0,
+        autapses: Any = True,
+        diagonal: Any = 0,
         origin: Any = (0, 0),
-        extent: int | None = None,
-        orientation: str | None = None,
+        extent: Any = None,
+        orientation: Any = None,
     ):
         """**Arguments:**
 
@@ -102,7 +102,7 @@ class JITHomogeneous(AbstractMatrix):
     def extra(self) -> tuple[int, ...]:
         return self.pattern.extra(HOMOGENEOUS)
 
-    def block(self, rows: slice, cols: slice) -> "JITHomogeneous":
+    def block(self, rows: Any, cols: Any) -> "JITHomogeneous":
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITHomogeneous"))
 
@@ -137,16 +137,16 @@ class JITUniform(AbstractMatrix):
         low: Any,
         high: Any,
         *,
-        shape: tuple[int, ...],
+        shape: Any,
         seed: Any,
         probability: Any = None,
         fan_out: Any = None,
         fan_in: Any = None,
-        autapses: bool = True,
-        diagonal: int = 0,
+        autapses: Any = True,
+        diagonal: Any = 0,
         origin: Any = (0, 0),
-        extent: int | None = None,
-        orientation: str | None = None,
+        extent: Any = None,
+        orientation: Any = None,
     ):
         """**Arguments:**
 
@@ -209,7 +209,7 @@ class JITUniform(AbstractMatrix):
     def extra(self) -> tuple[int, ...]:
         return self.pattern.extra(UNIFORM)
 
-    def block(self, rows: slice, cols: slice) -> "JITUniform":
+    def block(self, rows: Any, cols: Any) -> "JITUniform":
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITUniform"))
 
@@ -244,16 +244,16 @@ class JITNormal(AbstractMatrix):
         mean: Any,
         std: Any,
         *,
-        shape: tuple[int, ...],
+        shape: Any,
         seed: Any,
         probability: Any = None,
         fan_out: Any = None,
         fan_in: Any = None,
-        autapses: bool = True,
-        diagonal: int = 0,
+        autapses: Any = True,
+        diagonal: Any = 0,
         origin: Any = (0, 0),
-        extent: int | None = None,
-        orientation: str | None = None,
+        extent: Any = None,
+        orientation: Any = None,
     ):
         """**Arguments:**
 
@@ -313,7 +313,7 @@ class JITNormal(AbstractMatrix):
     def extra(self) -> tuple[int, ...]:
         return self.pattern.extra(NORMAL)
 
-    def block(self, rows: slice, cols: slice) -> "JITNormal":
+    def block(self, rows: Any, cols: Any) -> "JITNormal":
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITNormal"))
 

@@ -55,7 +55,7 @@ def make_pattern(
                 f"{what}: orientation={orientation!r} does not go with {laws[0]}, whose synapses "
                 f"are drawn along {natural}; leave orientation out."
             )
-    place = _origin(origin, shape, what)
+    place, start = _origin(origin, shape, what)
     along = 0 if columns else 1
     number = size = 0
     if laws[0] == "probability":
@@ -63,7 +63,7 @@ def make_pattern(
         if extent is not None:
             raise ValueError(f"{what}: extent goes with fan_out or fan_in, not with probability.")
     else:
-        size = _extent(extent, place, shape, along, what)
+        size = _extent(extent, start[along], shape[along], ("rows", "columns")[along], what)
         number = _whole(laws[0], given[laws[0]], what)
         most = size if autapses else max(size - 1, 0)
         if number < 0 or number > most:
@@ -97,7 +97,7 @@ def _whole(name: str, value: Any, what: str) -> int:
 def _probability(p: Any, what: str) -> float:
     if isinstance(p, bool) or not isinstance(p, numbers.Real | np.ndarray | jax.Array):
         raise TypeError(f"{what}: probability must be a number in [0, 1], got {p!r}.")
-    if isinstance(p, np.ndarray | jax.Array) and not (concrete(p) and p.ndim == 0):
+    if not isinstance(p, numbers.Real) and not (concrete(p) and np.ndim(p) == 0):
         raise TypeError(
             f"{what}: probability must be one Python number, known when the program is traced, got "
             f"{p!r}. Draw matrices with different probabilities apart."
@@ -115,16 +115,19 @@ def _seed(seed: Any, what: str) -> jax.Array:
             raise ValueError(f"{what}: seed must lie in [0, 2**64), got {seed}.")
         words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32]
         return jnp.asarray(np.asarray(words, np.uint32))
-    if isinstance(seed, np.ndarray | jax.Array) and seed.dtype == np.uint32 and seed.shape == (2,):
-        return jnp.asarray(seed)
-    got = f"{seed.dtype} {seed.shape}" if isinstance(seed, np.ndarray | jax.Array) else repr(seed)
+    got = repr(seed)
+    if isinstance(seed, np.ndarray | jax.Array):
+        if seed.dtype == np.uint32 and seed.shape == (2,):
+            return jnp.asarray(seed)
+        got = f"{seed.dtype} {seed.shape}"
     raise TypeError(
         f"{what}: seed must be an int or a uint32 array of shape (2,), got {got}. From a JAX key: "
         "jax.random.bits(key, (2,), 'uint32')."
     )
 
 
-def _origin(origin: Any, shape: tuple[int, int], what: str) -> jax.Array:
+def _origin(origin: Any, shape: tuple[int, int], what: str) -> tuple[jax.Array, list[int | None]]:
+    """As an array, and as integers where they are known."""
     if isinstance(origin, np.ndarray | jax.Array):
         if origin.shape != (2,) or not jnp.issubdtype(origin.dtype, jnp.integer):
             raise TypeError(
@@ -136,6 +139,7 @@ def _origin(origin: Any, shape: tuple[int, int], what: str) -> jax.Array:
         if not isinstance(origin, tuple | list) or len(origin) != 2:
             raise TypeError(f"{what}: origin must be two integers (row, column), got {origin!r}.")
         parts = list(origin)
+    start: list[int | None] = []
     for x, n in zip(parts, shape, strict=True):
         if not (isinstance(x, int | np.integer) or _is_integer_scalar(x)):
             raise TypeError(f"{what}: origin must be two integers (row, column), got {origin!r}.")
@@ -145,7 +149,8 @@ def _origin(origin: Any, shape: tuple[int, int], what: str) -> jax.Array:
                 f"{what}: origin must not be negative and origin + shape must be below 2**31, got "
                 f"origin={origin} for shape={shape}."
             )
-    return jnp.stack([jnp.asarray(x, np.int32) for x in parts])
+        start.append(int(x) if known else None)
+    return jnp.stack([jnp.asarray(x, np.int32) for x in parts]), start
 
 
 def _is_integer_scalar(x: Any) -> bool:
@@ -156,16 +161,16 @@ def _is_integer_scalar(x: Any) -> bool:
     )
 
 
-def _extent(extent: Any, origin: jax.Array, shape: tuple[int, int], along: int, what: str) -> int:
+def _extent(extent: Any, start: int | None, size: int, along: str, what: str) -> int:
     if extent is None:
-        if not concrete(origin):
+        if start is None:
             raise ValueError(
-                f"{what}: where origin is traced, extent must say how many "
-                f"{('rows', 'columns')[along]} the whole matrix has."
+                f"{what}: where origin is traced, extent must say how many {along} the whole "
+                "matrix has."
             )
-        return int(origin[along]) + shape[along]
+        return start + size
     extent = _whole("extent", extent, what)
-    least = shape[along] + (int(origin[along]) if concrete(origin) else 0)
+    least = size + (start or 0)
     if extent < least:
         raise ValueError(
             f"{what}: extent must be at least {least}, the end of this block, got {extent}."

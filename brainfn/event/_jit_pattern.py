@@ -1,8 +1,10 @@
 """Which synapses a just-in-time matrix has: everything but the weights."""
 
 import ctypes
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, UInt
@@ -26,8 +28,8 @@ _STREAMS = 64  # streams that the fallback without native library lists at a tim
 class Pattern(eqx.Module):
     """The law of the synapses, the seed, and the place in the whole matrix."""
 
-    seed: UInt[Array, "2"]
-    origin: Int[Array, "2"]
+    seed: UInt[Array, " words"]
+    origin: Int[Array, " row_column"]
     shape: tuple[int, int] = eqx.field(static=True)
     probability: float | None = eqx.field(static=True)
     number: int = eqx.field(static=True)
@@ -37,17 +39,17 @@ class Pattern(eqx.Module):
     diagonal: int = eqx.field(static=True)
 
     def flags(self, law: int) -> Flags:
-        fixed = self.probability is None
-        bits = extent_bits(self.extent) if fixed else tile_bits(self.probability)
-        return Flags(fixed, self.columns, not self.autapses, law, bits)
+        p = self.probability
+        bits = extent_bits(self.extent) if p is None else tile_bits(p)
+        return Flags(p is None, self.columns, not self.autapses, law, bits)
 
     def extra(self, law: int) -> tuple[int, ...]:
         diagonal = -self.diagonal if self.columns else self.diagonal
         return (self.flags(law).pack(), diagonal, self.number, self.extent)
 
     def structure(self, law: int) -> tuple[Array, ...]:
-        fixed = self.probability is None
-        table = np.zeros((0, 2), np.uint32) if fixed else thresholds(self.probability)
+        p = self.probability
+        table = np.zeros((0, 2), np.uint32) if p is None else thresholds(p)
         quantiles = (jnp.asarray(normal_quantiles()),) if law == NORMAL else ()
         return (self.seed, self.origin, jnp.asarray(table), *quantiles)
 
@@ -56,7 +58,7 @@ class Pattern(eqx.Module):
         return Pattern(
             self.seed,
             self.origin[::-1],
-            self.shape[::-1],
+            (self.shape[1], self.shape[0]),
             self.probability,
             self.number,
             self.extent,
@@ -65,7 +67,7 @@ class Pattern(eqx.Module):
             -self.diagonal,
         )
 
-    def block(self, rows: slice, cols: slice, what: str) -> "Pattern":
+    def block(self, rows: Any, cols: Any, what: str) -> "Pattern":
         starts, shape = [], []
         for name, part, n in zip(("rows", "cols"), (rows, cols), self.shape, strict=True):
             if not isinstance(part, slice) or part.step not in (None, 1):
@@ -147,6 +149,10 @@ def check_number(total: int, what: str) -> None:
         )
 
 
+_some_fixed = jax.jit(fixed_synapses, static_argnums=(0, 5, 6))
+_some_binomial = jax.jit(binomial_synapses, static_argnums=(0, 3, 5, 6))
+
+
 def _synapses_in_jax(shape, extra, structure):
     """The same from the reference, where there is no native library."""
     layout = Layout.of(shape, extra)
@@ -157,11 +163,10 @@ def _synapses_in_jax(shape, extra, structure):
         if layout.flags.fixed:
             size = 1 << layout.flags.bits
             counted = jnp.zeros(_STREAMS, np.int32)
-            some, _ = fixed_synapses(layout, arrays, first, counted, zero, size, jnp.float32)
+            some, _ = _some_fixed(layout, arrays, first, counted, zero, size, jnp.float32)
         else:
-            some = binomial_synapses(
-                layout, arrays, first, _STREAMS, zero, layout.n_tiles, jnp.float32
-            )
+            tiles = layout.n_tiles
+            some = _some_binomial(layout, arrays, first, _STREAMS, zero, tiles, jnp.float32)
         valid = np.asarray(some.valid)
         z = np.zeros(valid.size) if some.z is None else np.asarray(some.z, np.float64)
         found.append([np.asarray(x)[valid] for x in (some.stream, some.position, z)])

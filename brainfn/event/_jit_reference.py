@@ -115,7 +115,7 @@ class Layout(NamedTuple):
     def of(cls, shape: tuple[int, int], extra: tuple[int, ...]) -> "Layout":
         flags = Flags.unpack(extra[0])
         n_streams, n_positions = shape[::-1] if flags.columns else shape
-        return cls(flags, *extra[1:4], n_streams, n_positions)
+        return cls(flags, extra[1], extra[2], extra[3], n_streams, n_positions)
 
     @property
     def n_tiles(self) -> int:
