@@ -115,8 +115,16 @@ def test_just_in_time_in_float32_and_in_any_order(emulated, monkeypatch):
     assert len(bits[True]) == 1 and len(bits[False]) > 1
 
 
-@pytest.mark.parametrize("layout", ["csr", "csc", "dense", "fanout"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize(
+    ("layout", "dtype"),
+    [
+        ("csr", np.float64),
+        ("csr", np.float16),
+        ("csc", np.float32),
+        ("dense", np.float64),
+        ("fanout", np.float32),
+    ],
+)
 def test_updates(emulated, layout, dtype):
     rng = np.random.default_rng(2)
     n_rows, n_cols = 30, 40

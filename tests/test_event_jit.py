@@ -103,7 +103,7 @@ def test_products_equal_the_specification(law, pattern):
     [("normal", "columns"), ("uniform", "tiles"), ("homogeneous", "fan_out"), ("normal", "fan_in")],
 )
 def test_the_reference_lowering_makes_the_same_bits(monkeypatch, law, pattern):
-    monkeypatch.setattr(_prim, "handler_available", lambda target: False)
+    monkeypatch.setattr(_prim, "handler_available", lambda *args: False)
     matrix, oracle = make(law, **PATTERNS[pattern])
     x, v = vectors(SHAPE)
 
@@ -126,7 +126,7 @@ def test_small_pieces_of_the_reference_make_the_same_matrix(monkeypatch):
     """Memory is bounded by taking few streams and tiles at a time."""
     from brainfn.event import _jit_reference
 
-    monkeypatch.setattr(_prim, "handler_available", lambda target: False)
+    monkeypatch.setattr(_prim, "handler_available", lambda *args: False)
     monkeypatch.setattr(_jit_reference, "_CHUNK", 1)
     pattern = {"probability": 0.01, "origin": (0, 1500)}
     matrix, oracle = make("uniform", shape=(9, 5000), **pattern)
