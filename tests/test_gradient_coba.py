@@ -191,7 +191,7 @@ def test_weights_under_a_fixed_spike_train_match_central_differences():
     delays = np.array([0.1, 0.2, 1.5, 0.7])
     network = bf.Network(
         {
-            "in": bf.input.Poisson(4, 0.2),
+            "in": bf.input.Poisson(4, 0.5),
             "a": bf.neuron.LIF(3, v_threshold=1e4, v_reset=1e4 - 1),
         },
         {
