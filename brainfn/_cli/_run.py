@@ -63,7 +63,7 @@ def run_network(settings: Settings) -> None:
     )
     jax.block_until_ready(eqx.filter(network, eqx.is_array))
     build = time.perf_counter() - start
-    synapses = sum(m.indices.shape[0] for p in network.projections.values() for m in p.matrices)
+    synapses = sum(p.synapses for p in network.projections.values())
     sizes = {name: p.size for name, p in network.populations.items()}
     cells = sizes["exc"] + sizes["inh"]
     print(f"{cells:,} neurons, {synapses:,} synapses, dt {settings.dt:g} ms", flush=True)

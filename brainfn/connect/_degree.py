@@ -33,14 +33,9 @@ _NONE = 2**31 - 1
 class AbstractDegree(AbstractRule):
     """A number of synapses for each neuron on one side."""
 
-    k: int = eqx.field(static=True)
-    autapses: bool = eqx.field(static=True)
-    multapses: bool = eqx.field(static=True)
-
-    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
-        self.k = as_degree("k", k)
-        self.autapses = as_flag("autapses", autapses)
-        self.multapses = as_flag("multapses", multapses)
+    k: eqx.AbstractVar[int]
+    autapses: eqx.AbstractVar[bool]
+    multapses: eqx.AbstractVar[bool]
 
     def draw(
         self,
@@ -83,6 +78,15 @@ class FixedOutDegree(AbstractDegree):
     synapses than 32-bit indices can count.
     """
 
+    k: int = eqx.field(static=True)
+    autapses: bool = eqx.field(static=True)
+    multapses: bool = eqx.field(static=True)
+
+    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
+        self.k = as_degree("k", k)
+        self.autapses = as_flag("autapses", autapses)
+        self.multapses = as_flag("multapses", multapses)
+
     def build(
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
     ) -> Structure:
@@ -114,6 +118,15 @@ class FixedInDegree(AbstractDegree):
     number, or more than there are neurons to choose from; for a missing key; and for more
     synapses than 32-bit indices can count.
     """
+
+    k: int = eqx.field(static=True)
+    autapses: bool = eqx.field(static=True)
+    multapses: bool = eqx.field(static=True)
+
+    def __init__(self, k: int, autapses: bool = True, multapses: bool = True):
+        self.k = as_degree("k", k)
+        self.autapses = as_flag("autapses", autapses)
+        self.multapses = as_flag("multapses", multapses)
 
     def build(
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None

@@ -14,7 +14,7 @@ from ..event import AbstractMatrix
 from ..init import AbstractInitializer
 from ..synapse import AbstractLinearSynapse, AbstractOutput
 from ._delays import check_delay
-from ._weights import weighted
+from ._weights import count_synapses, weighted
 
 
 class Projection(eqx.Module):
@@ -169,3 +169,8 @@ class ProjectionView(NamedTuple):
     pre: str
     post: tuple[str, ...]
     delay: Any
+
+    @property
+    def synapses(self) -> int:
+        """How many synapses there are; made just in time with a probability, their mean number."""
+        return sum(count_synapses(matrix) for matrix in self.matrices)
