@@ -17,7 +17,7 @@ import jax
 import jaxlib
 import pytest
 
-SIZES = {"TEAMS": 16, "SEGMENT": 16, "LONG_ROW": 64, "TILES": 1}
+SIZES = {"TEAMS": 16, "SEGMENT": 8, "LONG_ROW": 40, "TILES": 1}
 HANDLERS = ("scatter", "gather", "sddmm", "update")
 
 
