@@ -115,10 +115,11 @@ def test_nests_coba_either_dies_or_fires_as_in_nest():
     # The kick starts from -70 mV, and whether it ignites the network is a matter of chance.
     nest = load_json("vogels_abbott_nest.json")["simulators"]["nest"]["variants"]["coba-nest"]
     theirs = [run["200-1200"]["rate_exc"] for run in nest["runs"]]
-    # Seed 10 is the one of the first 14 that does not ignite; NEST has two of five.
-    runs = [run["rate_exc"] for run in ours("coba-nest", jnp.float32, (0, 1, 2, 10))]
+    runs = [run["rate_exc"] for run in ours("coba-nest", jnp.float32)]
+    # Two of NEST's five die, one of our first fourteen: by Fisher's test p = 0.15, so how often is
+    # not asserted, only that a network which lives fires at the same rate.
     for rates in (theirs, runs):
-        assert any(rate < 1 for rate in rates)
+        assert any(rate > 10 for rate in rates)
         assert all(rate < 1 or 10 < rate < 19 for rate in rates)
 
 
