@@ -40,7 +40,9 @@ class CSR(AbstractMatrix):
     def __init__(self, data: Any, indices: Any, indptr: Any, *, shape: tuple[int, ...]):
         r"""**Arguments:**
 
-        - `data`: weights, `(nnz,)`, or one number for all stored elements.
+        - `data`: weights, `(nnz,)`, or one number for all stored elements. Weights of 16 bits
+          (bfloat16, float16) are multiplied and added up in float32; their gradient has 16 bits
+          too, so train with float32 weights and convert them before the loop.
         - `indices`: integers `(nnz,)`, the column of each stored element, ascending within each row
           (a column may occur more than once: the elements add).
         - `indptr`: integers `(n_rows + 1,)`, where each row starts; int64 for more than $2^{31}$
