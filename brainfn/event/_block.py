@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from ._bilinear import COLS, contract
+from ._check import as_array, whole_number
 from ._delayed import Delayed
 from ._matrix import AbstractMatrix, as_need, as_spikes, term
 
@@ -43,8 +43,12 @@ class Block(eqx.Module):
             ("target", target),
             ("column_offset", column_offset),
         ):
-            if value < 0:
-                raise ValueError(f"Block: {name} must not be negative, got {value}.")
+            whole_number(name, value, 0, "Block")
+        if not isinstance(matrix, AbstractMatrix | Delayed):
+            raise TypeError(
+                f"Block: matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
+                "brainfn.event.Dense or CSR.fromdense."
+            )
         self.matrix = matrix
         self.source = int(source)
         self.row_offset = int(row_offset)
@@ -82,7 +86,21 @@ def block_matvec(
     Raises `ValueError` where a block does not fit into its vectors, `TypeError` where dtypes
     differ.
     """
-    ys, xs = tuple(accumulators), tuple(map(jnp.asarray, spikes))
+    for name, value in (("accumulators", accumulators), ("spikes", spikes), ("blocks", blocks)):
+        if not isinstance(value, list | tuple):
+            raise TypeError(
+                f"block_matvec: {name} must be a list or tuple, got {type(value).__name__}; put "
+                "brackets around one."
+            )
+    for i, b in enumerate(blocks):
+        if not isinstance(b, Block):
+            raise TypeError(
+                f"block_matvec: blocks[{i}] must be a brainfn.event.Block, got {type(b).__name__}."
+            )
+    ys, xs = (
+        tuple(as_array(f"{name}[{i}]", x, "block_matvec") for i, x in enumerate(arrays))
+        for name, arrays in (("accumulators", accumulators), ("spikes", spikes))
+    )
     for name, arrays, most in (("accumulators", ys, 2), ("spikes", xs, 1)):
         for i, x in enumerate(arrays):
             if not 1 <= x.ndim <= most:

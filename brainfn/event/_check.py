@@ -15,13 +15,38 @@ _CHUNK = 1 << 22
 
 def check_shape(shape: Any, what: str) -> tuple[int, int]:
     """`shape` as two integers that the kernels can count."""
-    if len(shape) != 2 or any(int(n) != n or n < 0 for n in shape):
+    if not isinstance(shape, tuple | list) or not all(map(_is_integer, shape)):
+        raise TypeError(f"{what}: shape must be two integers (n_rows, n_cols), got {shape!r}.")
+    if len(shape) != 2 or min(shape) < 0:
         raise ValueError(
             f"{what}: shape must be two non-negative integers (n_rows, n_cols), got {shape!r}."
         )
     if max(shape) > np.iinfo(np.int32).max:
         raise ValueError(f"{what}: shape must be below 2**31 in each dimension, got {shape!r}.")
     return int(shape[0]), int(shape[1])
+
+
+def _is_integer(n: Any) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool)
+
+
+def whole_number(name: str, value: Any, least: int, what: str) -> int:
+    """A Python integer, at least `least`."""
+    if not _is_integer(value):
+        raise TypeError(f"{what}: {name} must be a whole number (int), got {value!r}.")
+    if value < least:
+        raise ValueError(f"{what}: {name} must be at least {least}, got {value}.")
+    return int(value)
+
+
+def as_array(name: str, value: Any, what: str, dtype: Any = None) -> jax.Array:
+    """As an array of numbers; raises naming the argument."""
+    try:
+        return jnp.asarray(value, dtype)
+    except (TypeError, ValueError, OverflowError) as e:
+        raise TypeError(
+            f"{what}: {name} must be an array of numbers, got {type(value).__name__}. {e}"
+        ) from None
 
 
 def concrete(x: Any) -> bool:
@@ -32,7 +57,7 @@ def concrete(x: Any) -> bool:
 def index_array(name: str, index: Any, shape: tuple[int, int], what: str) -> jax.Array:
     """Integers as int32, or as int64 for row pointers that need it."""
     if not isinstance(index, (np.ndarray, jax.Array)):
-        index = np.asarray(index) if len(index) else np.zeros(0, np.int32)
+        index = _host_integers(name, index, what)
         index = index.astype(np.int32) if index.dtype == np.int64 and _fits_int32(index) else index
     if not np.issubdtype(index.dtype, np.integer):
         raise TypeError(
@@ -51,6 +76,17 @@ def index_array(name: str, index: Any, shape: tuple[int, int], what: str) -> jax
     return jnp.asarray(index)
 
 
+def _host_integers(name: str, index: Any, what: str) -> np.ndarray:
+    """A list of integers as an array; one without elements has the dtype of none."""
+    try:
+        host = np.asarray(index)
+    except (TypeError, ValueError) as e:
+        raise TypeError(
+            f"{what}: {name} must be an array of integers, got {index!r}. {e}"
+        ) from None
+    return host if host.size else host.astype(np.int32)
+
+
 def _fits_int32(index: np.ndarray) -> bool:
     info = np.iinfo(np.int32)
     return index.size == 0 or (int(index.min()) >= info.min and int(index.max()) <= info.max)
@@ -58,7 +94,8 @@ def _fits_int32(index: np.ndarray) -> bool:
 
 def as_weights(data: Any, what: str) -> jax.Array:
     """Weights as a floating-point array."""
-    data = jnp.asarray(float(data)) if isinstance(data, (int, float)) else jnp.asarray(data)
+    data = float(data) if isinstance(data, (int, float)) else data
+    data = as_array("data", data, what)
     if not jnp.issubdtype(data.dtype, jnp.floating):
         raise TypeError(
             f"{what}: data must be floating point, got dtype {data.dtype}; convert it with .astype."

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ._check import as_weights, check_columns, check_shape, check_weights, index_array
+from .._errors import is_concrete
+from ._check import (
+    as_weights,
+    check_columns,
+    check_shape,
+    check_weights,
+    index_array,
+)
 from ._matrix import AbstractMatrix, unchecked
 from ._reference import row_ids
 from ._transpose import transpose_structure
@@ -22,6 +29,7 @@ class ColumnIndex(eqx.Module):
     rows: Int[Array, " nnz"]
     indptr: Int[Array, " n_cols_plus_one"]
     order: Int[Array, " nnz"]
+    n_rows: int = eqx.field(static=True)
 
 
 class CSR(AbstractMatrix):
@@ -49,8 +57,9 @@ class CSR(AbstractMatrix):
           stored elements.
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
 
-        Raises `ValueError` or `TypeError` where these do not fit together; values are checked when
-        they are concrete.
+        Raises `ValueError` or `TypeError` where these do not fit together. Values are checked when
+        they are concrete. Indices and row pointers that are traced are trusted: wrong ones make the
+        kernels read and write outside of their arrays, so make matrices outside of `jax.jit`.
         """
         shape = check_shape(shape, "CSR")
         indices = index_array("indices", indices, shape, "CSR")
@@ -90,6 +99,7 @@ class CSR(AbstractMatrix):
     @classmethod
     def fromdense(cls, matrix: Any) -> "CSR":
         """The nonzero elements of a concrete matrix `(n_rows, n_cols)`."""
+        _check_known("matrix", matrix, "CSR.fromdense")
         dense = np.asarray(matrix)
         if dense.ndim != 2:
             raise ValueError(
@@ -112,7 +122,11 @@ class CSR(AbstractMatrix):
         - `shape`: `(n_rows, n_cols)`.
         """
         shape = check_shape(shape, "CSR.fromcoo")
+        _check_known("rows", rows, "CSR.fromcoo")
+        _check_known("cols", cols, "CSR.fromcoo")
         rows, cols = np.asarray(rows), np.asarray(cols)
+        if rows.size == cols.size == 0:
+            rows, cols = rows.astype(np.int32), cols.astype(np.int32)
         if rows.ndim != 1 or rows.shape != cols.shape:
             raise ValueError(
                 f"CSR.fromcoo: rows and cols must be vectors of one length, got shapes "
@@ -132,6 +146,11 @@ class CSR(AbstractMatrix):
         if rows.size <= np.iinfo(np.int32).max:
             indptr = indptr.astype(np.int32)
         data = as_weights(data, "CSR.fromcoo")
+        if data.shape not in ((), rows.shape):
+            raise ValueError(
+                f"CSR.fromcoo: data must be one number or have the shape of rows {rows.shape}, got "
+                f"{data.shape}."
+            )
         data = data if data.ndim == 0 else data[jnp.asarray(order.astype(np.int32))]
         return cls(data, cols[order].astype(np.int32), indptr, shape=shape)
 
@@ -167,7 +186,7 @@ class CSR(AbstractMatrix):
         """Where the stored elements of each column are; costs a sort in O(nnz)."""
         rows, indptr, order = transpose_structure(self.indices, self.indptr, self.shape[1])
         assert order is not None
-        return ColumnIndex(rows, indptr, order)
+        return ColumnIndex(rows, indptr, order, self.shape[0])
 
     def tocsc(self) -> "CSC":
         """The same matrix with its weights stored column by column: a permuted copy."""
@@ -193,6 +212,14 @@ class CSR(AbstractMatrix):
             indptr=self.indptr,
             index=self.column_index(),
             shape=(self.shape[1], self.shape[0]),
+        )
+
+
+def _check_known(name: str, value: Any, what: str) -> None:
+    if not is_concrete(value):
+        raise TypeError(
+            f"{what}: {name} is traced, but the places of the elements depend on its values. Call "
+            "it outside of jit, and only `data` inside."
         )
 
 

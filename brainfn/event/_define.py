@@ -83,6 +83,17 @@ def define(
         raise TypeError(
             f"define: linear must be a tuple of names, got {linear!r}; try ({linear!r},)."
         )
+    for argument, rules in (
+        ("transpose", transpose),
+        ("aliases", aliases),
+        ("accumulate", accumulate),
+    ):
+        if rules is not None and not isinstance(rules, Mapping):
+            raise TypeError(
+                f"define: {argument} must be a dictionary from names of arguments, got {rules!r}."
+            )
+    if supports is not None and not callable(supports):
+        raise TypeError(f"define: supports must be a function, got {supports!r}.")
     for argument, names in (
         ("linear", linear),
         ("transpose", transpose or ()),

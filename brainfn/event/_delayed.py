@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from ._bilinear import COLS, contract
-from ._check import concrete
+from ._check import as_array, concrete, whole_number
 from ._csr import CSR
 from ._matrix import Layout, as_need, as_spikes, term
 from ._ring import as_step
@@ -47,7 +47,8 @@ class Delayed(eqx.Module):
             raise TypeError(
                 f"Delayed: matrix must be a CSR, got {type(matrix).__name__}; try matrix.tocsr()."
             )
-        delays = jnp.asarray(delays)
+        delays = as_array("delays", delays, "Delayed")
+        longest = None if longest is None else whole_number("longest", longest, 1, "Delayed")
         if not jnp.issubdtype(delays.dtype, jnp.integer):
             raise TypeError(
                 f"Delayed: delays must be integers (steps), got dtype {delays.dtype}; divide by dt "
@@ -61,12 +62,13 @@ class Delayed(eqx.Module):
         if concrete(delays):
             host = np.asarray(delays)
             low, high = (int(host.min()), int(host.max())) if host.size else (1, 1)
-            longest = high if longest is None else longest
-            if low < 1 or high > longest:
+            most = _LONGEST if longest is None else longest
+            if low < 1 or high > most:
                 raise ValueError(
-                    f"Delayed: delays must lie in [1, {longest}] steps, got values from {low} to "
-                    f"{high}."
+                    f"Delayed: delays must lie in [1, {most}] steps, got values from {low} to "
+                    f"{high}; a spike acts in the next step at the earliest."
                 )
+            longest = high if longest is None else longest
         if longest is None:
             raise ValueError("Delayed: longest is needed where delays are traced.")
         if not 1 <= longest <= _LONGEST:
@@ -144,13 +146,20 @@ def delayed_matvec(
     not fit.
     """
     what = "delayed_matvec"
-    x = jnp.asarray(spikes)
+    if not isinstance(matrix, Delayed):
+        raise TypeError(
+            f"{what}: matrix must be a brainfn.event.Delayed, got {type(matrix).__name__}."
+        )
+    ring, x = as_array("ring", ring, what), as_array("spikes", spikes, what)
     if ring.ndim != 2 or ring.shape[1] != matrix.shape[1]:
         raise ValueError(
             f"{what}: ring must have shape (length, {matrix.shape[1]}), got {ring.shape}."
         )
     if ring.dtype != matrix.vector_dtype:
-        raise TypeError(f"{what}: ring has dtype {ring.dtype}, expected {matrix.vector_dtype}.")
+        raise TypeError(
+            f"{what}: ring has dtype {ring.dtype}, expected {matrix.vector_dtype}; try "
+            "matrix.ring()."
+        )
     if x.shape != (matrix.shape[0],):
         raise ValueError(f"{what}: spikes must have shape ({matrix.shape[0]},), got {x.shape}.")
     x = as_spikes(x, matrix.vector_dtype, what)

@@ -8,7 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ._check import as_weights, check_columns, check_shape, check_weights, index_array
+from ._check import (
+    as_weights,
+    check_columns,
+    check_shape,
+    check_weights,
+    index_array,
+    whole_number,
+)
 from ._csr import CSR, ColumnIndex
 from ._matrix import AbstractMatrix, unchecked
 from ._transpose import transpose_structure
@@ -174,7 +181,7 @@ def _starts(indices: jax.Array) -> jax.Array:
 def _column_index(indices: jax.Array, n_cols: int) -> ColumnIndex:
     rows, indptr, order = transpose_structure(indices.reshape(-1), _starts(indices), n_cols)
     assert order is not None
-    return ColumnIndex(rows, indptr, order)
+    return ColumnIndex(rows, indptr, order, indices.shape[0])
 
 
 class OneToOne(AbstractMatrix):
@@ -199,6 +206,7 @@ class OneToOne(AbstractMatrix):
         n = data.shape[0] if size is None else size
         if data.ndim == 1 and data.shape[0] != n:
             raise ValueError(f"OneToOne: data has shape {data.shape} but size is {size}.")
+        n = whole_number("size", n, 0, "OneToOne")
         self.shape = check_shape((n, n), "OneToOne")
         check_weights(data, "OneToOne")
         self.data = data

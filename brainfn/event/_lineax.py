@@ -67,6 +67,11 @@ class LinearOperator(lx.AbstractLinearOperator):
                 f"LinearOperator: matrix must be a matrix of brainfn.event, got "
                 f"{type(matrix).__name__}. Try brainfn.event.CSR.fromdense."
             )
+        if isinstance(tags, str):
+            raise TypeError(
+                f"LinearOperator: tags must be tags of Lineax, got {tags!r}. Try "
+                "lineax.symmetric_tag."
+            )
         self.matrix = matrix
         self.tags = frozenset(tags if isinstance(tags, Iterable) else [tags])
         self.transposed = bool(transposed)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from ._bilinear import COLS, ROWS, BlockSpec, Mask, Term, contract
+from ._check import as_array
 from ._reference import sum_dtype
 
 M = TypeVar("M")
@@ -107,6 +108,11 @@ def unchecked(cls: type[M], **fields: Any) -> M:
 
 def left_product(x, matrix: AbstractMatrix, need=None) -> jax.Array:
     """`x @ W`; see `matvec` for `need`."""
+    if not isinstance(matrix, AbstractMatrix):
+        raise TypeError(
+            f"x @ W: the matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
+            "brainfn.event.Dense or CSR.fromdense; for a Delayed matrix delayed_matvec."
+        )
     x = as_operand(x, matrix, 0)
     y = jnp.zeros((*x.shape[:-1], matrix.shape[1]), matrix.vector_dtype)
     need = None if need is None else as_need(need, matrix.shape[0], "matvec")
@@ -115,8 +121,13 @@ def left_product(x, matrix: AbstractMatrix, need=None) -> jax.Array:
 
 def as_operand(x, matrix: AbstractMatrix, side: int, columns: bool = False) -> jax.Array:
     """Checks the vector or batch of vectors of a product; integers become floats, bool stays."""
-    x = jnp.asarray(x)
     what = "W @ x" if columns else "x @ W"
+    if isinstance(x, AbstractMatrix):
+        raise TypeError(
+            f"{what}: x must be a vector or a batch of vectors, got a {type(x).__name__}; for the "
+            "product of two matrices try x.todense()."
+        )
+    x = as_array("x", x, what)
     if x.ndim not in (1, 2):
         raise ValueError(f"{what}: x must have one or two dimensions, got shape {x.shape}.")
     n = x.shape[0] if columns else x.shape[-1]
@@ -145,7 +156,7 @@ def as_spikes(x: jax.Array, dtype, what: str) -> jax.Array:
 
 def as_need(need, n: int, what: str) -> jax.Array:
     """Checks the mask of rows whose derivative is needed."""
-    need = jnp.asarray(need)
+    need = as_array("need", need, what)
     if need.dtype != np.bool_ or need.shape != (n,):
         raise ValueError(
             f"{what}: need must be a bool vector of shape ({n},), got {need.dtype} {need.shape}."

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._errors import is_concrete
 from . import _prim
+from ._check import as_array
 from ._compile import Source, compiled_target
 from ._native import enabled
 from ._numba import function_id
@@ -114,7 +115,7 @@ class Operator:
         if missing:
             raise TypeError(f"{self.name}: got no {', '.join(missing)}, {expected}.")
         # Without weak types, so that kernel and reference agree on dtypes.
-        arrays = [jnp.asarray(given[n]) for n in names]
+        arrays = [as_array(n, given[n], self.name) for n in names]
         return [jax.lax.convert_element_type(x, x.dtype) for x in arrays], static
 
     def _reference(self, *arrays, **static) -> list[jax.Array]:

@@ -1,9 +1,9 @@
 """Products as functions."""
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
+from ._check import as_array
 from ._matrix import AbstractMatrix, left_product
 
 
@@ -31,9 +31,10 @@ def matvec(
     **Returns:** `(n_cols,)`. Raises `ValueError` or `TypeError` for shapes or dtypes that do not
     fit.
     """
-    if jnp.ndim(x) != 1:
+    x = _first(x, "matvec")
+    if x.ndim != 1:
         raise ValueError(
-            f"matvec: x must be a vector (n_rows,), got {jnp.shape(x)}; use matmat for a batch."
+            f"matvec: x must be a vector (n_rows,), got {x.shape}; use matmat for a batch."
         )
     return left_product(x, matrix, need)
 
@@ -51,8 +52,13 @@ def matmat(x: Shaped[Array | np.ndarray, "..."], matrix: AbstractMatrix) -> Floa
     **Returns:** `(batch, n_cols)`. Raises `ValueError` or `TypeError` for shapes or dtypes that do
     not fit.
     """
-    if jnp.ndim(x) != 2:
-        raise ValueError(
-            f"matmat: x must have shape (batch, n_rows), got {jnp.shape(x)}; use matvec."
-        )
+    x = _first(x, "matmat")
+    if x.ndim != 2:
+        raise ValueError(f"matmat: x must have shape (batch, n_rows), got {x.shape}; use matvec.")
     return left_product(x, matrix)
+
+
+def _first(x, what: str) -> Array:
+    if isinstance(x, AbstractMatrix):
+        raise TypeError(f"{what}: x must be an array, got a {type(x).__name__}; x comes first.")
+    return as_array("x", x, what)

@@ -12,12 +12,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ._check import as_array
 from ._prim import Native, define, is_zero, loop_over_batch, zero_tangent
 
 
 def as_step(now: Any, what: str) -> Array:
     """Checks a step number."""
-    now = jnp.asarray(now)
+    now = as_array("now", now, what)
     if now.shape != () or not jnp.issubdtype(now.dtype, jnp.integer):
         raise TypeError(f"{what}: now must be one whole number, got {now.dtype} {now.shape}.")
     return now if now.dtype == np.int32 else now.astype(jnp.int32)
@@ -39,6 +40,9 @@ def arrivals(
     **Returns:** what arrives `(width,)`, and the ring buffer with this slot empty. Raises
     `ValueError` or `TypeError` for wrong shapes or dtypes.
     """
+    ring = as_array("ring", ring, "arrivals")
+    if not jnp.issubdtype(ring.dtype, jnp.floating):
+        raise TypeError(f"arrivals: ring must be floating point, got dtype {ring.dtype}.")
     if ring.ndim != 2 or ring.shape[0] == 0:
         raise ValueError(f"arrivals: ring must have shape (length, width), got {ring.shape}.")
     arrived, ring = _take(ring, as_step(now, "arrivals"))

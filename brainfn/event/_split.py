@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ._check import concrete
+from ._check import concrete, whole_number
 from ._csr import CSR
 from ._dense import Dense
 from ._matrix import AbstractMatrix
@@ -54,8 +54,12 @@ def split_columns(matrix: AbstractMatrix, parts: int) -> AbstractMatrix:
     Raises `ValueError` for fewer than one part, `TypeError` where the places of the elements are
     traced.
     """
-    if parts < 1:
-        raise ValueError(f"split_columns: parts must be at least 1, got {parts}.")
+    if not isinstance(matrix, AbstractMatrix):
+        raise TypeError(
+            f"split_columns: matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
+            "brainfn.event.Dense or CSR.fromdense."
+        )
+    parts = whole_number("parts", parts, 1, "split_columns")
     n_rows, n_cols = matrix.shape
     width = -(-n_cols // parts)
     if isinstance(matrix, Dense):

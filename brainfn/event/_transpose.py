@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from ._check import as_array, whole_number
 from ._prim import Native, define
 from ._reference import row_ids
 
@@ -34,6 +35,9 @@ def transpose_structure(
 
     Raises `ValueError` or `TypeError` for wrong shapes or dtypes.
     """
+    what = "transpose_structure"
+    indices, indptr = as_array("indices", indices, what), as_array("indptr", indptr, what)
+    n_cols = whole_number("n_cols", n_cols, 0, what)
     if indices.ndim != 1 or indptr.ndim != 1 or indptr.shape[0] < 1:
         raise ValueError(
             "transpose_structure: expected indices (nnz,) and indptr (n_rows + 1,), got shapes "
@@ -45,11 +49,9 @@ def transpose_structure(
             "int64, got "
             f"{indices.dtype} and {indptr.dtype}; convert them with .astype."
         )
-    if n_cols < 0 or n_cols > np.iinfo(np.int32).max:
+    if n_cols > np.iinfo(np.int32).max:
         raise ValueError(f"transpose_structure: n_cols must lie in [0, 2**31), got {n_cols}.")
-    out = _operator(
-        jnp.asarray(indices), jnp.asarray(indptr), n_cols=int(n_cols), permutation=bool(permutation)
-    )
+    out = _operator(indices, indptr, n_cols=n_cols, permutation=bool(permutation))
     return out[0], out[1], out[2] if permutation else None
 
 

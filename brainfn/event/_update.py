@@ -21,6 +21,7 @@ from ._bilinear import (
     for_cuda,
     native_call,
 )
+from ._check import as_array, concrete
 from ._csr import CSC, CSR, ColumnIndex
 from ._dense import Dense
 from ._fixed import FixedFanin, FixedFanout, OneToOne
@@ -129,10 +130,20 @@ def _by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
             f"on_post: columns is needed for a {type(matrix).__name__}; make it once, outside of "
             "the loop, by matrix.column_index()."
         )
+    if not isinstance(columns, ColumnIndex):
+        raise TypeError(
+            f"on_post: columns must be what matrix.column_index() gives, got "
+            f"{type(columns).__name__}."
+        )
     if columns.order.size != matrix.data.size or columns.indptr.shape[0] != shape[0] + 1:
         raise ValueError(
             f"on_post: columns has {columns.order.size} elements in {columns.indptr.shape[0] - 1} "
             f"columns, but matrix has {matrix.data.size} in {shape[0]}."
+        )
+    if columns.n_rows != shape[1]:
+        raise ValueError(
+            f"on_post: columns is of a matrix with {columns.n_rows} rows, but matrix has "
+            f"{shape[1]}."
         )
     structure = (columns.rows, columns.indptr, columns.order)
     return Layout(matrix.data, shape, "permuted", structure)
@@ -141,7 +152,7 @@ def _by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
 def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
     dtype = matrix.vector_dtype
     n_rows, n_cols = layout.shape
-    x = jnp.asarray(spikes)
+    x = as_array("spikes", spikes, what)
     if x.shape != (n_rows,):
         raise ValueError(f"{what}: spikes must have shape ({n_rows},), got {x.shape}.")
     x = as_spikes(x, dtype, what)
@@ -154,6 +165,8 @@ def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
     factor = _number("factor", 0.0 if factor is None else factor, dtype, n_cols, what)
     lower = _number("lower", -jnp.inf if lower is None else lower, dtype, None, what)
     upper = _number("upper", jnp.inf if upper is None else upper, dtype, None, what)
+    if concrete(lower) and concrete(upper) and not lower <= upper:
+        raise ValueError(f"{what}: lower must not exceed upper, got {lower} and {upper}.")
     block = BlockSpec(
         layout.kind,
         layout.shape,
@@ -169,7 +182,7 @@ def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
 
 
 def _number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array:
-    value = jnp.asarray(value, dtype) if isinstance(value, int | float) else jnp.asarray(value)
+    value = as_array(name, value, what, dtype if isinstance(value, int | float) else None)
     if value.shape != () and (n is None or value.shape != (n,)):
         shapes = "()" if n is None else f"() or ({n},)"
         raise ValueError(f"{what}: {name} must have shape {shapes}, got {value.shape}.")
