@@ -165,8 +165,8 @@ def test_accumulator_is_updated_in_place_inside_scan():
         ((0, 0, 1, 0), ValueError, r"accumulators\[1\], but there are 1 spike vectors and 1"),
         ((0, 1, 0, 0), ValueError, r"of shape \(3, 3\) at \(1, 0\) does not fit"),
         ((0, 0, 0, 2), ValueError, r"at \(0, 2\) does not fit between 3 spikes and an accum"),
-        ((-1, 0, 0, 0), ValueError, "source must not be negative"),
-        ((0, 0, 0, -1), ValueError, "column_offset must not be negative"),
+        ((-1, 0, 0, 0), ValueError, "source must be at least 0"),
+        ((0, 0, 0, -1), ValueError, "column_offset must be at least 0"),
     ],
 )
 def test_wrong_places_raise(place, error, words):

@@ -233,11 +233,15 @@ X = jnp.ones(3, bool)
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: ev.Delayed(B, [0, 1, 2]), ValueError, r"lie in \[1, 2\] steps, got values from 0"),
+        (
+            lambda: ev.Delayed(B, [0, 1, 2]),
+            ValueError,
+            r"lie in \[1, 65535\] steps, got values from 0",
+        ),
         (lambda: ev.Delayed(B, [1, 2, 9], longest=8), ValueError, r"\[1, 8\] .* from 1 to 9"),
         (lambda: ev.Delayed(B, [1, 2]), ValueError, r"one number or have shape \(3,\), got \(2,\)"),
         (lambda: ev.Delayed(B, [0.1, 0.2, 0.3]), TypeError, "delays must be integers"),
-        (lambda: ev.Delayed(B, 70000), ValueError, r"longest must lie in \[1, 65535\]"),
+        (lambda: ev.Delayed(B, 70000), ValueError, r"delays must lie in \[1, 65535\]"),
         (
             lambda: jax.jit(lambda d: ev.Delayed(B, d).delays)(jnp.ones(3, jnp.int32)),
             ValueError,

@@ -70,7 +70,11 @@ def test_large_structure_uses_threads_and_stays_the_same():
     [
         ((np.zeros((2, 2), np.int32), np.zeros(1, np.int32), 3), ValueError, "expected indices"),
         ((np.zeros(2, np.int64), np.array([0, 2], np.int32), 3), TypeError, "dtype int32"),
-        ((np.zeros(2, np.int32), np.array([0, 2], np.int32), -1), ValueError, "n_cols must lie in"),
+        (
+            (np.zeros(2, np.int32), np.array([0, 2], np.int32), -1),
+            ValueError,
+            "n_cols must be at least 0",
+        ),
     ],
 )
 def test_wrong_calls_raise(args, error, words):
