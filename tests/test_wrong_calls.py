@@ -330,6 +330,48 @@ WRONG = {
     ),
     "unknown projection": (lambda: network(projection()).matrix("b"), KeyError, "'b'", "only"),
     "unknown state": (lambda: state_of(network())["c"], KeyError, "'c'", "only"),
+    "reducer of another network": (
+        lambda: simulate(network(), record=bf.learn.NearThreshold(bf.Network({"x": LIF(3)}))),
+        ValueError,
+        "`model`.*'x'",
+        "same model",
+    ),
+    "reducer of one population": (
+        lambda: simulate(network(), record=bf.learn.SilencePenalty(LIF(3))),
+        ValueError,
+        "`model`",
+        "same model",
+    ),
+    "reducer of a network": (
+        lambda: simulate(record=bf.learn.SilencePenalty(network())),
+        ValueError,
+        "`model`",
+        "same model",
+    ),
+    "reducer of another size": (
+        lambda: simulate(record=bf.learn.SilencePenalty(LIF(4))),
+        ValueError,
+        "`model`",
+        "same model",
+    ),
+    "gradient function": (
+        lambda: bf.learn.check_gradient(jax.grad(lambda x: x)),
+        TypeError,
+        "`gradient`",
+        "jax.grad",
+    ),
+    "gradient nan": (
+        lambda: bf.learn.check_gradient(nan),
+        FloatingPointError,
+        "gradient",
+        "surrogate",
+    ),
+    "delays too long": (
+        lambda: simulate(network(projection(delay=np.full(9, 1e4)))),
+        ValueError,
+        "`delay` of projection 'a'",
+        "6553.5 ms",
+    ),
     "init without dt": (lambda: network(projection(delay=1.0)).init(), ValueError, "`dt`", "try"),
 }
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import equinox as eqx
@@ -41,9 +42,14 @@ def check_gradient(gradient: Any) -> tuple[str, ...]:
     under a transformation such as `jax.jit`. Warns with [`brainfn.learn.SilentGradientWarning`][]
     of what has a gradient of exactly zero.
     """
+    if gradient is None or isinstance(gradient, str | FunctionType):
+        raise TypeError(
+            "`gradient` must be a pytree of arrays, as a function made by jax.grad returns it, got "
+            f"{type(gradient).__name__}."
+        )
     silent, wrong = [], []
     for name, part in _parts(gradient):
-        leaves = [x for x in jtu.tree_leaves(part) if eqx.is_inexact_array(x) and x.size > 0]
+        leaves = [x for x in jtu.tree_leaves(part) if _is_number(x)]
         if not all(is_concrete(x) for x in leaves):
             raise TypeError(
                 "`gradient` is traced by JAX: call check_gradient with the result of a jitted "
@@ -71,6 +77,10 @@ def check_gradient(gradient: Any) -> tuple[str, ...]:
             stacklevel=2,
         )
     return tuple(silent)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, float) or (eqx.is_inexact_array(x) and x.size > 0)
 
 
 def _parts(gradient: Any) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """Neurons that have no spike gradient because they never come near threshold."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -61,7 +62,8 @@ class NearThreshold(AbstractReducer):
         }
 
     def init(self, state: Any, output: Any) -> Any:
-        del state, output
+        del state
+        _check_model(self.populations, output)
         return {
             name: (jnp.zeros(()), jnp.zeros(neuron.size, bool), jnp.zeros((), jnp.int32))
             for name, neuron in self.populations.items()
@@ -141,6 +143,7 @@ class SilencePenalty(AbstractReducer):
         self.margin = parameter("margin", margin, unit="units of distance", nonnegative=True)
 
     def init(self, state: Any, output: Any) -> Any:
+        _check_model(self.populations, output)
         summary = {}
         for name, neuron in self.populations.items():
             distance = neuron.distance(_part(state, name))
@@ -177,6 +180,19 @@ def _neurons(model: Any) -> dict[str | None, AbstractNeuron]:
         f"`model` must be a brainfn.Network or neurons, got {type(model).__name__}. Try the model "
         "that is simulated."
     )
+
+
+def _check_model(populations: dict[str | None, Any], output: Any) -> None:
+    """Raises where `output` is not that of the model which these are the populations of."""
+    for name, neuron in populations.items():
+        fits = isinstance(output, Mapping) == (name is not None)
+        found = output.get(name) if name is not None and fits else output
+        if not fits or getattr(found, "shape", None) != (neuron.size,):
+            what = f"population {name!r} of {neuron.size} neurons" if name else "one population"
+            raise ValueError(
+                f"`model` is not what is simulated: it has {what}. Give the reducer the same model "
+                "as brainfn.simulate."
+            )
 
 
 def _part(tree: Any, name: str | None) -> Any:

@@ -12,6 +12,9 @@ from ..event import CSR, AbstractMatrix
 from ..init import AbstractInitializer
 from ._weights import is_law
 
+# Delays of synapses are stored in two bytes.
+_LONGEST = 65535
+
 if TYPE_CHECKING:
     from ._projection import Pathway
 
@@ -86,5 +89,11 @@ def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
     if is_concrete(pathway.delays) and not pathway.drawn:
         for value in np.unique(np.asarray(pathway.delays)):
             whole_steps(what, float(value), dt, minimum=1)
+    if pathway.synaptic and longest > _LONGEST:
+        raise ValueError(
+            f"`delay` of projection {name!r}: delays of synapses are at most {_LONGEST} steps of "
+            f"dt = {dt} ms, that is {_LONGEST * dt:g} ms, got {pathway.delay:g} "
+            "ms. Try a larger dt."
+        )
     steps = jnp.round(pathway.delays * (1 / dt)).astype(jnp.int32)
     return longest, jnp.clip(steps, 1, longest)
