@@ -8,3 +8,4 @@ from ._initializers import (
     Uniform as Uniform,
     as_initializer as as_initializer,
 )
+from ._declared import initial as initial, start as start

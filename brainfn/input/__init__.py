@@ -1,9 +1,10 @@
 """What drives a network: currents as functions of time, and spike trains."""
 
+from ._base import AbstractInput as AbstractInput
 from ._input import (
-    AbstractInput as AbstractInput,
     Constant as Constant,
     Function as Function,
+    Sum as Sum,
     TimeSeries as TimeSeries,
     as_input as as_input,
 )

@@ -1,30 +1,23 @@
-"""What drives a model from outside, as functions of the clock."""
+"""Inputs without randomness: constants, series, functions."""
 
-import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
-from .._custom_types import FloatArrayLike
+from .._custom_types import FloatArrayLike, Key
 from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock
+from ._base import AbstractInput
 
 
-class AbstractInput(eqx.Module):
-    """A value for each step of a simulation, e.g. an injected current in pA."""
-
-    @abc.abstractmethod
-    def __call__(self, clock: Clock) -> Any:
-        """The value during the step that begins at `clock.t`."""
-
-
-class Constant(AbstractInput):
+class Constant(AbstractInput[None]):
     """The same value in every step.
 
     **Arguments:**
@@ -39,12 +32,15 @@ class Constant(AbstractInput):
             raise TypeError(f"`value` must be a number or an array of numbers, got {value!r}.")
         self.value = jnp.asarray(value, jnp.result_type(float) if _is_python(value) else None)
 
-    def __call__(self, clock: Clock) -> Shaped[Array, "..."]:
-        del clock
-        return self.value
+    def init(self, size: int | None, *, key: Key | None = None) -> None:
+        del size, key
+
+    def step(self, state: None, clock: Clock, *, key: Key | None = None) -> tuple[None, Any]:
+        del state, key, clock
+        return None, self.value
 
 
-class TimeSeries(AbstractInput):
+class TimeSeries(AbstractInput[None]):
     """Sampled values, each held for one sampling interval; zero outside.
 
     **Arguments:**
@@ -81,7 +77,15 @@ class TimeSeries(AbstractInput):
             raise TypeError(f"`start` must be a Python number in ms, got {start!r}.")
         self.start = float(start)
 
-    def __call__(self, clock: Clock) -> Float[Array, "..."]:
+    def init(self, size: int | None, *, key: Key | None = None) -> None:
+        del size, key
+
+    def step(self, state: None, clock: Clock, *, key: Key | None = None) -> tuple[None, Any]:
+        del state, key
+        return None, self.at(clock)
+
+    def at(self, clock: Clock) -> Any:
+        """The value during the step that begins at `clock.t`."""
         every = (
             1
             if self.interval is None
@@ -99,7 +103,7 @@ class TimeSeries(AbstractInput):
         return jnp.where(inside, value, jnp.zeros_like(value))
 
 
-class Function(AbstractInput):
+class Function(AbstractInput[None]):
     """A function of time.
 
     **Arguments:**
@@ -117,8 +121,43 @@ class Function(AbstractInput):
                 "constant use brainfn.input.Constant."
             )
 
-    def __call__(self, clock: Clock) -> Any:
+    def init(self, size: int | None, *, key: Key | None = None) -> None:
+        del size, key
+
+    def step(self, state: None, clock: Clock, *, key: Key | None = None) -> tuple[None, Any]:
+        del state, key
+        return None, self.at(clock)
+
+    def at(self, clock: Clock) -> Any:
+        """The value during the step that begins at `clock.t`."""
         return self.function(clock.t)
+
+
+class Sum(AbstractInput[tuple[Any, ...]]):
+    """The sum of inputs, as `+` makes it."""
+
+    inputs: tuple[AbstractInput, ...]
+
+    def init(self, size: int | None, *, key: Key | None = None) -> tuple[Any, ...]:
+        keys = [None if key is None else jr.fold_in(key, i) for i in range(len(self.inputs))]
+        return tuple(x.init(size, key=k) for x, k in zip(self.inputs, keys, strict=True))
+
+    def step(
+        self, state: tuple[Any, ...], clock: Clock, *, key: Key | None = None
+    ) -> tuple[tuple[Any, ...], Any]:
+        states, values = [], []
+        for i, (x, s) in enumerate(zip(self.inputs, state, strict=True)):
+            s, value = x.step(s, clock, key=None if key is None else jr.fold_in(key, i))
+            states.append(s)
+            values.append(value)
+        return tuple(states), total(values)
+
+
+def total(values: Sequence[Any]) -> Any:
+    """The sum of values of inputs, numbers and functions `(t, v) -> current`."""
+    if not any(callable(value) for value in values):
+        return sum(values[1:], values[0])
+    return lambda t, v: total([f(t, v) if callable(f) else f for f in values])
 
 
 def as_input(name: str, value: Any) -> AbstractInput:

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -19,7 +20,7 @@ class PoissonState(eqx.Module):
     """A Poisson process remembers nothing."""
 
 
-class Poisson(AbstractSource):
+class Poisson(AbstractSource[PoissonState, None]):
     r"""Independent Poisson spike trains, binned to steps.
 
     In each step a unit spikes with probability $1 - e^{-r\,\Delta t}$: at least one event of a
@@ -61,9 +62,8 @@ class Poisson(AbstractSource):
             raise ValueError(f"`stop` must not be before `start`, got {stop} < {start} ms.")
         self.start, self.stop = float(start), float(stop)
 
-    @property
-    def spike_dtype(self) -> Any:
-        return jnp.dtype(bool)
+    def emits(self) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((self.size,), jnp.dtype(bool))
 
     def init(self, *, key: Key | None = None) -> PoissonState:
         del key

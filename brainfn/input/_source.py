@@ -1,23 +1,16 @@
-"""Populations that spike without being driven."""
+"""Populations that spike without being driven by currents."""
 
-import abc
-from typing import Any
-
-import equinox as eqx
-
-from .._model import AbstractModel
+from .._custom_types import Spikes
+from .._model import Inputs, State
+from .._population import AbstractPopulation
 
 
-class AbstractSource(AbstractModel):
-    """A population of `size` units whose spikes come from outside of the network.
+class AbstractSource(AbstractPopulation[State, Inputs, Spikes]):
+    """A population of `size` units whose signal comes from outside of the network.
 
-    Its `step` takes no `inputs` (they are `None`); its output is spikes, shape `(size,)`. In a
-    [`brainfn.Network`][] it stands among the populations, as the `pre` of projections.
+    Projections can leave it, none can reach it. Its `step` gets as `inputs` what the user gives for
+    it (a rate that varies, spikes), `None` if nothing.
     """
 
-    size: eqx.AbstractVar[int]
-
-    @property
-    @abc.abstractmethod
-    def spike_dtype(self) -> Any:
-        """The dtype of the spikes, usually `bool`."""
+    def ports(self) -> dict[str, int]:
+        return {}

@@ -1,4 +1,18 @@
-"""Neurons: populations that turn currents into spikes."""
+"""Neurons: models that turn currents into spikes."""
 
 from ._base import AbstractNeuron as AbstractNeuron
-from ._lif import LIF as LIF, LIFState as LIFState
+from ._declared import solver as solver, surrogate as surrogate
+from ._drive import (
+    AbstractDrive as AbstractDrive,
+    ConstantDrive as ConstantDrive,
+    FunctionDrive as FunctionDrive,
+    as_drive as as_drive,
+)
+from ._integrate_and_fire import (
+    AbstractIntegrateAndFire as AbstractIntegrateAndFire,
+    PreparedNeuron as PreparedNeuron,
+    SpikingState as SpikingState,
+    Voltage as Voltage,
+)
+from ._lif import LIF as LIF
+from ._reset import reset as reset

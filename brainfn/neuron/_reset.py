@@ -1,38 +1,39 @@
-"""Setting the membrane potential of neurons that spike, with its derivative."""
+"""Setting a variable of neurons that spike, with its derivative."""
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from .._custom_types import Spikes
+from .._custom_types import FloatArrayLike, Spikes
 
 
 def reset(
-    v: Float[Array, "..."], spikes: Spikes, v_reset: Float[Array, "..."], *, detach: bool = False
-) -> Float[Array, "..."]:
+    v: Float[Array, " size"],
+    spikes: Spikes,
+    v_reset: FloatArrayLike,
+    *,
+    detach: bool = False,
+) -> Float[Array, " size"]:
     r"""`v_reset` where there is a spike, `v` elsewhere, exactly.
 
-    Its derivative is that of $v + s\,(v_\mathrm{reset} - v)$, so that gradients reach the spikes;
-    with `detach` that path is left out.
+    Its derivatives are those of $v + s\,(v_\mathrm{reset} - v)$, to any order, so that gradients
+    reach the spikes; with `detach` that path is left out. Written out like this the value would
+    cancel: after an upswing $v$ is so large that nothing of $v_\mathrm{reset}$ is left.
+
+    **Arguments:**
+
+    - `v`: the variable, shape `(size,)`.
+    - `spikes`: bool, or 0/1 in a float dtype.
+    - `v_reset`: what it is set to, a number or one for each neuron.
+    - `detach`: whether derivatives leave out the path through the spikes.
     """
+    v_reset = jnp.asarray(v_reset, v.dtype)
     if spikes.dtype == jnp.bool_:
         return jnp.where(spikes, v_reset, v)
     if detach:
         spikes = lax.stop_gradient(spikes)
-    return _reset(v, spikes, v_reset)
-
-
-@jax.custom_jvp
-def _reset(v: Any, spikes: Any, v_reset: Any) -> Any:
-    return jnp.where(spikes > 0, v_reset, v)
-
-
-@_reset.defjvp
-def _reset_jvp(primals: Any, tangents: Any) -> Any:
-    v, spikes, v_reset = primals
-    dv, dspikes, dv_reset = tangents
-    out = _reset(v, spikes, v_reset)
-    return out, (1 - spikes) * dv + spikes * dv_reset + (v_reset - v) * dspikes
+    fires = spikes > 0
+    value = jnp.where(fires, v_reset, v)
+    # `spikes` is 0 or 1, so what is added is zero; its derivative is that of a spike. The factor
+    # has the derivatives of `v_reset - v`.
+    return value + (spikes - lax.stop_gradient(spikes)) * (v_reset - v)

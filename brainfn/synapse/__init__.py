@@ -1,9 +1,11 @@
-"""Synapses: what arriving spikes do to the post neuron."""
+"""Synapses: what is released, what it does to the postsynaptic neuron, and what current results."""
 
-from ._base import AbstractLinearSynapse as AbstractLinearSynapse
-from ._exponential import Exponential as Exponential, ExponentialState as ExponentialState
-from ._output import (
+from ._base import (
     AbstractOutput as AbstractOutput,
-    Conductance as Conductance,
-    Current as Current,
+    AbstractReceptor as AbstractReceptor,
+    AbstractRelease as AbstractRelease,
+    Activity as Activity,
 )
+from ._exponential import Conducting as Conducting, Exponential as Exponential
+from ._output import Conductance as Conductance, Current as Current
+from ._release import Spikes as Spikes

@@ -1,53 +1,181 @@
-"""What all linear synapses have in common."""
+"""The four parts of a synapse: release, receptor, output, and (in `brainfn.plasticity`) learning."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
 
-from .._custom_types import Key
-from .._model import AbstractModel, Clock
+from .._custom_types import FloatScalarLike, Key
+from .._field import AbstractPart, replace
+from .._model import Clock
+
+State = TypeVar("State")
 
 
-class AbstractLinearSynapse(AbstractModel):
-    """A synapse that is linear in its arriving spikes and lives on the post side.
+class AbstractRelease(AbstractPart, Generic[State]):
+    r"""The presynaptic side: what a projection sends, with a state for each presynaptic neuron.
 
-    Because it is linear, all synapses of one kind onto one neuron share one state: a
-    [`brainfn.Network`][] keeps one array for each kind of synapse and post population, whatever
-    the number of projections ("align-post" in BrainPy).
+    In each step it maps what the presynaptic population emitted to one number per neuron, which
+    enters the delay line. Zero means silent: products stay event-driven where most are zero.
+    Projections that hold the same release object, and leave the same population, share its state.
 
-    The `inputs` of its `step` are the summed weights of the spikes that arrive at the beginning of
-    the step, shape `(n_post,)`; its output is the conductance (nS) or current (pA) at that moment,
-    after the arrivals.
+    ```python
+    class Halved(bf.synapse.AbstractRelease[None]):
+        def init(self, size, *, key=None):
+            return None
+
+        def release(self, state, emitted, pre, clock, *, key=None):
+            return None, 0.5 * emitted
+    ```
     """
 
-    size: eqx.AbstractVar[int | None]
+    # Whether it sends something while nothing is emitted: then what is under way at the beginning
+    # is its first value, and not silence.
+    graded: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def init(self, *, key: Key | None = None, size: int | None = None) -> Any:
-        """The state at the beginning; `size` is needed if the synapse was made without one."""
+    def init(self, size: int, *, key: Key | None = None) -> State:
+        """The state at the beginning: a pytree of arrays of shape `(size,)`, or `None`."""
 
     @abc.abstractmethod
-    def accumulator(self, state: Any) -> Float[Array, "..."]:
-        """The variable that arriving spikes are added to."""
+    def release(
+        self,
+        state: State,
+        emitted: Shaped[Array, " n_pre"],
+        pre: Any,
+        clock: Clock,
+        *,
+        key: Key | None = None,
+    ) -> tuple[State, Shaped[Array, " n_pre"]]:
+        """What is sent in this step.
+
+        **Arguments:**
+
+        - `state`: the state before the step.
+        - `emitted`: what the presynaptic population emitted in this step, shape `(n_pre,)`.
+        - `pre`: the state of the presynaptic population after the step.
+        - `clock`, `key`: as for the `step` of a model.
+
+        **Returns:** the state after the step, and what is sent, shape `(n_pre,)`.
+        """
+
+
+class AbstractReceptor(AbstractPart, Generic[State]):
+    r"""The postsynaptic side: what arriving signals do over time. Linear in what arrives.
+
+    Because it is linear, all synapses of one kind onto one neuron share one state. Projections
+    that hold the same receptor object (and the same output) share it; so do the targets of one.
+
+    ```python
+    class G(eqx.Module):
+        g: Float[Array, " n_post"]
+
+    class Exponential(bf.synapse.AbstractReceptor[G]):
+        tau: Float[Array, "*n_post"] = bf.param(unit="ms", sign="positive", positional=True)
+
+        def init(self, size, *, key=None):
+            return G(jnp.zeros(size, self.tau.dtype))
+
+        def value(self, state, t):
+            return state.g * jnp.exp(-t / self.tau)
+
+        def advance(self, state, dt):
+            return G(self.value(state, dt))
+    ```
+    """
+
+    # The variable of the state that arriving signals are added to.
+    target: ClassVar[str] = "g"
 
     @abc.abstractmethod
-    def with_accumulator(self, state: Any, value: Float[Array, "..."]) -> Any:
-        """`state` with another value of that variable."""
+    def init(self, size: int, *, key: Key | None = None) -> State:
+        """The state at the beginning: a module of arrays of shape `(size,)`."""
 
     @abc.abstractmethod
-    def conductance(self, state: Any, t: Any) -> Float[Array, "..."]:
-        """The conductance or current `t` ms after the beginning of the step, if nothing arrives
-        meanwhile. `t` is the Python number 0.0 for solvers that ask only there."""
+    def value(self, state: State, t: FloatScalarLike) -> Float[Array, " n_post"]:
+        """The conductance (nS) or current (pA) `t` ms after the beginning of the step, if nothing
+        arrives meanwhile. It must be linear in the state."""
 
     @abc.abstractmethod
-    def advance(self, state: Any, dt: float) -> Any:
+    def advance(self, state: State, dt: float) -> State:
         """`state` after `dt` ms in which nothing arrives."""
 
-    def step(
-        self, state: Any, inputs: Any, clock: Clock, *, key: Key | None = None
-    ) -> tuple[Any, Float[Array, "..."]]:
-        del key
-        state = self.with_accumulator(state, self.accumulator(state) + inputs)
-        return self.advance(state, clock.dt), self.conductance(state, 0.0)
+    def held(self, state: State, rate: Any, dt: float) -> Float[Array, " n_post"]:
+        r"""The constant that, over the step, has the same effect as `value` on a variable that
+        forgets with `rate`:
+
+        $$\bar g = \frac{\int_0^{\Delta t} e^{-r (\Delta t - s)}\, g(s)\, ds}
+        {\int_0^{\Delta t} e^{-r (\Delta t - s)}\, ds}$$
+
+        By Gauss-Legendre quadrature with three nodes, whose relative error is of order
+        $(\Delta t/\tau)^6$; a receptor may give the closed form instead.
+
+        **Arguments:**
+
+        - `state`: at the beginning of the step, with what arrived.
+        - `rate`: $r$ in 1/ms, a number or one for each neuron.
+        - `dt`: step size in ms.
+        """
+        total, weights = 0.0, 0.0
+        for node, weight in _GAUSS:
+            t = 0.5 * dt * (1 + node)
+            w = weight * jnp.exp(-jnp.asarray(rate) * (dt - t))
+            total, weights = total + w * self.value(state, t), weights + w
+        return total / weights
+
+    def accumulator(self, state: State) -> Float[Array, " n_post"]:
+        """The variable of `state` that arriving signals are added to."""
+        return getattr(state, self.target)
+
+    def arrive(self, state: State, arrived: Float[Array, " n_post"]) -> State:
+        """`state` after signals arrived: `arrived` is `signals @ weights`, shape `(n_post,)`."""
+        return self.with_accumulator(state, self.accumulator(state) + arrived)
+
+    def with_accumulator(self, state: State, value: Float[Array, " n_post"]) -> State:
+        """`state` with another value of the variable that arriving signals are added to."""
+        return replace(state, **{self.target: value})
+
+
+_GAUSS = ((-(0.6**0.5), 5 / 9), (0.0, 8 / 9), (0.6**0.5, 5 / 9))
+
+
+class AbstractOutput(AbstractPart):
+    """Turns the variable of a receptor and the membrane potential into a current.
+
+    ```python
+    class Rectified(bf.synapse.AbstractOutput):
+        reversal: Float[Array, "*n_post"] = bf.param(0.0, unit="mV")
+
+        def __call__(self, g, v):
+            return g * jnp.maximum(self.reversal - v, 0)
+    ```
+    """
+
+    # Whether it is to be told the sum of the weights onto each neuron, see `with_total`.
+    uses_total: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def __call__(
+        self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
+    ) -> Float[Array, " n_post"]:
+        """Current in pA for the variable `g` of the receptor at membrane potentials `v` (mV)."""
+
+    def with_total(self, total: Float[Array, " n_post"]) -> "AbstractOutput":
+        """The output, told the sum of the weights onto each neuron; a network calls it before the
+        loop if `uses_total`."""
+        del total
+        return self
+
+
+class Activity(eqx.Module):
+    """What a plasticity rule sees of one side of a projection in one step.
+
+    - `signal`: on the presynaptic side what arrives in this step, after the delay; on the
+        postsynaptic side what is emitted in this step. Shape `(n,)`.
+    - `state`: the state of the population after the step.
+    """
+
+    signal: Shaped[Array, " n"]
+    state: Any

@@ -1,4 +1,4 @@
-"""The exponential synapse."""
+"""The exponential receptor."""
 
 from typing import Any
 
@@ -6,20 +6,21 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._custom_types import FloatArrayLike, Key
-from .._errors import count, parameter
-from ..init import AbstractInitializer, as_initializer
-from ._base import AbstractLinearSynapse
+from .._custom_types import FloatScalarLike, Key
+from .._field import param
+from ..init import AbstractInitializer, initial
+from ..solver import phi1
+from ._base import AbstractReceptor
 
 
-class ExponentialState(eqx.Module):
-    """State of [`brainfn.synapse.Exponential`][]: `g` in nS (or pA), shape `(n_post,)`."""
+class Conducting(eqx.Module):
+    """State of receptors with one variable: `g` in nS (or pA), shape `(n_post,)`."""
 
-    g: Float[Array, "..."]
+    g: Float[Array, " n_post"]
 
 
-class Exponential(AbstractLinearSynapse):
-    r"""A synapse that jumps by its weight at each spike and decays exponentially.
+class Exponential(AbstractReceptor[Conducting]):
+    r"""A receptor that jumps by the weight at each spike and decays exponentially.
 
     $$\frac{dg}{dt} = -\frac{g}{\tau},\qquad \text{spike at } t_k:\ g \leftarrow g + w$$
 
@@ -27,11 +28,9 @@ class Exponential(AbstractLinearSynapse):
 
     **Arguments:**
 
-    - `tau`: decay time constant in ms, a scalar or one number for each post neuron.
-    - `size`: number of post neurons; a network knows it and gives it itself.
-    - `init`: initial value of `g` in nS (or pA): a number or an initializer of
-        [`brainfn.init`][]. Zero by default.
-    - `dtype`: by default JAX's default float dtype.
+    - `tau`: decay time constant in ms, a number or one for each postsynaptic neuron.
+    - `g_init`: value of `g` at the beginning in nS (or pA): a number, an array of shape
+        `(n_post,)` or an initializer of [`brainfn.init`][]. Zero by default.
 
     **Raises:** `ValueError` or `TypeError` naming the argument, e.g. if `tau` is not positive.
 
@@ -41,53 +40,28 @@ class Exponential(AbstractLinearSynapse):
         Koch and Segev (eds), Methods in Neuronal Modeling.
     """
 
-    tau: Float[Array, "..."] = eqx.field(metadata={"sign": "positive"})
-    initial: AbstractInitializer = eqx.field(metadata={"initial": True})
-    size: int | None = eqx.field(static=True)
+    tau: Float[Array, " *n_post"] = param(unit="ms", sign="positive", positional=True)
+    g_init: AbstractInitializer | None = initial()
 
-    def __init__(
-        self,
-        tau: FloatArrayLike,
-        *,
-        size: int | None = None,
-        init: AbstractInitializer | FloatArrayLike = 0.0,
-        dtype: Any = None,
-    ):
-        self.size = None if size is None else count("size", size)
-        self.tau = parameter("tau", tau, unit="ms", positive=True, size=_length(tau), dtype=dtype)
-        if isinstance(init, AbstractInitializer):
-            self.initial = init
-        else:
-            value = parameter("init", init, unit="nS", size=_length(init), dtype=dtype)
-            self.initial = as_initializer(value)
+    def init(self, size: int, *, key: Key | None = None) -> Conducting:
+        if self.g_init is None:
+            return Conducting(jnp.zeros(size, self.tau.dtype))
+        return Conducting(self.g_init((size,), self.tau.dtype, key=key))
 
-    def init(self, *, key: Key | None = None, size: int | None = None) -> ExponentialState:
-        size = self.size if size is None else size
-        if size is None:
-            raise ValueError(
-                "`size` is not known: give it to the synapse, `Exponential(tau, size=...)`, or to "
-                "`init(size=...)`."
-            )
-        return ExponentialState(g=self.initial((size,), self.tau.dtype, key=key))
-
-    def accumulator(self, state: ExponentialState) -> Float[Array, "..."]:
-        return state.g
-
-    def with_accumulator(
-        self, state: ExponentialState, value: Float[Array, "..."]
-    ) -> ExponentialState:
-        del state
-        return ExponentialState(g=value)
-
-    def conductance(self, state: ExponentialState, t: Any) -> Float[Array, "..."]:
-        if isinstance(t, float) and t == 0.0:
+    def value(self, state: Conducting, t: FloatScalarLike) -> Float[Array, " n_post"]:
+        if isinstance(t, float) and t == 0.0:  # what solvers ask that look only there
             return state.g
         return state.g * jnp.exp(-t / self.tau)
 
-    def advance(self, state: ExponentialState, dt: float) -> ExponentialState:
-        return ExponentialState(g=state.g * jnp.exp(-dt / self.tau))
+    def advance(self, state: Conducting, dt: float) -> Conducting:
+        return Conducting(state.g * jnp.exp(-dt / self.tau))
 
+    def held(self, state: Conducting, rate: Any, dt: float) -> Float[Array, " n_post"]:
+        return state.g * self.gain(rate, dt)
 
-def _length(x: Any) -> int | None:
-    shape = jnp.shape(x) if isinstance(x, jnp.ndarray) else getattr(x, "shape", ())
-    return shape[0] if len(shape) == 1 else None
+    def gain(self, rate: Any, dt: float) -> Float[Array, " *n_post"]:
+        r"""$\bar g / g(0)$, see [`brainfn.synapse.AbstractReceptor.held`][]: a constant of the
+        step, $e^{-r \Delta t}\,\varphi_1((r - 1/\tau)\Delta t)\,/\,\varphi_1(-r \Delta t)$."""
+        rate = jnp.asarray(rate, self.tau.dtype)
+        faster = (rate - 1 / self.tau) * dt
+        return jnp.exp(-rate * dt) * phi1(faster) / phi1(-rate * dt)

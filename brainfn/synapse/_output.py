@@ -1,47 +1,34 @@
-"""How the state of a synapse becomes a current."""
+"""How the variable of a receptor becomes a current."""
 
-import abc
-from typing import Any
-
-import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._custom_types import FloatArrayLike
-from .._errors import parameter
-
-
-class AbstractOutput(eqx.Module):
-    """Turns the state of a synapse and the membrane potential into a current."""
-
-    @abc.abstractmethod
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Current in pA for the synaptic variable `g` at membrane potentials `v` (mV)."""
+from .._field import param
+from ._base import AbstractOutput
 
 
 class Current(AbstractOutput):
-    """The synaptic variable is itself the current: $I = g$. Weights are in pA."""
+    """The variable of the receptor is itself the current: $I = g$. Weights are in pA."""
 
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(
+        self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
+    ) -> Float[Array, " n_post"]:
         del v
         return g
 
 
 class Conductance(AbstractOutput):
-    r"""The synaptic variable is a conductance: $I = g\,(E - v)$. Weights are in nS.
+    r"""The variable of the receptor is a conductance: $I = g\,(E - v)$. Weights are in nS.
 
     **Arguments:**
 
     - `reversal`: reversal potential $E$ in mV.
 
-    **Raises:** `TypeError` or `ValueError` if `reversal` is no finite number.
+    **Raises:** `TypeError` or `ValueError` if `reversal` is not a finite number.
     """
 
-    reversal: Float[Array, "..."]
+    reversal: Float[Array, " *n_post"] = param(unit="mV", positional=True)
 
-    def __init__(self, reversal: FloatArrayLike, *, dtype: Any = None):
-        shape = getattr(reversal, "shape", ())
-        size = shape[0] if len(shape) == 1 else None
-        self.reversal = parameter("reversal", reversal, unit="mV", size=size, dtype=dtype)
-
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(
+        self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
+    ) -> Float[Array, " n_post"]:
         return g * (self.reversal - v)

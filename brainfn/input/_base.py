@@ -1,0 +1,50 @@
+"""What drives a model from outside."""
+
+import abc
+from typing import Any, Generic, TypeVar
+
+from .._custom_types import Key
+from .._field import AbstractPart
+from .._model import Clock
+
+State = TypeVar("State")
+
+
+class AbstractInput(AbstractPart, Generic[State]):
+    """A value for each step of a simulation: an injected current in pA, a rate, spikes.
+
+    An input may have a state and draw random numbers, as noise does; most have none. Inputs add up:
+    `Constant(200.0) + OrnsteinUhlenbeck(50.0, 5.0)`.
+
+    ```python
+    class Ramp(bf.input.AbstractInput[None]):
+        slope: Float[Array, "*size"] = bf.param(1.0, unit="pA/ms", positional=True)
+
+        def init(self, size, *, key=None):
+            return None
+
+        def step(self, state, clock, *, key=None):
+            return None, self.slope * clock.t
+    ```
+    """
+
+    @abc.abstractmethod
+    def init(self, size: int | None, *, key: Key | None = None) -> State:
+        """The state at the beginning, for a population of `size` neurons (`None` where the model
+        does not say how many it has)."""
+
+    @abc.abstractmethod
+    def step(self, state: State, clock: Clock, *, key: Key | None = None) -> tuple[State, Any]:
+        """The state after this step, and the value during it: a number, an array of shape
+        `(size,)`, or a function `(t, v) -> current` of the time since the beginning of the step in
+        ms and the membrane potential in mV."""
+
+    def __add__(self, other: Any) -> "AbstractInput":
+        from ._input import Sum, as_input
+
+        return Sum((self, as_input("input", other)))
+
+    def __radd__(self, other: Any) -> "AbstractInput":
+        from ._input import Sum, as_input
+
+        return Sum((as_input("input", other), self))

@@ -1,0 +1,97 @@
+"""What drives a membrane: a current in pA as a function of time and potential."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from typing_extensions import Self
+
+from .._custom_types import FloatScalarLike
+
+
+class AbstractDrive(eqx.Module):
+    """The current into the neurons of a population, for any moment of one step."""
+
+    @abc.abstractmethod
+    def __call__(self, t: FloatScalarLike, v: Float[Array, " size"]) -> Float[Array, " *size"]:
+        """Current in pA, `t` ms after the beginning of the step, at membrane potentials `v`."""
+
+    @abc.abstractmethod
+    def held(self, rate: Any, dt: float) -> "Self | AbstractDrive":
+        """A drive whose inputs are held over the step of `dt` ms at values that have, at its end,
+        the effect of the inputs that change: what a solver should get that looks at its inputs only
+        once a step.
+
+        **Arguments:**
+
+        - `rate`: at which rate in 1/ms the membrane forgets its input, 0 if that is not known.
+        - `dt`: step size in ms.
+        """
+
+
+class ConstantDrive(AbstractDrive):
+    """The same current over the whole step, whatever the membrane potential."""
+
+    current: Float[Array, " *size"]
+
+    def __call__(self, t: Any, v: Any) -> Any:
+        del t, v
+        return self.current
+
+    def held(self, rate: Any, dt: float) -> "ConstantDrive":
+        del rate, dt
+        return self
+
+
+class FunctionDrive(AbstractDrive):
+    """A function `(t, v) -> current` that a user wrote."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, t: Any, v: Any) -> Any:
+        current = self.function(t, v)
+        if not eqx.is_array_like(current) or jnp.shape(current) not in ((), v.shape):
+            shape = jnp.shape(current) if eqx.is_array_like(current) else type(current).__name__
+            raise ValueError(
+                "`inputs`: a drive (t, v) -> current must give one number or one for each of "
+                f"{v.shape[0]} neurons, got {shape}."
+            )
+        return jnp.asarray(current, v.dtype)
+
+    def held(self, rate: Any, dt: float) -> "FunctionDrive":
+        del rate, dt
+        return self
+
+
+def as_drive(inputs: Any, v: Float[Array, " size"]) -> AbstractDrive:
+    """`inputs` of neurons as a drive.
+
+    **Arguments:**
+
+    - `inputs`: `None` for no current, a current in pA (a number or one for each neuron), a function
+        `(t, v) -> current` of the time since the beginning of the step in ms and the membrane
+        potential in mV, or a [`brainfn.neuron.AbstractDrive`][].
+    - `v`: membrane potentials in mV, shape `(size,)`.
+
+    **Raises:** `TypeError` or `ValueError` naming `inputs`.
+    """
+    if isinstance(inputs, AbstractDrive):
+        return inputs
+    if callable(inputs):
+        return FunctionDrive(inputs)
+    if inputs is None:
+        return ConstantDrive(jnp.zeros((), v.dtype))
+    if not eqx.is_array_like(inputs):
+        raise TypeError(
+            "`inputs` of a neuron must be a current in pA (a number or an array of shape "
+            f"{v.shape}) or a function (t, v) -> current, got {type(inputs).__name__}."
+        )
+    if jnp.shape(inputs) not in ((), v.shape):
+        raise ValueError(
+            "`inputs` of a neuron must be one number or have one entry for each of the "
+            f"{v.shape[0]} neurons in each step, got shape {jnp.shape(inputs)}."
+        )
+    return ConstantDrive(jnp.asarray(inputs, v.dtype))

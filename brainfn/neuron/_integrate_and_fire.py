@@ -1,0 +1,233 @@
+"""The template of integrate-and-fire neurons."""
+
+import abc
+import math
+from typing import Any, Generic, TypeVar
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.tree_util as jtu
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Spikes
+from .._errors import is_concrete, whole_steps
+from .._field import float_dtype, replace
+from .._model import Clock
+from ..event import materialize
+from ..solver import AbstractLocalSolver, increment, integrate
+from ..surrogate import AbstractSurrogate
+from ._base import AbstractNeuron
+from ._drive import AbstractDrive, as_drive
+
+Y = TypeVar("Y")
+
+
+class Voltage(eqx.Module):
+    """The variables of a neuron that has only a membrane potential: `v` in mV."""
+
+    v: Float[Array, " size"]
+
+
+class SpikingState(eqx.Module, Generic[Y]):
+    """State of an integrate-and-fire neuron.
+
+    - `y`: the variables of its equations; `state.v` is short for `state.y.v`.
+    - `refractory`: refractory steps remaining, int32.
+    - `residue`: what the last additions to `y` lost by rounding; only where steps are so small that
+        this matters (see [`brainfn.neuron.AbstractIntegrateAndFire`][]), else `None`.
+    """
+
+    y: Y
+    refractory: Int[Array, " size"]
+    residue: Y | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "y":
+            raise AttributeError(name)
+        return getattr(self.y, name)
+
+
+class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
+    r"""The template of integrate-and-fire neurons: a model gives the physics, the template does the
+    rest.
+
+    A model declares its parameters and five methods: `initial`, `vector_field`, `fired`, `distance`
+    and `on_spike`. From these the template makes `init` and `step`: one step of any Diffrax solver;
+    an absolute refractory period during which $v$ is held (a spike in step $n$ and a refractory
+    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables go on); spikes with a
+    surrogate derivative; a reset that is exact in value and right in derivative.
+
+    ```python
+    class QIF(bf.neuron.AbstractIntegrateAndFire):
+        size: int = bf.size()
+        tau: Float[Array, "*n"] = bf.param(10.0, unit="ms", sign="positive")
+        v_peak: Float[Array, "*n"] = bf.param(10.0, unit="")
+        v_reset: Float[Array, "*n"] = bf.param(-10.0, unit="")
+        refractory: Float[Array, "*n"] = bf.param(0.0, unit="ms", sign="nonnegative")
+        v_init: Any = bf.init.initial()
+        solver: Any = bf.neuron.solver()
+        surrogate: Any = bf.neuron.surrogate()
+        detach_reset: bool = bf.flag(False)
+
+        def initial(self, key):
+            return bf.neuron.Voltage(bf.init.start(self.v_init, self.v_reset, self.size, key))
+
+        def vector_field(self, t, y, drive):
+            return bf.neuron.Voltage((y.v**2 + drive(t, y.v)) / self.tau)
+
+        def fired(self, y):
+            return y.v >= self.v_peak
+
+        def distance(self, y):
+            return y.v / self.v_peak
+
+        def on_spike(self, y, spikes):
+            return bf.neuron.Voltage(bf.neuron.reset(y.v, spikes, self.v_reset))
+    ```
+
+    **Small steps in float32.** A membrane whose change in one step is below half a unit in the last
+    place of $v$ would stand still. Where `dt` is below $10^{-4}$ of the membrane time constant
+    (`1 / leak_rate()`; 20 ms where a model gives none), a float32 state carries what rounding lost
+    along and adds it to the next step (Kahan summation).
+    """
+
+    refractory: eqx.AbstractVar[Float[Array, " *size"]]
+    solver: eqx.AbstractVar[dfx.AbstractSolver]
+    surrogate: eqx.AbstractVar[AbstractSurrogate | None]
+    detach_reset: eqx.AbstractVar[bool]
+
+    @abc.abstractmethod
+    def initial(self, key: Key | None) -> Y:
+        """The variables at the beginning: a module of arrays of shape `(size,)`, with a field `v`,
+        the membrane potential in mV, which is held while a neuron is refractory."""
+
+    @abc.abstractmethod
+    def vector_field(self, t: FloatScalarLike, y: Y, drive: AbstractDrive) -> Y:
+        """$dy/dt$ per ms; `drive(t, y.v)` is the current in pA. `t` is the time since the beginning
+        of the step in ms."""
+
+    @abc.abstractmethod
+    def fired(self, y: Y) -> Bool[Array, " size"]:
+        """Which neurons spike, having arrived at `y`."""
+
+    @abc.abstractmethod
+    def distance(self, state: Any) -> Float[Array, " size"]:
+        """How far from threshold the neurons are, dimensionless, as the surrogate gets it: zero at
+        threshold. Where $v$ runs away from a threshold to a peak within a step, the threshold is
+        where the upswing begins. `state` is `y`, or a state that holds one."""
+
+    @abc.abstractmethod
+    def on_spike(self, y: Y, spikes: Spikes) -> Y:
+        """`y` after the spikes; use [`brainfn.neuron.reset`][] to set a variable, and
+        `y.w + spikes * jump` to let it jump."""
+
+    def leak_rate(self) -> Float[Array, " *size"] | None:
+        """At which rate in 1/ms the membrane forgets a current, if its equation is linear; `None`
+        otherwise. With it a solver that holds its inputs over a step is exact for currents that
+        decay exponentially."""
+        return None
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def emits(self) -> jax.ShapeDtypeStruct:
+        dtype = jnp.dtype(bool) if self.surrogate is None else float_dtype(self)
+        return jax.ShapeDtypeStruct((self.size,), dtype)
+
+    @property
+    def support(self) -> FloatArrayLike:
+        return math.inf if self.surrogate is None else self.surrogate.support
+
+    def prepare(self, dt: float) -> "PreparedNeuron[Y]":
+        if is_concrete(self.refractory):
+            for value in np.unique(np.asarray(self.refractory, np.float64)):
+                whole_steps("refractory", float(value), dt)
+        rate = self.leak_rate()
+        known = rate is not None and is_concrete(rate)
+        slowest = float(np.min(np.asarray(rate), initial=np.inf)) if known else 1 / 20
+        small = float_dtype(self) == jnp.float32 and dt * slowest < 1e-4
+        return PreparedNeuron(self, small)
+
+    def init(self, *, key: Key | None = None) -> SpikingState[Y]:
+        return PreparedNeuron(self, False).init(key=key)
+
+    def step(
+        self, state: SpikingState[Y], inputs: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[SpikingState[Y], Spikes]:
+        return PreparedNeuron(self, False).step(state, inputs, clock, key=key)
+
+
+class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
+    """An integrate-and-fire neuron made ready for steps of a fixed size; its `prepare` makes it.
+
+    - `model`: the neuron.
+    - `compensated`: whether states carry what rounding lost.
+    """
+
+    model: AbstractIntegrateAndFire[Y]
+    compensated: bool = eqx.field(static=True)
+
+    @property
+    def size(self) -> int:  # pyright: ignore
+        return self.model.size
+
+    @property
+    def elementwise(self) -> bool:
+        return self.model.elementwise
+
+    @property
+    def support(self) -> FloatArrayLike:
+        return self.model.support
+
+    def emits(self) -> jax.ShapeDtypeStruct:
+        return self.model.emits()
+
+    def distance(self, state: SpikingState[Y]) -> Float[Array, " size"]:
+        return self.model.distance(state.y)
+
+    def init(self, *, key: Key | None = None) -> SpikingState[Y]:
+        y = self.model.initial(key)
+        residue = jtu.tree_map(jnp.zeros_like, y) if self.compensated else None
+        return SpikingState(y, jnp.zeros(self.size, jnp.int32), residue)
+
+    def step(
+        self, state: SpikingState[Y], inputs: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[SpikingState[Y], Spikes]:
+        del key
+        model = self.model
+        resting = state.refractory > 0
+        drive = as_drive(inputs, state.v)
+        if model.solver.holds_inputs if isinstance(model.solver, AbstractLocalSolver) else False:
+            rate = model.leak_rate()
+            drive = drive.held(0.0 if rate is None else rate, clock.dt)
+
+        def field(t: Any, y: Any, drive: Any) -> Any:
+            dy = model.vector_field(t, y, drive)
+            return replace(dy, v=jnp.where(resting, jnp.zeros_like(dy.v), dy.v))
+
+        residue = state.residue
+        if residue is None:
+            y = integrate(model.solver, field, state.y, clock.dt, drive)
+        else:
+            change = increment(model.solver, field, state.y, clock.dt, drive)
+            change = jtu.tree_map(jnp.add, change, residue)
+            y = jtu.tree_map(jnp.add, state.y, change)
+            residue = jtu.tree_map(lambda a, b, d: d - (b - a), state.y, y, change)
+        # Everything below reads this value: computing it once is what `materialize` is for.
+        y = materialize(y)
+        fired = model.fired(y)
+        if model.surrogate is None:
+            spikes = fired
+        else:
+            spikes = model.surrogate(model.distance(y), fired)
+        after = model.on_spike(y, lax.stop_gradient(spikes) if model.detach_reset else spikes)
+        if residue is not None:
+            residue = jtu.tree_map(lambda r: jnp.where(fired, jnp.zeros_like(r), r), residue)
+        steps = jnp.round(model.refractory * (1 / clock.dt)).astype(jnp.int32)
+        left = jnp.where(fired, steps, jnp.maximum(state.refractory - 1, 0))
+        return SpikingState(after, left, residue), spikes

@@ -1,0 +1,3 @@
+"""Plasticity: weights that change with activity."""
+
+from ._base import AbstractPlasticity as AbstractPlasticity

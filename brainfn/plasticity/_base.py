@@ -1,0 +1,72 @@
+"""What all plasticity rules have in common."""
+
+import abc
+from typing import Any, Generic, TypeVar
+
+from .._custom_types import Key
+from .._field import AbstractPart
+from .._model import Clock
+from ..event import AbstractMatrix
+from ..synapse import Activity
+
+Traces = TypeVar("Traces")
+
+
+class AbstractPlasticity(AbstractPart, Generic[Traces]):
+    r"""How weights change: with it, the weights of a projection become part of the network's state.
+
+    In step $n$ the signals that are due arrive, the neurons are advanced and emit, and then the
+    rule is called: `pre.signal` is what arrived in step $n$, `post.signal` what was emitted in it.
+    The new weights act from step $n + 1$ on. Changes should go through
+    [`brainfn.event.on_pre`][] and [`brainfn.event.on_post`][], which touch only the synapses of
+    neurons that spike, and parameters of the rule are leaves like any other.
+
+    ```python
+    class Hebb(bf.plasticity.AbstractPlasticity[None]):
+        rate: Float[Array, ""] = bf.param(0.01, unit="nS", shared=True)
+
+        def init(self, matrix, *, key=None):
+            return None
+
+        def step(self, traces, matrix, pre, post, modulator, clock, *, key=None):
+            return None, bf.event.on_pre(matrix, pre.signal, self.rate * post.signal)
+    ```
+    """
+
+    @abc.abstractmethod
+    def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> Traces:
+        """The traces at the beginning, a pytree of arrays.
+
+        **Arguments:**
+
+        - `matrix`: the connections with their initial weights, shape `(n_pre, n_post)`.
+        - `key`: a random key.
+        """
+
+    @abc.abstractmethod
+    def step(
+        self,
+        traces: Traces,
+        matrix: AbstractMatrix,
+        pre: Activity,
+        post: Activity,
+        modulator: Any,
+        clock: Clock,
+        *,
+        key: Key | None = None,
+    ) -> tuple[Traces, AbstractMatrix]:
+        """Traces and weights after a step.
+
+        **Arguments:**
+
+        - `traces`: the traces before the step.
+        - `matrix`: the connections with their present weights, shape `(n_pre, n_post)`.
+        - `pre`, `post`: what arrives at the synapses, and what the postsynaptic neurons emit; see
+            [`brainfn.synapse.Activity`][].
+        - `modulator`: what the population named by the projection's `modulator` emits in this step
+            (dopamine, a reward), or `None`.
+        - `clock`, `key`: as for the `step` of a model.
+
+        **Returns:** the traces after the step, and `matrix` with its weights after it (the same
+        structure).
+        """
