@@ -1,6 +1,7 @@
 """brainfn: a functional, differentiable brain simulator on JAX."""
 
 from . import (
+    _random as random,
     connect as connect,
     event as event,
     init as init,

@@ -20,13 +20,15 @@ from jaxtyping import (
     UInt32,
 )
 
+from ._random import Streams
+
 if TYPE_CHECKING:
     BoolScalarLike: TypeAlias = bool | Array | np.ndarray
     FloatScalarLike: TypeAlias = float | Array | np.ndarray
     IntScalarLike: TypeAlias = int | Array | np.ndarray
     RealScalarLike: TypeAlias = int | float | Array | np.ndarray
     FloatArrayLike: TypeAlias = float | Array | np.ndarray
-    Key: TypeAlias = Array
+    Key: TypeAlias = Array | Streams
 else:
     BoolScalarLike = Bool[ArrayLike, ""]
     FloatScalarLike = Float[ArrayLike, ""]
@@ -34,8 +36,8 @@ else:
     RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
     # One number or an array of them: how parameters and inputs are given.
     FloatArrayLike = Float[ArrayLike, "..."] | Int[ArrayLike, "..."]
-    # A typed key (`jr.key`) or a raw one (`jr.PRNGKey`).
-    Key = _Key[Array, ""] | UInt32[Array, "2"]
+    # A typed key (`jr.key`), a raw one (`jr.PRNGKey`), or those of merged populations.
+    Key = _Key[Array, ""] | UInt32[Array, "2"] | Streams
 
 # 0/1 in a float dtype (with a surrogate derivative) or bool (without one).
 Spikes: TypeAlias = Float[Array, "..."] | Bool[Array, "..."]

@@ -6,55 +6,9 @@ Then a chunked loop, its two passes, and a larger network all see the same numbe
 """
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float32, UInt32
 
-from .._custom_types import Key
-
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = 0x1BD11BDA
-
-Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
-
-
-def key_words(key: Key) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
-    """Two 32-bit words that stand for a JAX key of any implementation."""
-    words = jr.bits(key, (2,), jnp.uint32)
-    return words[0], words[1]
-
-
-def _rotate(x: UInt32[Array, "..."], by: int) -> UInt32[Array, "..."]:
-    return (x << jnp.uint32(by)) | (x >> jnp.uint32(32 - by))
-
-
-def threefry(words: Words, c0: UInt32[Array, "..."], c1: UInt32[Array, "..."]) -> Words:
-    r"""Threefry-2x32 with 20 rounds, written out so that XLA fuses it with what uses its words.
-
-    **Arguments:**
-
-    - `words`: the key as two 32-bit words, see `key_words`.
-    - `c0`, `c1`: the counter, two `uint32` arrays of the same shape.
-
-    **Returns:**
-
-    Two `uint32` arrays of the shape of the counter: 64 random bits for each counter.
-
-    ??? cite
-
-        Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
-        doi:10.1145/2063384.2063405.
-    """
-    k0, k1 = words
-    schedule = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
-    x0, x1 = c0 + k0, c1 + k1
-    for i in range(5):
-        for by in _ROTATIONS[i % 2]:
-            x0 = x0 + x1
-            x1 = _rotate(x1, by) ^ x0
-        x0 = x0 + schedule[(i + 1) % 3]
-        x1 = x1 + schedule[(i + 2) % 3] + jnp.uint32(i + 1)
-    return x0, x1
-
+from .._random import Words, key_words as key_words, threefry as threefry
 
 def _wide_product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> Words:
     """(high, low) words of the 64-bit product of two 32-bit numbers, from 16-bit halves."""

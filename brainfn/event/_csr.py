@@ -1,5 +1,6 @@
 """Compressed sparse rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -173,6 +174,47 @@ class CSR(AbstractMatrix):
     def structure(self) -> tuple[Array, ...]:
         return (self.indices, self.indptr)
 
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.indices.shape
+
+    def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
+        if list(bounds) == [(0, self.shape[1])]:
+            return [self]
+        if not (is_concrete(self.indices) and is_concrete(self.indptr)):
+            raise TypeError(
+                "CSR: columns can't be split while indices are traced; make the matrix outside of "
+                "`jax.jit`."
+            )
+        indices, indptr = np.asarray(self.indices), np.asarray(self.indptr)
+        out: list[AbstractMatrix] = []
+        for low, high in bounds:
+            keep = (indices >= low) & (indices < high)
+            kept = np.concatenate([[0], np.cumsum(keep)])[indptr].astype(indptr.dtype)
+            data = self.data if self.data.ndim == 0 else self.data[np.flatnonzero(keep)]
+            shape = (self.shape[0], high - low)
+            out.append(CSR(data, indices[keep] - low, kept, shape=shape))
+        return out
+
+    def with_columns(self, columns: Any, n_cols: int) -> "CSR":
+        """The same matrix with column `j` moved to `columns[j]` of `n_cols`; its weights are
+        shared. Rows are then no longer sorted by column, which products do not need.
+
+        **Arguments:**
+
+        - `columns`: int32 `(self.shape[1],)`.
+        - `n_cols`: the new number of columns.
+        """
+        known = is_concrete(self.indices)
+        moved = np.asarray(columns)[np.asarray(self.indices)] if known else columns[self.indices]
+        return unchecked(
+            CSR,
+            data=self.data,
+            indices=jnp.asarray(moved, jnp.int32),
+            indptr=self.indptr,
+            shape=(self.shape[0], n_cols),
+        )
+
     def tocsr(self) -> "CSR":
         """The matrix itself."""
         return self
@@ -275,6 +317,10 @@ class CSC(AbstractMatrix):
     @property
     def by_columns(self) -> CSR:
         return self.T
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.indices.shape
 
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return self.T.todense().T

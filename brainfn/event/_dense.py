@@ -42,6 +42,15 @@ class Dense(AbstractMatrix):
     def structure(self) -> tuple[Array, ...]:
         return ()
 
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def with_weight(self, weight: Any) -> "Dense":
+        if weight is not None and jnp.shape(weight) == ():
+            weight = jnp.broadcast_to(jnp.asarray(weight), self.shape)
+        return AbstractMatrix.with_weight(self, weight)
+
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return self.data
 

@@ -54,6 +54,10 @@ class FixedFanout(AbstractMatrix):
     def structure(self) -> tuple[Array, ...]:
         return (self.indices,)
 
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.indices.shape
+
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return self.tocsr().todense()
 
@@ -129,6 +133,10 @@ class FixedFanin(AbstractMatrix):
     @property
     def by_columns(self) -> FixedFanout:
         return self.T
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.indices.shape
 
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return self.T.todense().T
@@ -218,6 +226,10 @@ class OneToOne(AbstractMatrix):
     @property
     def structure(self) -> tuple[Array, ...]:
         return ()
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.shape[:1]
 
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return jnp.diag(jnp.broadcast_to(self.data, self.shape[:1]))

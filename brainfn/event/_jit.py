@@ -1,5 +1,6 @@
 """Just-in-time connectivity: matrices that are a law and a seed, and are never stored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -8,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..init import AbstractInitializer, Normal, Uniform
 from ._check import concrete
 from ._csr import CSR
 from ._jit_check import make_pattern, parameters
 from ._jit_pattern import Pattern
 from ._jit_reference import HOMOGENEOUS, NORMAL, UNIFORM
-from ._matrix import AbstractMatrix
+from ._matrix import AbstractMatrix, unchecked
 from ._transpose import transpose_structure
 
 
@@ -105,6 +107,20 @@ class JITHomogeneous(AbstractMatrix):
     def block(self, rows: Any, cols: Any) -> "JITHomogeneous":
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITHomogeneous"))
+
+    @property
+    def weight_shape(self) -> None:
+        return None
+
+    @property
+    def synapses(self) -> int:
+        return self.pattern.synapses_expected
+
+    def with_weight(self, weight: Any) -> "JITHomogeneous":
+        return _with_law(self, weight, ('weight',))
+
+    def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
+        return [self.block(slice(None), slice(low, high)) for low, high in bounds]
 
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return _dense(self)
@@ -213,6 +229,25 @@ class JITUniform(AbstractMatrix):
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITUniform"))
 
+    @property
+    def weight_shape(self) -> None:
+        return None
+
+    @property
+    def synapses(self) -> int:
+        return self.pattern.synapses_expected
+
+    @property
+    def weight(self) -> Uniform:
+        """The law of the weights."""
+        return Uniform(self.low, self.high)
+
+    def with_weight(self, weight: Any) -> "JITUniform":
+        return _with_law(self, weight, ('low', 'high'))
+
+    def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
+        return [self.block(slice(None), slice(low, high)) for low, high in bounds]
+
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return _dense(self)
 
@@ -317,6 +352,25 @@ class JITNormal(AbstractMatrix):
         """The part of the matrix at slices of rows and columns: the same synapses."""
         return _with(self, self.pattern.block(rows, cols, "JITNormal"))
 
+    @property
+    def weight_shape(self) -> None:
+        return None
+
+    @property
+    def synapses(self) -> int:
+        return self.pattern.synapses_expected
+
+    @property
+    def weight(self) -> Normal:
+        """The law of the weights."""
+        return Normal(self.mean, self.std)
+
+    def with_weight(self, weight: Any) -> "JITNormal":
+        return _with_law(self, weight, ('mean', 'std'))
+
+    def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
+        return [self.block(slice(None), slice(low, high)) for low, high in bounds]
+
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return _dense(self)
 
@@ -333,6 +387,21 @@ class JITNormal(AbstractMatrix):
 def _with(matrix, pattern: Pattern):
     """The same weights at other synapses, without validation: parameters may be traced."""
     return eqx.tree_at(lambda m: m.pattern, matrix, pattern)
+
+
+def _with_law(matrix: Any, weight: Any, names: tuple[str, ...]) -> Any:
+    """`matrix` with another weight, or law of weights; `None` for a structure without."""
+    law = len(names) > 1
+    if weight is not None and isinstance(weight, AbstractInitializer) != law:
+        expected = "a law, of which one parameter may be replaced (weight.low)" if law else "numbers"
+        raise TypeError(f"`weight` must be {expected}, got {type(weight).__name__}.")
+    values = [weight if weight is None or not law else getattr(weight, name) for name in names]
+    if weight is not None:
+        values = [jnp.asarray(value) for value in values]
+        for value in values:
+            if value.ndim:
+                raise ValueError(f"`weight` must have shape (), got {value.shape}.")
+    return unchecked(type(matrix), pattern=matrix.pattern, **dict(zip(names, values, strict=True)))
 
 
 def _dense(matrix: AbstractMatrix) -> jax.Array:

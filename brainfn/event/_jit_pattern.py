@@ -1,6 +1,7 @@
 """Which synapses a just-in-time matrix has: everything but the weights."""
 
 import ctypes
+import math
 from typing import Any
 
 import equinox as eqx
@@ -37,6 +38,14 @@ class Pattern(eqx.Module):
     columns: bool = eqx.field(static=True)  # streams are columns
     autapses: bool = eqx.field(static=True)
     diagonal: int = eqx.field(static=True)
+
+    @property
+    def synapses_expected(self) -> int:
+        """How many synapses there are; their mean number where each exists with a probability."""
+        if self.probability is not None:
+            return round(self.probability * math.prod(self.shape))
+        streams, positions = self.shape[::-1] if self.columns else self.shape
+        return round(self.number * streams * positions / max(self.extent, 1))
 
     def flags(self, law: int) -> Flags:
         p = self.probability

@@ -1,6 +1,9 @@
 """What all sparse matrices share: products with vectors and batches of vectors."""
 
 import abc
+import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
@@ -8,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
+from typing_extensions import Self
 
 from ._bilinear import COLS, ROWS, BlockSpec, Mask, Term, contract
 from ._check import as_array
@@ -58,6 +62,54 @@ class AbstractMatrix(eqx.Module):
         """The transposed matrix with the same weights, where `W @ x` goes through it: where weights
         are stored by columns it is event-driven in `x`."""
         return None
+
+    @property
+    def weight(self) -> Any:
+        """The weights: an array; of a just-in-time matrix the law that they follow."""
+        return self.data
+
+    @property
+    @abc.abstractmethod
+    def weight_shape(self) -> tuple[int, ...] | None:
+        """Shape of an array with one weight for each synapse; `None` for a just-in-time matrix."""
+
+    @property
+    def synapses(self) -> int:
+        """How many synapses there are; their mean number where each exists with a probability."""
+        return math.prod(self.weight_shape or ())
+
+    def with_weight(self, weight: Any) -> Self:
+        """The same synapses with other weights.
+
+        **Arguments:**
+
+        - `weight`: one number, or an array of shape `weight_shape`; for a just-in-time matrix its
+          law with other parameters; `None` for a structure without weights.
+
+        Raises `TypeError` or `ValueError` if it does not fit.
+        """
+        if weight is not None:
+            if isinstance(weight, eqx.Module) or not eqx.is_array_like(weight):
+                raise TypeError(
+                    "`weight` must be numbers; a law (an initializer) can only be given when the "
+                    f"connections are made, got {type(weight).__name__}."
+                )
+            shape = jnp.shape(weight)
+            if shape not in ((), self.weight_shape):
+                raise ValueError(
+                    f"`weight` must have shape () or {self.weight_shape}, one number for each "
+                    f"synapse, got {shape}."
+                )
+            weight = jnp.asarray(weight)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return unchecked(type(self), **{**fields, "data": weight})
+
+    def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list["AbstractMatrix"]:
+        """The columns of each of some ranges `(start, stop)`, as matrices of their own."""
+        if list(bounds) == [(0, self.shape[1])]:
+            return [self]
+        rows = self.tocsr()
+        return rows.split_columns(bounds)
 
     @property
     def dtype(self) -> np.dtype:

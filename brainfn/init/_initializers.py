@@ -1,16 +1,19 @@
 import abc
+import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from .. import _random as random
 from .._custom_types import FloatArrayLike, Key
 
 
@@ -27,7 +30,10 @@ def _as_inexact(x: Any) -> Any:
     if isinstance(x, list | tuple):
         x = np.asarray(x)
     if isinstance(x, np.ndarray | jax.Array) and not jnp.issubdtype(x.dtype, jnp.inexact):
+        x = jnp.asarray(x)
         return x.astype(jnp.result_type(float))
+    if isinstance(x, np.ndarray):
+        return jnp.array(x, copy=True)
     return x
 
 
@@ -72,6 +78,13 @@ class AbstractInitializer(eqx.Module):
     to the shape to be filled, with the last axis running over neurons.
     """
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether entry $i$ of a vector depends on entry $i$ of the parameters alone, and what is
+        drawn comes from [`brainfn.random`][]. Populations whose initial values are drawn otherwise
+        are not merged with others."""
+        return False
+
     @abc.abstractmethod
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
@@ -100,6 +113,10 @@ class Constant(AbstractInitializer):
     def __check_init__(self):
         _check_finite("Constant", value=self.value)
 
+    @property
+    def elementwise(self) -> bool:
+        return True
+
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
     ) -> Float[Array, "..."]:
@@ -123,10 +140,14 @@ class Normal(AbstractInitializer):
         _check_finite("Normal", mean=self.mean, std=self.std)
         _check(self.std >= 0, f"`std` of `init.Normal` must not be negative; got {self.std}.")
 
+    @property
+    def elementwise(self) -> bool:
+        return True
+
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
     ) -> Float[Array, "..."]:
-        x = jr.normal(_require("Normal", key), shape, dtype)
+        x = _draw(random.normal, _require("Normal", key), shape, dtype)
         return _expand("Normal", "mean", self.mean, x) + _expand("Normal", "std", self.std, x) * x
 
 
@@ -146,10 +167,14 @@ class Uniform(AbstractInitializer):
         _check_finite("Uniform", low=self.low, high=self.high)
         _check_order("Uniform", self.low, self.high)
 
+    @property
+    def elementwise(self) -> bool:
+        return True
+
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
     ) -> Float[Array, "..."]:
-        x = jr.uniform(_require("Uniform", key), shape, dtype)
+        x = _draw(random.uniform, _require("Uniform", key), shape, dtype)
         low = _expand("Uniform", "low", self.low, x)
         return low + (_expand("Uniform", "high", self.high, x) - low) * x
 
@@ -177,6 +202,10 @@ class TruncatedNormal(AbstractInitializer):
         _check(self.std > 0, f"`std` of `init.TruncatedNormal` must be positive; got {self.std}.")
         _check_order("TruncatedNormal", self.low, self.high)
 
+    @property
+    def elementwise(self) -> bool:
+        return True
+
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
     ) -> Float[Array, "..."]:
@@ -185,9 +214,21 @@ class TruncatedNormal(AbstractInitializer):
         mean, std, low, high = (
             _expand("TruncatedNormal", name, value, like) for name, value in vars(self).items()
         )
-        x = jr.truncated_normal(key, (low - mean) / std, (high - mean) / std, shape, dtype)
+        root = np.sqrt(2).astype(dtype)
+        a, b = (lax.erf((bound - mean) / (std * root)) for bound in (low, high))
+        u = a + (b - a) * _draw(random.uniform, key, shape, dtype)
+        # At u = -1 or 1 the inverse is infinite.
+        edge = 1 - jnp.finfo(dtype).epsneg
+        x = root * lax.erf_inv(jnp.clip(u, -edge, edge))
         # Rounding of mean + std * x may step over a bound by its last digit.
         return jnp.clip(mean + std * x, low, high)
+
+
+def _draw(
+    draw: Callable[..., Array], key: Key, shape: tuple[int, ...], dtype: DTypeLike
+) -> Float[Array, "..."]:
+    """Draws for an array of any shape, row by row."""
+    return draw(key, math.prod(shape), dtype).reshape(shape)
 
 
 def _check_order(owner: str, low: FloatArrayLike, high: FloatArrayLike) -> None:

@@ -1,5 +1,6 @@
 """What drives a network: currents as functions of time, and spike trains."""
 
+from ._arrival import Arrival as Arrival, Several as Several, total as total
 from ._base import AbstractInput as AbstractInput
 from ._input import (
     Constant as Constant,

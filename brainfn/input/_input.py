@@ -1,6 +1,6 @@
 """Inputs without randomness: constants, series, functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Shaped
 from .._custom_types import FloatArrayLike, Key
 from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock
+from ._arrival import total
 from ._base import AbstractInput
 
 
@@ -151,13 +152,6 @@ class Sum(AbstractInput[tuple[Any, ...]]):
             states.append(s)
             values.append(value)
         return tuple(states), total(values)
-
-
-def total(values: Sequence[Any]) -> Any:
-    """The sum of values of inputs, numbers and functions `(t, v) -> current`."""
-    if not any(callable(value) for value in values):
-        return sum(values[1:], values[0])
-    return lambda t, v: total([f(t, v) if callable(f) else f for f in values])
 
 
 def as_input(name: str, value: Any) -> AbstractInput:

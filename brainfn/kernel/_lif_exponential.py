@@ -5,7 +5,7 @@ again; this operator reads and writes every array once, and splits large populat
 threads. On two cores the step of the COBA network takes 1.1 to 1.2 times less with 4000 neurons,
 1.5 times less with 40 000, and 0.9 times, that is more, with 400 000 (`docs/benchmarks.md`). It
 computes what `LIF.step` with `ExponentialEuler` and
-`Exponential.advance` compute, up to rounding; a test compares them. Derivatives never come here:
+`Exponential` compute, up to rounding; a test compares them. Derivatives never come here:
 they are taken through those two.
 """
 
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..event._prim import Native, define
+from ..event import Native, define_primitive
 from ..solver import phi1
 
 MAX_LAYERS = 16
@@ -34,6 +34,7 @@ def lif_step(
     v_reset: Array,
     steps: Array,
     decay: tuple[Array, ...],
+    held: tuple[Array, ...],
     reversal: tuple[Array | None, ...],
     dt: float,
     spike_dtype: Any,
@@ -42,17 +43,17 @@ def lif_step(
 
     **Arguments:**
 
-    - `v`, `refractory`, `g`: membrane potentials (mV), steps left to rest (int32), and synaptic
+    - `v`, `refractory`, `g`: membrane potentials (mV), refractory steps remaining (int32), and synaptic
         variables with the arrivals of this step, each of shape `(n,)`.
     - `current`, ...: parameters, scalars or of shape `(n,)`; `leak` is 1 / tau in 1/ms and `gain`
         1 / capacitance in 1/pF, divided once before a loop and not in it; `steps` is the refractory
-        period in steps, `decay` the factor of each synaptic variable over a step, and `reversal`
-        its reversal potential, or `None` where it is a current.
+        period in steps, `decay` the factor of each synaptic variable over a step, `held`
+        that of its effect in it ([`brainfn.synapse.AbstractReceptor.held`][]), and `reversal` its reversal potential, or `None` where it is a current.
 
     **Returns:** `v`, `refractory`, `g` after the step, and the spikes.
     """
     kinds = tuple(int(e is not None) for e in reversal)
-    parameters = (current, leak, gain, v_rest, v_threshold, v_reset, steps, *decay)
+    parameters = (current, leak, gain, v_rest, v_threshold, v_reset, steps, *decay, *held)
     parameters += tuple(e for e in reversal if e is not None)
     out = _lif(
         v,
@@ -85,9 +86,10 @@ def _reference(v, refractory, *rest, kinds, codes, dt, spikes):
     k = len(kinds)
     g, rest = rest[:k], [_expand(x, c, v.ndim) for x, c in zip(rest[k:], codes, strict=True)]
     current, leak, gain, v_rest, v_threshold, v_reset, steps = rest[:7]
-    decay, reversals = rest[7 : 7 + k], iter(rest[7 + k :])
+    decay, held, reversals = rest[7 : 7 + k], rest[7 + k : 7 + 2 * k], iter(rest[7 + 2 * k :])
     rate, drive = leak, v_rest * leak + current * gain
-    for x, is_conductance in zip(g, kinds, strict=True):
+    for x, h, is_conductance in zip(g, held, kinds, strict=True):
+        x = x * h
         drive = drive + x * gain * (next(reversals) if is_conductance else 1)
         rate = rate + (x * gain if is_conductance else 0)
     new = v + dt * phi1(-dt * rate) * (drive - rate * v)
@@ -145,7 +147,7 @@ def _rest_of(x, d):
     return tuple(s for i, s in enumerate(x.shape) if i != d)
 
 
-_lif = define(
+_lif = define_primitive(
     "lif_step",
     reference=_reference,
     outputs=_outputs,

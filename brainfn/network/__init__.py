@@ -1,6 +1,8 @@
 """Networks: populations and the projections between them."""
 
-from ._network import Network as Network
-from ._projection import Projection as Projection, ProjectionView as ProjectionView
+from ._near import has_marks as has_marks, near_threshold as near_threshold
+from ._network import Network as Network, Projections as Projections
+from ._pathway import ProjectionView as ProjectionView
+from ._projection import Projection as Projection
 from ._state import NetworkState as NetworkState
 from ._stepper import NetworkStepper as NetworkStepper

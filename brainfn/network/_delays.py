@@ -1,99 +1,156 @@
-"""Delays of projections: one, one for each pre neuron, or one for each synapse."""
+"""Delays of projections: one, one for each presynaptic neuron, or one for each synapse."""
 
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from .._custom_types import Key
-from .._errors import describe, is_concrete, parameter, whole_steps
-from ..event import CSR, AbstractMatrix
+from .._errors import describe, is_concrete, whole_steps
+from .._field import Declared, as_parameter, check_parameter
+from ..delay import Axonal, Synaptic
+from ..event import AbstractMatrix
 from ..init import AbstractInitializer
-from ._weights import is_law
+
+if TYPE_CHECKING:
+    from ._pathway import Pathway
 
 # Delays of synapses are stored in two bytes.
 _LONGEST = 65535
-
-if TYPE_CHECKING:
-    from ._projection import Pathway
+_DELAY = Declared("ms", "nonnegative", False, False)
 
 
 def check_delay(label: str, delay: Any) -> Any:
-    """The `delay` of a projection: `None`, a float, an array of float64 or an initializer."""
-    if delay is None or isinstance(delay, AbstractInitializer):
+    """The `delay` of a projection: `None`, a float, an array, what says whose it is, or an
+    initializer."""
+    if delay is None or isinstance(delay, AbstractInitializer | Axonal | Synaptic):
         return delay
-    size = np.shape(delay)[0] if np.ndim(delay) == 1 else None
-    host = parameter("delay", delay, unit="ms", nonnegative=True, size=size)
-    if not is_concrete(host):
+    value = as_parameter(delay)
+    check_parameter(f"delay` of `{label}", value, _DELAY, None)
+    if not is_concrete(value):
         raise TypeError(f"`delay` of {label} sets the length of a buffer, so it can't be traced.")
-    return float(delay) if np.ndim(delay) == 0 else np.asarray(delay, np.float64)
+    # A Python float keeps all its digits: it is counted in steps.
+    return float(np.asarray(delay, np.float64)) if np.ndim(value) == 0 else value
 
 
 def build_delays(
     name: str, delay: Any, n_pre: int, matrix: AbstractMatrix, key: Key | None
 ) -> tuple[float | None, Array | None, bool]:
     """Longest delay in ms, all of them where they differ, and whether these are of synapses."""
-    drawn = isinstance(delay, AbstractInitializer)
-    if delay is None or (not drawn and np.ndim(delay) == 0):
+    if delay is None or isinstance(delay, float):
         return delay, None, False
-    synaptic = drawn or np.shape(delay) != (n_pre,)
-    host = _of_synapses(name, delay, n_pre, matrix, key) if synaptic else np.asarray(delay)
-    return float(np.max(host, initial=0.0)), jnp.asarray(host), synaptic
+    if isinstance(delay, AbstractInitializer):
+        values, synaptic = _drawn(name, delay, matrix, key), True
+    elif isinstance(delay, Axonal | Synaptic):
+        values, synaptic = delay.values, isinstance(delay, Synaptic)
+    else:
+        values, synaptic = delay, _is_synaptic(name, delay, n_pre, matrix)
+    if synaptic:
+        _check_stored(name, matrix)
+        expected, what = matrix.synapses, "synapse"
+    else:
+        expected, what = n_pre, "presynaptic neuron"
+    if values.shape != (expected,):
+        raise ValueError(
+            f"`delay` of projection {name!r} must have one entry for each {what}, shape "
+            f"({expected},), got {values.shape}."
+        )
+    if not is_concrete(values):
+        raise TypeError(
+            f"`delay` of projection {name!r} sets the length of a buffer, so it can't be traced. "
+            "Build the network outside of `jit`."
+        )
+    return float(np.max(np.asarray(values), initial=0.0)), jnp.asarray(values), synaptic
 
 
-def _of_synapses(
-    name: str, delay: Any, n_pre: int, matrix: AbstractMatrix, key: Key | None
-) -> np.ndarray:
-    """The delays in ms, one for each synapse of `matrix`, row by row."""
-    if is_law(matrix):
+def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) -> bool:
+    n = matrix.synapses if matrix.weight_shape is not None else None
+    fits = delay.shape == (n_pre,), delay.shape == (n,)
+    if all(fits) and not _one_each(matrix):
+        raise ValueError(
+            f"`delay` of projection {name!r} has shape {delay.shape}, which is one for each "
+            f"presynaptic neuron as well as one for each synapse. Say which: "
+            "bf.delay.Axonal(array) or bf.delay.Synaptic(array)."
+        )
+    if not any(fits):
+        synapses = "" if n is None else f" or each of its {n} synapses"
+        raise ValueError(
+            f"`delay` of projection {name!r} must be a number, or have one entry for each of its "
+            f"{n_pre} presynaptic neurons{synapses}, got shape {delay.shape}."
+        )
+    return not fits[0]
+
+
+def _one_each(matrix: AbstractMatrix) -> bool:
+    """Whether each row has one synapse, so that both readings mean the same."""
+    rows = matrix.tocsr()
+    return is_concrete(rows.indptr) and bool(np.all(np.diff(np.asarray(rows.indptr)) == 1))
+
+
+def _check_stored(name: str, matrix: AbstractMatrix) -> None:
+    if matrix.weight_shape is None:
         raise ValueError(
             f"`delay` of projection {name!r}: delays for each synapse need connections that are "
             "stored, not made just in time. Leave JustInTime out, or give one delay, or one for "
-            "each pre neuron."
+            "each presynaptic neuron."
         )
-    rows = matrix.tocsr()
-    assert isinstance(rows, CSR)
-    if isinstance(delay, AbstractInitializer):
-        delay = delay((rows.nnz,), jnp.result_type(float), key=key)
-        if not is_concrete(delay):
-            raise TypeError(
-                f"`delay` of projection {name!r} sets the length of a buffer, so it can't be "
-                "traced. Build the network outside of `jit`."
-            )
-        delay = np.asarray(delay)
-        if not np.all(delay >= 0):
-            raise ValueError(
-                f"`delay` of projection {name!r} must not be negative, but its law gives "
-                f"{describe(delay)} ms. Try bf.init.TruncatedNormal or bf.init.Uniform."
-            )
-    if delay.shape != (rows.nnz,):
+
+
+def _drawn(
+    name: str, law: AbstractInitializer, matrix: AbstractMatrix, key: Key | None
+) -> jax.Array:
+    _check_stored(name, matrix)
+    values = law((matrix.synapses,), jnp.result_type(float), key=key)
+    if is_concrete(values) and not np.all(np.asarray(values) >= 0):
         raise ValueError(
-            f"`delay` of projection {name!r} must be a number, or have one entry for each of its "
-            f"{n_pre} pre neurons or each of its {rows.nnz} synapses, got shape {delay.shape}."
+            f"`delay` of projection {name!r} must not be negative, but its law gives "
+            f"{describe(np.asarray(values))} ms. Try bf.init.TruncatedNormal or bf.init.Uniform."
         )
-    return delay
+    return values
 
 
 def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
-    """The delay in steps: the longest, and one for each pre neuron or synapse if they differ."""
-    if pathway.delay is None:
-        return 1, None
+    """The delay in steps: the longest, and one for each neuron or synapse if they differ.
+
+    The longest is that of the delays as they are now: `eqx.tree_at` may have made them longer. Where
+    they are traced it is the longest with which the network was built, and longer ones make the
+    result NaN (see `poisoned`).
+    """
     what = f"delay of projection {name!r}"
-    if pathway.drawn:
-        longest = max(1, round(pathway.delay / dt))
+    delays = pathway.delays
+    if delays is None:
+        if pathway.delay is None:
+            return 1, None
+        return whole_steps(what, pathway.delay, dt, minimum=1), None
+    if is_concrete(delays):
+        host = np.asarray(delays)
+        if not np.all(np.isfinite(host) & (host >= 0)):
+            raise ValueError(f"`{what}` must be finite and not negative, got {describe(host)} ms.")
+        if not pathway.drawn:
+            for value in np.unique(host):
+                whole_steps(what, float(value), dt, minimum=1)
+        steps = np.maximum(np.rint(host.astype(np.float64) / dt), 1).astype(np.int32)
+        longest = int(np.max(steps, initial=1))
     else:
-        longest = whole_steps(what, pathway.delay, dt, minimum=1)
-    if pathway.delays is None:
-        return longest, None
-    if is_concrete(pathway.delays) and not pathway.drawn:
-        for value in np.unique(np.asarray(pathway.delays)):
-            whole_steps(what, float(value), dt, minimum=1)
+        assert pathway.delay is not None
+        longest = max(1, round(pathway.delay / dt))
+        steps = jnp.maximum(jnp.round(delays * (1 / dt)).astype(jnp.int32), 1)
     if pathway.synaptic and longest > _LONGEST:
         raise ValueError(
             f"`delay` of projection {name!r}: delays of synapses are at most {_LONGEST} steps of "
-            f"dt = {dt} ms, that is {_LONGEST * dt:g} ms, got {pathway.delay:g} "
+            f"dt = {dt} ms, that is {_LONGEST * dt:g} ms, got {longest * dt:g} "
             "ms. Try a larger dt."
         )
-    steps = jnp.round(pathway.delays * (1 / dt)).astype(jnp.int32)
-    return longest, jnp.clip(steps, 1, longest)
+    return longest, jnp.asarray(steps)
+
+
+def poisoned(weight: Any, steps: Any, longest: int) -> tuple[Any, Any]:
+    """Delays cut to the longest that the buffers hold, and weights that are NaN if one is longer:
+    traced delays can't be refused, but they must not be wrong in silence."""
+    if is_concrete(steps):
+        return weight, steps
+    wrong = jnp.any(steps > longest)
+    weight = jax.tree.map(lambda w: jnp.where(wrong, jnp.full_like(w, jnp.nan), w), weight)
+    return weight, jnp.minimum(steps, longest)

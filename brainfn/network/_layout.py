@@ -1,89 +1,144 @@
-"""Where everything of a network is stored: static, decided once at construction."""
+"""Where everything of a network is stored: static, decided once when it is built."""
 
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from ._merge import kind, same
-from ._projection import Projection, Receptor
+from .._named import Places
+from ._merge import kind
+from ._pathway import Receptor
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Populations of one kind, stored and stepped as one array."""
+    """Populations of one kind, stored and stepped as one array, in the order of `names`."""
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         return sum(self.sizes)
 
-    def offset(self, name: str) -> int:
-        return sum(self.sizes[: self.names.index(name)])
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A receptor in the neurons of one population (at one port), or a release of one."""
+
+    part: int
+    name: str
+    port: str
+    size: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Synapses of one kind onto a group: one variable for each neuron of the group.
+    """Receptors (or releases) of one kind, stored as one array: their segments one after the other.
 
-    `receptors[i]` is the index of the receptor of the group's `i`-th population, or `None`.
-    Populations in one layer may have different parameters.
+    A layer has an entry for each neuron that a receptor reaches and for no other. The segments of
+    a group stand together, in the order of the group, so that mostly a layer is the group.
     """
 
-    group: int
-    receptors: tuple[int | None, ...]
+    segments: tuple[Segment, ...]
+
+    @cached_property
+    def size(self) -> int:
+        return sum(segment.size for segment in self.segments)
+
+    @cached_property
+    def offsets(self) -> dict[tuple[str, str], int]:
+        """Where the segment of a population and port begins."""
+        out, start = {}, 0
+        for segment in self.segments:
+            out[segment.name, segment.port] = start
+            start += segment.size
+        return out
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
     """Groups, layers, and where each population is.
 
     `populations` and `projections` are names in the order given. It is kept here because JAX sorts
     a dictionary by its keys whenever it goes through a transformation or `eqx.tree_at`, and random
     numbers and the order of sums must not depend on that.
+
+    - `layers`: of receptors.
+    - `senders`: of releases; those that pass on what a group emits are whole groups.
     """
 
     groups: tuple[Group, ...]
     layers: tuple[Layer, ...]
-    places: tuple[tuple[str, int, int, int], ...]
+    senders: tuple[Layer, ...]
     populations: tuple[str, ...]
     projections: tuple[str, ...]
 
-    def place(self, name: str) -> tuple[int, int, int]:
-        """Group, offset in the group and size of a population."""
-        for known, group, offset, size in self.places:
-            if known == name:
-                return group, offset, size
-        raise KeyError(name)
+    @cached_property
+    def _key(self) -> Hashable:
+        return self.groups, self.layers, self.senders, self.populations, self.projections
 
-    def layer_of(self, name: str, receptor: int) -> int:
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    # JAX hashes and compares it with each call of a compiled function.
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Layout) and hash(self) == hash(other) and self._key == other._key
+
+    @cached_property
+    def places(self) -> Places:
+        where = {}
+        for g, group in enumerate(self.groups):
+            offset = 0
+            for name, size in zip(group.names, group.sizes, strict=True):
+                where[name] = (g, offset, size)
+                offset += size
+        return Places(
+            self.populations,
+            tuple(where[name] for name in self.populations),
+            tuple(group.size for group in self.groups),
+        )
+
+    @cached_property
+    def group_of(self) -> dict[str, int]:
+        return {name: g for g, group in enumerate(self.groups) for name in group.names}
+
+    @cached_property
+    def _layers_of(self) -> dict[tuple[int, str, str], int]:
+        return {
+            (segment.part, segment.name, segment.port): i
+            for i, layer in enumerate(self.layers)
+            for segment in layer.segments
+        }
+
+    def layer_of(self, receptor: int, name: str, port: str) -> int:
         """The layer in which a population keeps the state of a receptor."""
-        group, _, _ = self.place(name)
-        position = self.groups[group].names.index(name)
-        for i, layer in enumerate(self.layers):
-            if layer.group == group and layer.receptors[position] == receptor:
-                return i
-        raise KeyError((name, receptor))
+        return self._layers_of[receptor, name, port]
 
-    def runs(self, names: Sequence[str]) -> list[tuple[list[str], int, int, int]]:
-        """Split a list of populations into runs of neighbours: names, group, offset, size."""
-        out: list[tuple[list[str], int, int, int]] = []
-        for name in names:
-            group, offset, size = self.place(name)
-            if out and out[-1][1] == group and out[-1][2] + out[-1][3] == offset:
-                members, _, start, length = out[-1]
-                out[-1] = ([*members, name], group, start, length + size)
-            else:
-                out.append(([name], group, offset, size))
-        return out
+    @cached_property
+    def _senders_of(self) -> dict[tuple[int, str], int]:
+        return {
+            (segment.part, segment.name): i
+            for i, sender in enumerate(self.senders)
+            for segment in sender.segments
+        }
+
+    def sender_of(self, release: int, name: str) -> int:
+        """The layer of releases in which a population keeps the state of a release."""
+        return self._senders_of[release, name]
 
 
-def group_populations(populations: Mapping[str, Any]) -> tuple[Group, ...]:
+def group_populations(populations: Mapping[str, Any], merge: bool) -> tuple[Group, ...]:
     """Populations of the same kind together, in the order given."""
     members: dict[Hashable, list[str]] = {}
     for name, model in populations.items():
-        key = kind(model, model.size)
+        key = kind(model, model.size) if merge and model.elementwise else None
         members.setdefault(("alone", name) if key is None else key, []).append(name)
     return tuple(
         Group(tuple(names), tuple(populations[name].size for name in names))
@@ -91,60 +146,135 @@ def group_populations(populations: Mapping[str, Any]) -> tuple[Group, ...]:
     )
 
 
-def places_of(groups: Sequence[Group]) -> tuple[tuple[str, int, int, int], ...]:
+def stack(
+    groups: Sequence[Group],
+    parts: Sequence[Any],
+    places: Sequence[Sequence[tuple[str, str, int]]],
+    merge: bool,
+) -> tuple[Layer, ...]:
+    """As few layers as possible: each takes at most one part of its kind per population and port.
+
+    **Arguments:**
+
+    - `groups`: the groups.
+    - `parts`: receptors or releases.
+    - `places`: for each part the population, port and size of each place where it is.
+    - `merge`: whether parts of one kind go into one layer.
+    """
+    order = {}
+    for g, group in enumerate(groups):
+        for i, name in enumerate(group.names):
+            order[name] = (g, i)
+    layers: list[tuple[Hashable, dict[tuple[str, str], Segment]]] = []
+    index: dict[Hashable, list[int]] = {}
+    for p, (part, mine) in enumerate(zip(parts, places, strict=True)):
+        size = mine[0][2] if len(mine) == 1 else -1
+        key = kind(part, size) if merge else None
+        spanned = frozenset(order[name][0] for name, _, _ in mine)
+        ports = frozenset(port for _, port, _ in mine)
+        full: Hashable = ("alone", p) if key is None else (key, spanned, ports)
+        segments = {(name, port): Segment(p, name, port, n) for name, port, n in mine}
+        for i in index.get(full, []):
+            if not layers[i][1].keys() & segments.keys():
+                layers[i][1].update(segments)
+                break
+        else:
+            index.setdefault(full, []).append(len(layers))
+            layers.append((full, segments))
     return tuple(
-        (name, i, group.offset(name), size)
-        for i, group in enumerate(groups)
-        for name, size in zip(group.names, group.sizes, strict=True)
+        Layer(tuple(sorted(segments.values(), key=lambda s: order[s.name])))
+        for _, segments in layers
     )
 
 
+def stack_senders(
+    groups: Sequence[Group],
+    releases: Sequence[Any],
+    sources: Sequence[Sequence[str]],
+    merge: bool,
+) -> tuple[Layer, ...]:
+    """Releases of one kind from the populations of one group together.
+
+    A release without fields (such as `Spikes`) has nothing in which populations could differ: it
+    leaves the whole group, and nothing has to be cut from what the group emits.
+    """
+    senders: list[Layer] = []
+    index: dict[Hashable, list[dict[str, Segment]]] = {}
+    for g, group in enumerate(groups):
+        sizes = dict(zip(group.names, group.sizes, strict=True))
+        index.clear()
+        for r, (release, names) in enumerate(zip(releases, sources, strict=True)):
+            mine = [name for name in group.names if name in names]
+            if not mine:
+                continue
+            if not dataclasses.fields(release):
+                mine = list(group.names)
+            key = kind(release, sizes[mine[0]] if len(mine) == 1 else -1) if merge else None
+            full: Hashable = ("alone", g, r) if key is None else key
+            segments = {name: Segment(r, name, "", sizes[name]) for name in mine}
+            for known in index.setdefault(full, []):
+                if not known.keys() & segments.keys():
+                    known.update(segments)
+                    break
+            else:
+                index[full].append(segments)
+        for stacks in index.values():
+            for segments in stacks:
+                names = [name for name in group.names if name in segments]
+                senders.append(Layer(tuple(segments[name] for name in names)))
+    return tuple(senders)
+
+
 def share_receptors(
-    projections: Mapping[str, Projection], merge: bool
-) -> tuple[tuple[Receptor, ...], dict[str, int], list[tuple[str, ...]]]:
-    """Projections onto common targets whose synapse and output are equal share one receptor.
+    projections: Mapping[str, Any],
+) -> tuple[list[Receptor], dict[str, int], list[list[tuple[str, str]]]]:
+    """Projections that hold the same receptor object and the same output share one receptor.
+
+    Outputs without parameters are the same if their class is. It is the identity of objects that
+    counts and never the equality of numbers: then `eqx.tree_at` can't surprise, and building under
+    `jax.jit`, where numbers are unknown, gives the same network.
 
     **Returns:** the receptors, the index of each projection's, and the targets of each.
     """
     receptors: list[Receptor] = []
-    targets: list[tuple[str, ...]] = []
+    targets: list[list[tuple[str, str]]] = []
     index: dict[str, int] = {}
+    known: dict[Hashable, int] = {}
     for name, projection in projections.items():
-        new = Receptor(projection.synapse, projection.output)
-        for i, old in enumerate(receptors):
-            meets = any(post in targets[i] for post in projection.post)
-            if merge and meets and same(old, new):
-                extra = tuple(post for post in projection.post if post not in targets[i])
-                targets[i] = targets[i] + extra
-                index[name] = i
-                break
+        reached = [(post, projection.port or "") for post in projection.post]
+        key = (id(projection.synapse), identity(projection.output))
+        if key in known:
+            index[name] = i = known[key]
+            targets[i] += [target for target in reached if target not in targets[i]]
         else:
-            index[name] = len(receptors)
-            receptors.append(new)
-            targets.append(projection.post)
-    return tuple(receptors), index, targets
+            index[name] = known[key] = len(receptors)
+            receptors.append(Receptor(projection.synapse, projection.output))
+            targets.append(reached)
+    return receptors, index, targets
 
 
-def stack_layers(
-    groups: Sequence[Group], receptors: Sequence[Receptor], targets: Sequence[Sequence[str]]
-) -> tuple[Layer, ...]:
-    """As few layers as possible: each takes at most one receptor of its kind per population."""
-    layers: list[tuple[int, Hashable, list[int | None]]] = []
-    for g, group in enumerate(groups):
-        for r, (receptor, posts) in enumerate(zip(receptors, targets, strict=True)):
-            mine = [i for i, name in enumerate(group.names) if name in posts]
-            if not mine:
-                continue
-            size = group.sizes[mine[0]] if len(mine) == 1 else -1
-            parts = kind(receptor.synapse, size), kind(receptor.output, size)
-            alone = None in parts
-            key: Hashable = ("alone", r) if alone else parts
-            for group_index, known, slots in layers:
-                if group_index == g and known == key and all(slots[i] is None for i in mine):
-                    break
-            else:
-                slots: list[int | None] = [None] * len(group.names)
-                layers.append((g, key, slots))
-            for i in mine:
-                slots[i] = r
-    return tuple(Layer(g, tuple(slots)) for g, _, slots in layers)
+def share_releases(
+    projections: Mapping[str, Any],
+) -> tuple[list[Any], dict[str, int], list[list[str]]]:
+    """Projections that leave with the same release object share it, as receptors are shared."""
+    releases: list[Any] = []
+    sources: list[list[str]] = []
+    index: dict[str, int] = {}
+    known: dict[Hashable, int] = {}
+    for name, projection in projections.items():
+        key = identity(projection.release)
+        if key in known:
+            index[name] = i = known[key]
+            if projection.pre not in sources[i]:
+                sources[i].append(projection.pre)
+        else:
+            index[name] = known[key] = len(releases)
+            releases.append(projection.release)
+            sources.append([projection.pre])
+    return releases, index, sources
+
+
+def identity(part: Any) -> Hashable:
+    """What makes a part the same as another: being one object, or, for outputs and releases without
+    any field, their class, since there is nothing in which they could differ."""
+    return id(part) if dataclasses.fields(part) else type(part)

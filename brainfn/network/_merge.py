@@ -1,6 +1,5 @@
 """Many small models of one kind as one large model."""
 
-import dataclasses
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -11,61 +10,71 @@ import jax.tree_util as jtu
 import numpy as np
 
 from .._errors import is_concrete
+from .._field import fields, replace
+from ..init import AbstractInitializer
 
-
-def without_initial(model: Any) -> Any:
-    """`model` with `None` for the fields that only `init` reads (`metadata={"initial": True}`)."""
-    for field in dataclasses.fields(model):
-        if field.metadata.get("initial"):
-            model = eqx.tree_at(
-                lambda m, name=field.name: getattr(m, name),
-                model,
-                None,
-                is_leaf=lambda x: x is None,
-            )
-    return model
-
-
-def with_arrays(model: Any) -> Any:
-    """`model` with parameters that are Python or NumPy numbers, as `eqx.tree_at` may put them in,
-    as arrays of the dtype of the others. A Python number would be compiled into the loop."""
-    dtypes = [x.dtype for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
-    dtype = dtypes[0] if dtypes else jnp.result_type(float)
-    for field in dataclasses.fields(model):
-        value = getattr(model, field.name)
-        number = isinstance(value, int | float | np.ndarray | np.generic)
-        if number and not field.metadata.get("static"):
-            model = eqx.tree_at(
-                lambda m, name=field.name: getattr(m, name), model, jnp.asarray(value, dtype)
-            )
-    return model
+_SIZE = object()  # stands for the number of neurons, in which populations of one kind may differ
 
 
 def kind(model: Any, size: int) -> Hashable | None:
-    """What two models must share to be stored and stepped as one: class, static fields and the
-    structure of their parameters, not their size. `None` if `model` can't be merged."""
-    model = without_initial(model)
-    static = []
-    for field in dataclasses.fields(model):
-        if field.metadata.get("static") and field.name != "size":
-            static.append((field.name, getattr(model, field.name)))
-    leaves, parts = [], []
-    for field in dataclasses.fields(model):
-        if not field.metadata.get("static"):
-            new, structure = jtu.tree_flatten(getattr(model, field.name))
-            leaves += new
-            parts.append(structure)
-    for leaf in leaves:
-        if eqx.is_array(leaf) and leaf.shape not in ((), (size,)):
-            return None
-    others = tuple(leaf for leaf in leaves if not eqx.is_array_like(leaf))
-    dtypes = tuple(leaf.dtype for leaf in leaves if eqx.is_array(leaf))
-    key = (type(model), tuple(static), tuple(parts), others, dtypes)
+    """What two models must share to be stored and stepped as one: classes, static fields and the
+    structure of their parameters, in every part, but for their size. `None` if `model` can't be
+    merged: a parameter is shared by all its neurons, or of a shape that is neither one number nor
+    one for each, or nothing is known of it.
+
+    It looks at shapes, dtypes and classes, never at the values of parameters.
+    """
     try:
+        key = _kind(model, size)
         hash(key)
-    except TypeError:
+    except (_Alone, TypeError):
         return None
     return key
+
+
+class _Alone(Exception):
+    """Raised where a model can't be merged."""
+
+
+def _kind(x: Any, size: int) -> Hashable:
+    if isinstance(x, eqx.Module):
+        parts: list[Hashable] = [type(x)]
+        free = isinstance(x, AbstractInitializer)
+        if free and not x.elementwise:
+            raise _Alone
+        for field, value in fields(x):
+            declared = field.metadata.get("param")
+            if field.metadata.get("static"):
+                own = field.name == "size" and value == size and not isinstance(value, bool)
+                parts.append((field.name, _SIZE if own else value))
+            elif declared is not None or free:
+                shared = declared is not None and declared.shared
+                parts.append((field.name, _parameter(value, size, shared and not free)))
+            else:
+                parts.append((field.name, _kind(value, size)))
+        return tuple(parts)
+    if isinstance(x, dict):
+        return tuple((key, _kind(value, size)) for key, value in x.items())
+    if isinstance(x, tuple | list):
+        return (type(x), *(_kind(value, size) for value in x))
+    if eqx.is_array(x):
+        # Nobody said what it is: a single number may be repeated, nothing else.
+        if x.ndim:
+            raise _Alone
+        return str(x.dtype)
+    return x
+
+
+def _parameter(value: Any, size: int, shared: bool) -> Hashable:
+    if value is None:
+        return None
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return "number"
+    if not eqx.is_array(value):
+        return value
+    if shared or value.shape not in ((), (size,)):
+        raise _Alone
+    return str(value.dtype)
 
 
 def merge(models: Sequence[Any], sizes: Sequence[int]) -> Any:
@@ -73,56 +82,52 @@ def merge(models: Sequence[Any], sizes: Sequence[int]) -> Any:
 
     A parameter that is known to be the same number everywhere stays a scalar, which saves reading
     an array in each step; otherwise it becomes an array with one entry for each neuron.
-    The result is good for `step`; its static `size` is that of all.
     """
-    models = [without_initial(model) for model in models]
     if len(models) == 1:
         return models[0]
     flat = [jtu.tree_leaves(model) for model in models]
     structure = jtu.tree_structure(models[0])
+    # The structures differ in their static sizes only: `kind` has seen to that.
     merged = structure.unflatten([_merge_leaf(leaves, sizes) for leaves in zip(*flat, strict=True)])
-    return _with_size(merged, sum(sizes))
+    return resize(merged, sizes[0], sum(sizes))
 
 
-def _with_size(model: Any, size: int) -> Any:
-    """`model` with another static `size`, which `tree_at` can't set."""
-    names = [field.name for field in dataclasses.fields(model)]
-    if "size" not in names:
-        return model
-    new = object.__new__(type(model))
-    for name in names:
-        object.__setattr__(new, name, size if name == "size" else getattr(model, name))
-    return new
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two pytrees are known to be equal: the same structure, and leaves that are the same
-    object or have the same concrete values."""
-    if jtu.tree_structure(a) != jtu.tree_structure(b):
-        return False
-    return all(
-        _same_leaf(x, y) for x, y in zip(jtu.tree_leaves(a), jtu.tree_leaves(b), strict=True)
-    )
-
-
-def _same_leaf(x: Any, y: Any) -> bool:
-    if x is y:
-        return True
-    if not (is_concrete(x) and is_concrete(y)):
-        return False
-    if not (eqx.is_array_like(x) and eqx.is_array_like(y)):
-        return bool(x == y)
-    x, y = np.asarray(x), np.asarray(y)
-    return x.shape == y.shape and x.dtype == y.dtype and bool(np.array_equal(x, y))
+def resize(x: Any, old: int, new: int) -> Any:
+    """`x` with another number of neurons in each of its parts, which `tree_at` can't set."""
+    if isinstance(x, eqx.Module):
+        changed = {}
+        for field, value in fields(x):
+            if field.metadata.get("static"):
+                if field.name == "size" and value == old and old != new:
+                    changed[field.name] = new
+            else:
+                part = resize(value, old, new)
+                if part is not value:
+                    changed[field.name] = part
+        return replace(x, **changed) if changed else x
+    if isinstance(x, dict):
+        out = {key: resize(value, old, new) for key, value in x.items()}
+        return out if any(out[key] is not x[key] for key in x) else x
+    if type(x) in (tuple, list):
+        items = [resize(value, old, new) for value in x]
+        same = all(a is b for a, b in zip(items, x, strict=True))
+        return x if same else type(x)(items)
+    return x
 
 
 def _merge_leaf(leaves: Sequence[Any], sizes: Sequence[int]) -> Any:
     first = leaves[0]
     if not eqx.is_array_like(first):
         return first
-    if all(jnp.ndim(leaf) == 0 and _same_leaf(first, leaf) for leaf in leaves):
+    if all(leaf is first for leaf in leaves) and jnp.ndim(first) == 0:
         return first
     dtype = jnp.result_type(*[leaf for leaf in leaves if eqx.is_array(leaf)] or [float])
+    if all(is_concrete(leaf) for leaf in leaves):
+        host = [np.asarray(leaf) for leaf in leaves]
+        if all(x.ndim == 0 for x in host) and all(x == host[0] for x in host):
+            return first
+        parts = [np.broadcast_to(x, (n,)) for x, n in zip(host, sizes, strict=True)]
+        return jnp.asarray(np.concatenate(parts).astype(dtype))
     return jnp.concatenate(
         [
             jnp.broadcast_to(jnp.asarray(leaf, dtype), (size,))
@@ -131,8 +136,21 @@ def _merge_leaf(leaves: Sequence[Any], sizes: Sequence[int]) -> Any:
     )
 
 
-def concatenate_states(states: Sequence[Any]) -> Any:
+def cut(model: Any, total: int, start: int, size: int) -> Any:
+    """The part of a merged model for `size` of its `total` neurons, from `start` on."""
+    if size == total:
+        return model
+
+    def one(x: Any) -> Any:
+        return x[start : start + size] if eqx.is_array(x) and x.shape == (total,) else x
+
+    return resize(jtu.tree_map(one, model), total, size)
+
+
+def concatenate(states: Sequence[Any]) -> Any:
     """States of one kind, one after the other along the axis of neurons."""
     if len(states) == 1:
         return states[0]
     return jax.tree.map(lambda *xs: jnp.concatenate(xs), *states)
+
+

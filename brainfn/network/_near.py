@@ -9,7 +9,7 @@ neither spikes nor has a derivative is a negative zero.**
 - The marks are made, and read, in the rules of differentiation only. A simulation that is not
   differentiated computes nothing for them, and its state is what it was.
 - Everything that copies floats copies them: ring buffers, delays for each neuron, `vmap`,
-  checkpoints, snapshots.
+  checkpoints, snapshots; products with nonnegative numbers keep them too (short-term plasticity).
 - They fail towards more work: whatever loses the sign, and every line that starts with zeros, says
   "needed", which is always right.
 
@@ -23,19 +23,19 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from .._population import AbstractPopulation
 from ..event import block_matvec
-from ..neuron import AbstractNeuron
 
 
-def has_marks(model: Any) -> bool:
+def has_marks(model: AbstractPopulation) -> bool:
     """Whether the spikes of `model` are marked when they are differentiated."""
-    if not isinstance(model, AbstractNeuron) or not jnp.issubdtype(model.spike_dtype, jnp.floating):
+    if not jnp.issubdtype(model.emits().dtype, jnp.floating):
         return False
     support = model.support
     return not (isinstance(support, float) and math.isinf(support))
 
 
-def near_threshold(model: Any, state: Any) -> Bool[Array, "..."] | None:
+def near_threshold(model: AbstractPopulation, state: Any) -> Bool[Array, " size"] | None:
     """Neurons whose spike may have a derivative, other than those that spiked in this very step;
     `None` for all of them."""
     distance = model.distance(state) if has_marks(model) else None
@@ -66,12 +66,12 @@ def _mark_jvp(primals: Any, tangents: Any) -> Any:
 def deliver(
     accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
 ) -> Any:
-    """Accumulators with the spikes that arrive added.
+    """Accumulators with the signals that arrive added.
 
     **Arguments:**
 
-    - `accumulators`: vectors of the synapses, and ring buffers.
-    - `arrivals`: spikes as they come from the delay lines, and `marked` which of them have marks.
+    - `accumulators`: vectors of the receptors, and ring buffers.
+    - `arrivals`: signals as they come from the delay lines, and `marked` which of them have marks.
     - `blocks`: the matrices with their places.
     - `now`: the step in which spikes were emitted that go into ring buffers.
     """

@@ -1,114 +1,227 @@
 """From a network to one that is ready for steps of a fixed size."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.tree_util as jtu
+import numpy as np
 
+from .._field import float_dtype, with_arrays
 from ..delay import Delay
-from ..event import CSR, Block, Delayed
-from ._delays import delay_steps
-from ._merge import merge, with_arrays
-from ._projection import Receptor
-from ._stepper import Due, NetworkStepper, float_dtype
-from ._weights import count_synapses
+from ..event import CSR, AbstractMatrix, Delayed
+from ..synapse import AbstractRelease
+from ._delays import delay_steps, poisoned
+from ._drive import Term, where
+from ._exchange import Due, Exchange, Route
+from ._layout import Layer, Layout
+from ._local import Local, Sender
+from ._merge import cut, kind, merge
+from ._near import has_marks
+from ._pathway import Pathway, Receptor
+from ._stepper import NetworkStepper
 
-if TYPE_CHECKING:
-    from ._network import Network
 
-
-def make_stepper(network: "Network", dt: float) -> NetworkStepper:
+def make_stepper(
+    populations: Mapping[str, Any],
+    receptors: Sequence[Receptor],
+    releases: Sequence[AbstractRelease],
+    pathways: Mapping[str, Pathway],
+    layout: Layout,
+    dt: float,
+) -> NetworkStepper:
     """Merge parameters, count delays in steps, and give each matrix its place."""
-    layout = network.layout
-    network = _with_arrays(network)
-    populations = {name: model.prepare(dt) for name, model in network.populations.items()}
-    groups = tuple(
-        merge([populations[name] for name in group.names], group.sizes) for group in layout.groups
+    populations = {name: with_arrays(model) for name, model in populations.items()}
+    receptors = [with_arrays(receptor) for receptor in receptors]
+    releases = [with_arrays(release) for release in releases]
+    groups = tuple(_group(populations, group, dt) for group in layout.groups)
+    layers = tuple(_layer(receptors, layer) for layer in layout.layers)
+    local = Local(groups, _terms(layout, layers, groups), layers, layout.groups)
+    senders = tuple(_sender(releases, sender, layout) for sender in layout.senders)
+    dtypes = [float_dtype(receptor.synapse) for receptor in receptors]
+    exchange = _exchange(pathways, layout, groups, senders, dtypes, dt)
+    stepper = NetworkStepper(
+        local=local,
+        exchange=exchange,
+        senders=senders,
+        plasticity={n: p.plasticity for n, p in pathways.items() if p.plasticity is not None},
+        layout=layout,
+        pathways=tuple(
+            (name, pathways[name].post, pathways[name].receptor, pathways[name].port)
+            for name in layout.projections
+        ),
+        sources=tuple(
+            (name, pathways[name].pre, pathways[name].modulator) for name in layout.projections
+        ),
     )
-    layers = []
-    for layer in layout.layers:
-        sizes = layout.groups[layer.group].sizes
-        # Populations without this receptor take the parameters of another; their state stays 0.
-        other = next(network.receptors[r] for r in layer.receptors if r is not None)
-        other = jtu.tree_map(lambda x: x[0] if jnp.ndim(x) else x, other)
-        parts = [other if r is None else network.receptors[r] for r in layer.receptors]
-        layers.append(
-            Receptor(
-                merge([part.synapse for part in parts], sizes),
-                merge([part.output for part in parts], sizes),
+    return stepper.with_totals()
+
+
+def _group(populations: Mapping[str, Any], group: Any, dt: float) -> Any:
+    models = [populations[name] for name in group.names]
+    for name, model, size in zip(group.names, models, group.sizes, strict=True):
+        if model.size != size:
+            raise ValueError(
+                f"`populations[{name!r}].size` was {size} when the network was built, and is "
+                f"{model.size} now. Build the network again."
             )
-        )
+    if len(models) > 1:
+        first = kind(models[0], group.sizes[0])
+        for name, model, size in zip(group.names, models, group.sizes, strict=True):
+            if first is None or kind(model, size) != first:
+                raise ValueError(
+                    f"`populations[{name!r}]` was of one kind with "
+                    f"`populations[{group.names[0]!r}]` when the network was built, so that they "
+                    "are stored as one array, and now differs from it in more than the values of "
+                    "parameters (another solver, surrogate, dtype or shape?). Build the network "
+                    "again."
+                )
+    model = merge(models, group.sizes)
+    try:
+        return model.prepare(dt)
+    except (TypeError, ValueError) as error:
+        names = ", ".join(repr(name) for name in group.names)
+        raise type(error)(f"{error} (in population {names})") from None
+
+
+def _layer(receptors: Sequence[Receptor], layer: Layer) -> Receptor:
+    parts = [receptors[segment.part] for segment in layer.segments]
+    sizes = [segment.size for segment in layer.segments]
+    if all(part is parts[0] for part in parts):
+        if all(x.ndim == 0 for x in jax.tree.leaves(parts[0]) if eqx.is_array(x)):
+            return parts[0]
+    return Receptor(
+        merge([part.synapse for part in parts], sizes),
+        merge([part.output for part in parts], sizes),
+    )
+
+
+def _terms(
+    layout: Layout, layers: Sequence[Receptor], groups: Sequence[Any]
+) -> tuple[dict[str, tuple[Term, ...]], ...]:
+    """For each group and port the receptors that reach it."""
+    terms: list[dict[str, list[Term]]] = [{port: [] for port in m.ports()} for m in groups]
+    for i, (layer, receptor) in enumerate(zip(layout.layers, layers, strict=True)):
+        start = 0
+        by_place: dict[tuple[int, str], list[tuple[int, int]]] = {}
+        first: dict[tuple[int, str], int] = {}
+        for segment in layer.segments:
+            group, offset, _ = layout.places[segment.name]
+            place = group, segment.port
+            by_place.setdefault(place, []).append((offset, segment.size))
+            first.setdefault(place, start)
+            start += segment.size
+        for (group, port), pieces in by_place.items():
+            size = sum(n for _, n in pieces)
+            total = groups[group].ports()[port]
+            if len(layout.groups[group].names) == 1:
+                pieces = [(0, size)]
+            positions = np.concatenate([np.arange(a, a + n) for a, n in pieces])
+            begin = first[group, port]
+            part = cut(receptor, layer.size, begin, size)
+            terms[group][port].append(
+                Term(
+                    part.synapse,
+                    part.output,
+                    where(positions, total),
+                    i,
+                    begin,
+                    size,
+                    layer.size,
+                )
+            )
+    return tuple({port: tuple(mine) for port, mine in group.items()} for group in terms)
+
+
+def _sender(releases: Sequence[AbstractRelease], sender: Layer, layout: Layout) -> Sender:
+    names = tuple(segment.name for segment in sender.segments)
+    sizes = tuple(segment.size for segment in sender.segments)
+    release = merge([releases[segment.part] for segment in sender.segments], sizes)
+    group = layout.group_of[names[0]]
+    pieces: list[tuple[int, int]] = []
+    for name in names:
+        _, offset, size = layout.places[name]
+        if pieces and sum(pieces[-1]) == offset:
+            pieces[-1] = (pieces[-1][0], pieces[-1][1] + size)
+        else:
+            pieces.append((offset, size))
+    whole = sum(sizes) == layout.groups[group].size
+    return Sender(release, group, () if whole else tuple(pieces), names, sizes)
+
+
+def _exchange(
+    pathways: Mapping[str, Pathway],
+    layout: Layout,
+    groups: Sequence[Any],
+    senders: Sequence[Sender],
+    dtypes: Sequence[Any],
+    dt: float,
+) -> Exchange:
     due: list[Due] = []
     shared: dict[tuple[int, int], int] = {}
-    longest = [0] * len(groups)
-    slots = [0] * len(layers)
-    placed = []
+    longest = [1] * len(senders)
+    slots = [0] * len(layout.layers)
+    routes: list[tuple[AbstractMatrix | Delayed, int, int, int, int, str | None]] = []
     for name in layout.projections:
-        pathway = network.pathways[name]
-        group, offset, _ = layout.place(pathway.pre)
+        pathway = pathways[name]
+        s = layout.sender_of(pathway.release, pathway.pre)
+        offset = layout.senders[s].offsets[pathway.pre, ""]
         steps, delays = delay_steps(name, pathway, dt)
-        most = steps
+        most, weight = steps, pathway.weight
+        if delays is not None:
+            weight, delays = poisoned(weight, delays, most)
         if pathway.synaptic:
             steps = 1
-        longest[group] = max(longest[group], steps)
+        longest[s] = max(longest[s], steps)
         if delays is not None and not pathway.synaptic:
-            source, row_offset = len(due), 0
-            due.append(Due(delays, group, steps, offset))
+            source, row = len(due), 0
+            due.append(Due(delays, s, steps, offset))
         else:
-            if (group, steps) not in shared:
-                shared[group, steps] = len(due)
-                due.append(Due(None, group, steps, 0))
-            source, row_offset = shared[group, steps], offset
-        runs = layout.runs(pathway.post)
-        start = 0
-        for matrix, (names, _, column_offset, _) in zip(pathway.weighted(), runs, strict=True):
-            target = layout.layer_of(names[0], pathway.receptor)
+            if (s, steps) not in shared:
+                shared[s, steps] = len(due)
+                due.append(Due(None, s, steps, 0))
+            source, row = shared[s, steps], offset
+        target = layout.layer_of(pathway.receptor, pathway.post[0], pathway.port)
+        for matrix, column in zip(
+            _weighted(name, pathway, weight, dtypes[pathway.receptor]), pathway.columns, strict=True
+        ):
+            placed: AbstractMatrix | Delayed = matrix
             if pathway.synaptic:
                 assert isinstance(matrix, CSR) and delays is not None
-                stop = start + count_synapses(matrix)
-                matrix = Delayed(matrix, delays[start:stop], longest=most)
-                start, slots[target] = stop, max(slots[target], most + 1)
-            placed.append((matrix, source, row_offset, target, column_offset))
+                placed = Delayed(matrix, delays, longest=most)
+                slots[target] = max(slots[target], most + 1)
+            changes = name if pathway.plasticity is not None else None
+            routes.append((placed, source, row, target, column, changes))
     # Ring buffers stand behind the vectors of all layers.
     order = [i for i, n in enumerate(slots) if n]
-    blocks = [
-        Block(m, s, r, len(layers) + order.index(t) if isinstance(m, Delayed) else t, c)
-        for m, s, r, t, c in placed
-    ]
-    lines = tuple(
-        Delay(steps, layout.groups[g].size, groups[g].spike_dtype) if steps else None
-        for g, steps in enumerate(longest)
-    )
-    return NetworkStepper(
-        network=network,
-        groups=groups,
-        layers=tuple(layers),
-        blocks=tuple(blocks),
+    n_layers = len(layout.layers)
+    lines = []
+    for sender, most in zip(senders, longest, strict=True):
+        size = sum(sender.sizes)
+        lines.append(Delay(most, size, sender.dtype(groups[sender.group])))
+    return Exchange(
+        lines=tuple(lines),
         due=tuple(due),
-        lines=lines,
+        routes=tuple(
+            Route(m, s, r, n_layers + order.index(t) if isinstance(m, Delayed) else t, c, name)
+            for m, s, r, t, c, name in routes
+        ),
         rings=tuple(slots),
-        layout=layout,
+        marked=tuple(
+            has_marks(groups[sender.group]) and not sender.release.graded for sender in senders
+        ),
     )
 
 
-def _with_arrays(network: "Network") -> "Network":
-    """`network` without parameters that are Python or NumPy numbers."""
-    populations = {name: with_arrays(model) for name, model in network.populations.items()}
-    receptors = tuple(
-        Receptor(with_arrays(r.synapse), with_arrays(r.output)) for r in network.receptors
-    )
-    pathways = {}
-    for name, pathway in network.pathways.items():
-        dtype = float_dtype(receptors[pathway.receptor].synapse)
-        weight = jtu.tree_map(
-            lambda x, dtype=dtype: x if isinstance(x, jax.Array) else jnp.asarray(x, dtype),
-            pathway.weight,
-        )
-        pathways[name] = eqx.tree_at(lambda p: p.weight, pathway, weight)
-    return eqx.tree_at(
-        lambda n: (n.populations, n.receptors, n.pathways),
-        network,
-        (populations, receptors, pathways),
-    )
+def _weighted(
+    name: str, pathway: Pathway, weight: Any, dtype: Any
+) -> tuple[AbstractMatrix, ...]:
+    if not isinstance(weight, eqx.Module | jax.Array):
+        weight = jnp.asarray(weight, dtype)  # a number that `tree_at` put in
+    try:
+        return pathway.weighted(weight)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} (weight of projection {name!r})") from None
+
+

@@ -1,20 +1,22 @@
-"""Projections: which population reaches which, through what connections and synapses."""
+"""What is asked for: which population reaches which, through what connections and synapses."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from .._custom_types import FloatArrayLike
-from .._errors import parameter
+from .._field import AbstractPart, Declared, as_parameter, check_parameter
 from ..connect import AbstractRule
+from ..delay import Axonal, Synaptic
 from ..event import AbstractMatrix
 from ..init import AbstractInitializer
-from ..synapse import AbstractLinearSynapse, AbstractOutput
+from ..plasticity import AbstractPlasticity
+from ..synapse import AbstractOutput, AbstractReceptor, AbstractRelease, Spikes
 from ._delays import check_delay
-from ._weights import count_synapses, weighted
 
 
 class Projection(eqx.Module):
@@ -22,7 +24,7 @@ class Projection(eqx.Module):
 
     **Arguments:**
 
-    - `pre`: name of the population whose spikes are sent.
+    - `pre`: name of the population whose signals are sent.
     - `post`: name of the population that receives them, or a list of names. Several targets are
         treated as one population, their neurons in the order given: an out-degree counts targets
         in all of them together.
@@ -32,16 +34,30 @@ class Projection(eqx.Module):
     - `weight`: a number, an array with one entry for each synapse (in the order of the CSR
         matrix), or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for
         currents. Not to be given with a matrix.
-    - `synapse`: how an arriving spike acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
+    - `synapse`: how an arriving signal acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how that becomes a current: `brainfn.synapse.Current()` or `Conductance(reversal)`.
-    - `delay`: delay in ms, at least one step: a number; an array with one entry for each pre neuron
-        (an axonal delay) or for each synapse (in the order of the CSR matrix); or an initializer of
-        [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
-        must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A spike
-        emitted in step $n$ with a delay of $d$ steps acts in step $n + d$. Delays for each synapse
-        take a ring buffer of inputs to the post neurons and one or two bytes for each synapse.
+        Projections that hold the same `synapse` object and the same `output` object share one
+        state in the neurons that they reach; equal numbers do not make them share.
+    - `release`: what is sent: by default what the population emits; e.g. short-term plasticity
+        `brainfn.synapse.TsodyksMarkram()`, or a voltage, `brainfn.synapse.Graded(lambda s: s.v)`.
+    - `plasticity`: a rule of [`brainfn.plasticity`][] by which the weights change; they are then
+        part of the state, `state.weights[name]`. Needs a single target.
+    - `modulator`: name of a population whose signal the plasticity rule gets as well (dopamine).
+    - `delay`: delay in ms, at least one step. A number; [`brainfn.delay.Axonal`][] with one entry
+        for each presynaptic neuron; [`brainfn.delay.Synaptic`][] with one for each synapse (in the
+        order of the CSR matrix); a bare array where its shape leaves no doubt; or an initializer
+        of [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
+        must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A
+        signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
+    - `port`: where it ends, for a population with several ports (`"apical"`).
     - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` where several
         projections leave `pre`.
+
+    **Weights of spikes under way.** A delay of the projection or of the axon delays the spike: it
+    meets the weight that the synapse has when it arrives. Delays for each synapse are
+    kept in a ring buffer of what is yet to arrive: a spike takes the weight along that the synapse
+    has in the step after its emission. The two differ only where weights change meanwhile, so
+    plasticity and delays for each synapse do not go together.
 
     **Raises:** `TypeError` or `ValueError` naming the argument.
     """
@@ -50,9 +66,13 @@ class Projection(eqx.Module):
     post: tuple[str, ...] = eqx.field(static=True)
     connect: AbstractRule | AbstractMatrix
     weight: Any
-    synapse: AbstractLinearSynapse
+    synapse: AbstractReceptor
     output: AbstractOutput
+    release: AbstractRelease
+    plasticity: AbstractPlasticity | None
     delay: Any
+    modulator: str | None = eqx.field(static=True)
+    port: str | None = eqx.field(static=True)
     name: str | None = eqx.field(static=True)
 
     def __init__(
@@ -62,115 +82,98 @@ class Projection(eqx.Module):
         connect: AbstractRule | AbstractMatrix,
         *,
         weight: AbstractInitializer | FloatArrayLike | None = None,
-        synapse: AbstractLinearSynapse,
+        synapse: AbstractReceptor,
         output: AbstractOutput,
-        delay: float | np.ndarray | Array | AbstractInitializer | None = None,
+        release: AbstractRelease | None = None,
+        plasticity: AbstractPlasticity | None = None,
+        modulator: str | None = None,
+        delay: FloatArrayLike | Axonal | Synaptic | AbstractInitializer | None = None,
+        port: str | None = None,
         name: str | None = None,
     ):
         if not isinstance(pre, str):
             raise TypeError(
-                f"`pre` must be the name of one population, got {pre!r}. "
+                f"`pre` must be the name of one population, got {_short(pre)}. "
                 "For several sources write a projection for each."
             )
         targets = (post,) if isinstance(post, str) else post
-        if isinstance(targets, list | tuple):
-            targets = tuple(targets)
-        else:
-            targets = ()
+        targets = tuple(targets) if isinstance(targets, list | tuple) else ()
         if not targets or not all(isinstance(name, str) for name in targets):
-            raise TypeError(f"`post` must be a population's name or a list of names, got {post!r}.")
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"`name` must be a string, got {name!r}.")
+            raise TypeError(
+                f"`post` must be a population's name or a list of names, got {_short(post)}."
+            )
+        for argument, value in (("name", name), ("port", port), ("modulator", modulator)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"`{argument}` must be a string, got {_short(value)}.")
         if len(set(targets)) < len(targets):
             raise ValueError(f"`post` names a population twice: {list(targets)}.")
         label = f"projection {name or pre!r}"
-        if isinstance(connect, AbstractMatrix):
-            if weight is not None:
+        weight = _check_connections(label, connect, weight)
+        release = Spikes() if release is None else release
+        _check_part(label, "synapse", synapse, AbstractReceptor, "brainfn.synapse.Exponential(5.0)")
+        _check_part(label, "output", output, AbstractOutput, "brainfn.synapse.Current()")
+        _check_part(label, "release", release, AbstractRelease, "brainfn.synapse.Spikes()")
+        if plasticity is not None:
+            _check_part(label, "plasticity", plasticity, AbstractPlasticity, "None")
+            if len(targets) > 1:
                 raise ValueError(
-                    f"`weight` of {label}: the matrix given as `connect` holds the weights; "
-                    "leave `weight` out."
+                    f"`plasticity` of {label} needs a single target, got post={list(targets)}. "
+                    "Write a projection for each."
                 )
-        elif not isinstance(connect, AbstractRule):
-            raise TypeError(
-                f"`connect` of {label} must be a rule of brainfn.connect or a matrix of "
-                f"brainfn.event, got "
-                f"{connect!r}. Try brainfn.connect.FixedProbability(0.1)."
-            )
-        elif weight is None:
-            raise ValueError(f"`weight` of {label} is missing, e.g. weight=6*nS.")
-        elif not isinstance(weight, AbstractInitializer):
-            size = np.shape(weight)[0] if np.ndim(weight) == 1 else None
-            weight = parameter("weight", weight, unit="nS or pA", size=size)
-        if not isinstance(synapse, AbstractLinearSynapse):
-            raise TypeError(
-                f"`synapse` of {label} must be a synapse of brainfn.synapse, got {synapse!r}. "
-                "Try brainfn.synapse.Exponential(5.0)."
-            )
-        if not isinstance(output, AbstractOutput):
-            raise TypeError(
-                f"`output` of {label} must be an output of brainfn.synapse, got {output!r}. "
-                "Try brainfn.synapse.Conductance(0.0) or brainfn.synapse.Current()."
-            )
-        delay = check_delay(label, delay)
-        self.pre, self.post, self.name = pre, targets, name
+        elif modulator is not None:
+            raise ValueError(f"`modulator` of {label} needs `plasticity`, which it modulates.")
+        self.delay = check_delay(label, delay)
+        self.pre, self.post, self.name, self.port = pre, targets, name, port
         self.connect, self.weight = connect, weight
-        self.synapse, self.output, self.delay = synapse, output, delay
+        self.synapse, self.output, self.release = synapse, output, release
+        self.plasticity, self.modulator = plasticity, modulator
 
 
-class Receptor(eqx.Module):
-    """A synapse and its output: what projections that were merged have in common."""
-
-    synapse: AbstractLinearSynapse
-    output: AbstractOutput
-
-
-class Pathway(eqx.Module):
-    """A built projection: its weights, and the structure of its matrices.
-
-    The targets fall into runs of neighbouring neurons of one group; there is a matrix for each
-    run, without its weights, since one leaf (or law) holds all of them.
-    """
-
-    weight: Any
-    matrices: tuple[AbstractMatrix, ...]
-    delays: Float[Array, " n_pre_or_nnz"] | None
-    delay: float | None = eqx.field(static=True)
-    shape: tuple[int, ...] | None = eqx.field(static=True)  # of weights, one for each synapse
-    synaptic: bool = eqx.field(static=True)  # `delays` has one for each synapse
-    drawn: bool = eqx.field(static=True)  # `delays` are to be rounded
-    pre: str = eqx.field(static=True)
-    post: tuple[str, ...] = eqx.field(static=True)
-    receptor: int = eqx.field(static=True)
-
-    def weighted(self) -> tuple[AbstractMatrix, ...]:
-        """The matrices with their weights."""
-        what = f"the projection from {self.pre!r} to {list(self.post)}"
-        return weighted(self.matrices, self.weight, self.shape, what)
+def _check_part(label: str, argument: str, value: Any, cls: type, hint: str) -> None:
+    if not isinstance(value, cls):
+        also = f"Try {value.__name__}()." if isinstance(value, type) else f"Try {hint}."
+        raise TypeError(
+            f"`{argument}` of {label} must be a {cls.__name__.removeprefix('Abstract').lower()} "
+            f"of brainfn, got {_short(value)}. {also}"
+        )
 
 
-class ProjectionView(NamedTuple):
-    """A projection of a network, as `network.projections[name]` shows it.
+def _check_connections(label: str, connect: Any, weight: Any) -> Any:
+    if isinstance(connect, AbstractMatrix):
+        if weight is not None:
+            raise ValueError(
+                f"`weight` of {label}: the matrix given as `connect` holds the weights; "
+                "leave `weight` out."
+            )
+        return None
+    if isinstance(connect, np.ndarray | jax.Array):
+        raise TypeError(
+            f"`connect` of {label} must be a rule of brainfn.connect or a matrix of brainfn.event, "
+            f"got an array of shape {connect.shape}. Try brainfn.event.Dense(array) or "
+            "brainfn.event.CSR.fromdense(array), without `weight`."
+        )
+    if not isinstance(connect, AbstractRule):
+        raise TypeError(
+            f"`connect` of {label} must be a rule of brainfn.connect or a matrix of "
+            f"brainfn.event, got {_short(connect)}. Try brainfn.connect.FixedProbability(0.1)."
+        )
+    if weight is None:
+        raise ValueError(f"`weight` of {label} is missing, e.g. weight=6*nS.")
+    if isinstance(weight, AbstractInitializer):
+        return weight
+    if np.ndim(weight) == 2:
+        raise ValueError(
+            f"`weight` of {label} must be a number or have one entry for each synapse, got shape "
+            f"{np.shape(weight)}. For a matrix of weights try connect=brainfn.event.Dense(weights)."
+        )
+    weight = as_parameter(weight)
+    check_parameter(f"weight` of `{label}", weight, Declared("nS or pA", None, False, False), None)
+    return weight
 
-    Its fields are the leaves and nodes of the network itself, so `eqx.tree_at(lambda net:
-    net.projections["exc"].weight, net, 5.0)` works.
 
-    - `weight`: a scalar, or one entry for each synapse (in the shape that the format has); of a
-        just-in-time matrix a scalar or the law, whose parameters are leaves: `weight.low`.
-    - `synapse`, `output`: shared by projections that were merged; changing one changes all that
-        `network.summary()` lists together.
-    - `matrices`: a matrix for each run of neighbouring targets (one, mostly).
-    - `pre`, `post`: names of populations; `delay` in ms, `None` for one step.
-    """
-
-    weight: Any
-    synapse: AbstractLinearSynapse
-    output: AbstractOutput
-    matrices: tuple[AbstractMatrix, ...]
-    pre: str
-    post: tuple[str, ...]
-    delay: Any
-
-    @property
-    def synapses(self) -> int:
-        """How many synapses there are; made just in time with a probability, their mean number."""
-        return sum(count_synapses(matrix) for matrix in self.matrices)
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray | Array):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, eqx.Module | AbstractPart):
+        return f"a {type(value).__name__}"
+    return repr(value)[:100]

@@ -1,245 +1,231 @@
-"""One step of a network, on merged arrays."""
+"""One step of a network, on merged arrays: exchange, then local."""
 
-import zlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
-import jax.tree_util as jtu
-import numpy as np
 
+from .. import _random as random
 from .._custom_types import Key
-from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
-from ..delay import Delay
-from ..event import Block, arrivals as take_arrivals
-from ..input import AbstractSource
-from ._fused import step_group
+from .._named import Emitted
+from ..event import AbstractMatrix, block_matvec
+from ..plasticity import AbstractPlasticity
+from ..synapse import Activity
+from ._exchange import Exchange, Route
+from ._inputs import Arranged, arrange
 from ._layout import Layout
-from ._merge import concatenate_states
-from ._near import deliver, has_marks, mark
-from ._projection import Receptor
+from ._local import Local, Sender, group_key
 from ._state import NetworkState
 
-if TYPE_CHECKING:
-    from ._network import Network
+# With these the key of a part is derived from that of its population or projection.
+_RECEPTOR, _PLASTICITY = 0x524543, 0x504C41
 
 
-class Due(eqx.Module):
-    """Spikes that arrive: those of a group `steps` steps ago, or of one population with a delay for
-    each neuron."""
-
-    delays: Any
-    group: int = eqx.field(static=True)
-    steps: int = eqx.field(static=True)
-    offset: int = eqx.field(static=True)
-
-
-class NetworkStepper(AbstractModel):
+class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
     """A network made ready for steps of a fixed size: parameters of each kind in one piece.
 
-    Made by [`brainfn.Network.prepare`][]. It has the same states, inputs and outputs.
+    Made by [`brainfn.Network.prepare`][]. It has the same states, inputs and outputs. Its step has
+    two halves: `exchange` holds all that passes between neurons (delay lines, one product), `local`
+    what needs nothing but a neuron's own numbers.
     """
 
-    network: "Network"
-    groups: tuple[Any, ...]
-    layers: tuple[Receptor, ...]
-    blocks: tuple[Block, ...]
-    due: tuple[Due, ...]
-    lines: tuple[Delay | None, ...]
-    rings: tuple[int, ...] = eqx.field(static=True)  # slots for each layer, 0 for no ring buffer
+    local: Local
+    exchange: Exchange
+    senders: tuple[Sender, ...]
+    plasticity: dict[str, AbstractPlasticity]
     layout: Layout = eqx.field(static=True)
+    # Of each projection: targets, receptor and port; presynaptic population and modulator.
+    pathways: tuple[tuple[str, tuple[str, ...], int, str], ...] = eqx.field(static=True)
+    sources: tuple[tuple[str, str, str | None], ...] = eqx.field(static=True)
 
     def init(self, *, key: Key | None = None) -> NetworkState:
-        network, layout = self.network, self.layout
-        keys: dict[str, Key | None] = {}
-        for i, name in enumerate(layout.populations):
-            keys[name] = None if key is None else jr.fold_in(key, i)
+        layout, local = self.layout, self.local
+        k = None if key is None else key
         groups = tuple(
-            concatenate_states([network.populations[n].init(key=keys[n]) for n in group.names])
-            for group in layout.groups
+            model.init(key=None if k is None else group_key(k, group, model))
+            for group, model in zip(layout.groups, local.populations, strict=True)
         )
         layers = []
-        for layer in layout.layers:
-            group = layout.groups[layer.group]
-            parts: list[Any] = []
-            for name, size, receptor in zip(group.names, group.sizes, layer.receptors, strict=True):
-                if receptor is None:
-                    parts.append(size)
-                    continue
-                k = keys[name]
-                # Populations draw from their own keys; synapses from keys derived from those.
-                k = None if k is None else jr.fold_in(k, receptor + 1)
-                parts.append(network.receptors[receptor].synapse.init(key=k, size=size))
-            filled = next(part for part in parts if not isinstance(part, int))
-            parts = [_empty(filled, p) if isinstance(p, int) else p for p in parts]
-            layers.append(concatenate_states(parts))
-        spikes = tuple(None if line is None else line.init() for line in self.lines)
+        for layer, receptor in zip(layout.layers, local.layers, strict=True):
+            own = None
+            if k is not None:
+                names = tuple(f"{s.name}/{s.port}/{self._label(s)}" for s in layer.segments)
+                sizes = tuple(s.size for s in layer.segments)
+                own = random.fold_in(random.streams(k, names, sizes), _RECEPTOR)
+            layers.append(receptor.synapse.init(layer.size, key=own))
+        both = [
+            sender.init(groups, local.populations, line, k)
+            for sender, line in zip(self.senders, self.exchange.lines, strict=True)
+        ]
         rings = []
-        for receptor, layer, slots in zip(self.layers, layers, self.rings, strict=True):
-            like = receptor.synapse.accumulator(layer)
-            rings.append(jnp.zeros((slots, *like.shape), like.dtype) if slots else None)
-        return NetworkState(groups, tuple(layers), spikes, tuple(rings), layout)
+        for receptor, state, slots in zip(
+            local.layers, layers, self.exchange.rings, strict=True
+        ):
+            like = receptor.synapse.accumulator(state)
+            dtype = jnp.promote_types(like.dtype, jnp.float32)
+            rings.append(jnp.zeros((slots, *like.shape), dtype) if slots else None)
+        weights, traces = {}, {}
+        for route in self.exchange.routes:
+            if route.name is None:
+                continue
+            matrix = route.matrix
+            assert isinstance(matrix, AbstractMatrix) and matrix.weight_shape is not None
+            weights[route.name] = jnp.broadcast_to(matrix.weight, matrix.weight_shape)
+            own = None if k is None else jr.fold_in(random.named(k, route.name), _PLASTICITY)
+            traces[route.name] = self.plasticity[route.name].init(
+                matrix.with_weight(weights[route.name]), key=own
+            )
+        return NetworkState(
+            groups,
+            tuple(layers),
+            tuple(state for state, _ in both),
+            tuple(line for _, line in both),
+            tuple(rings),
+            weights,
+            traces,
+            layout,
+            self.pathways,
+        )
+
+    def _label(self, segment: Any) -> str:
+        """The name of the first projection that has this receptor: it stays when others come."""
+        for name, _, receptor, _ in self.pathways:
+            if receptor == segment.part:
+                return name
+        raise AssertionError
 
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
             return inputs
-        layout = self.layout
-        if inputs is None:
-            inputs = {}
-        if isinstance(inputs, Mapping):
-            known = [n for n, m in self.network.populations.items() if _takes_input(m)]
-            for name in inputs:
-                if name not in known:
-                    raise ValueError(
-                        f"`inputs`: there is no population {name!r} that takes a current, only "
-                        f"{known}.{nearest(str(name), known)}"
-                    )
-        elif jnp.ndim(inputs) != 0:
-            raise ValueError(
-                "`inputs` of a network must be a number for all neurons or a dictionary from "
-                f"population names to numbers or arrays, got an array of shape {inputs.shape}."
-            )
-        out = []
-        for group, model in zip(layout.groups, self.groups, strict=True):
-            if not _takes_input(model):
-                out.append(None)
-                continue
-            dtype = float_dtype(model)
-            if not isinstance(inputs, Mapping):
-                out.append(_cast(inputs, dtype))
-                continue
-            values = [inputs.get(name) for name in group.names]
-            values = [0.0 if value is None else value for value in values]
-            for name, size, value in zip(group.names, group.sizes, values, strict=True):
-                if jnp.shape(value) not in ((), (size,)):
-                    raise ValueError(
-                        f"`inputs[{name!r}]` must be a number or have one entry for each of the "
-                        f"{size} neurons in each step, got shape {jnp.shape(value)}."
-                    )
-            if _all_equal(values):
-                out.append(_cast(values[0], dtype))
-            else:
-                parts = [
-                    jnp.broadcast_to(_cast(value, dtype), (size,))
-                    for value, size in zip(values, group.sizes, strict=True)
-                ]
-                out.append(jnp.concatenate(parts))
-        return Arranged(tuple(out))
+        receptors = {name: (post, receptor, port) for name, post, receptor, port in self.pathways}
+        return arrange(inputs, self.layout, self.local.populations, receptors)
+
+    def input_size(self, name: str | None) -> int | None:
+        if name is None:
+            return None
+        base, _, port = name.partition(".")
+        if name in self.layout.populations:
+            base, port = name, ""
+        if base not in self.layout.populations:
+            return None  # `arrange_inputs` says which names there are
+        group, _, size = self.layout.places[base]
+        return self.local.populations[group].ports().get(port, size) if port else size
 
     def step(
         self, state: NetworkState, inputs: Any, clock: Clock, *, key: Key | None = None
-    ) -> tuple[NetworkState, dict[str, Any]]:
-        injected = self.arrange_inputs(inputs).values
-        arrived, rings = self._arrive(state, clock)
-        layers = list(arrived)
-        groups, spikes = [], []
-        for g, model in enumerate(self.groups):
-            # By name, so that populations of another kind do not change the noise of this one.
-            name = self.layout.groups[g].names[0].encode()
-            k = None if key is None else jr.fold_in(key, zlib.crc32(name))
-            mine = [i for i, layer in enumerate(self.layout.layers) if layer.group == g]
-            if _takes_input(model):
-                new, out, advanced = step_group(
-                    model,
-                    [self.layers[i] for i in mine],
-                    state.groups[g],
-                    [layers[i] for i in mine],
-                    injected[g],
-                    clock,
-                    k,
-                )
-                for i, layer in zip(mine, advanced, strict=True):
-                    layers[i] = layer
-            else:
-                new, out = model.step(state.groups[g], None, clock, key=k)
-            groups.append(new)
-            spikes.append(out)
-        lines = tuple(
-            None
-            if line is None or buffer is None
-            else line.write(buffer, mark(out, model, new), clock)
-            for line, buffer, out, model, new in zip(
-                self.lines, state.spikes, spikes, self.groups, groups, strict=True
-            )
-        )
-        outputs = {}
-        for name in self.layout.populations:
-            g, offset, size = self.layout.place(name)
-            whole = size == self.layout.groups[g].size
-            outputs[name] = spikes[g] if whole else spikes[g][offset : offset + size]
-        return NetworkState(tuple(groups), tuple(layers), lines, rings, self.layout), outputs
-
-    def _arrive(self, state: NetworkState, clock: Clock) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """The states of the synapses with the spikes that are due added, and the ring buffers."""
-        if not self.blocks:
-            return state.layers, state.rings
-        arrivals = []
-        for due in self.due:
-            line, buffer = self.lines[due.group], state.spikes[due.group]
-            assert line is not None and buffer is not None
-            if due.delays is None:
-                arrivals.append(line.read(buffer, clock, due.steps))
-            else:
-                n = due.delays.shape[0]
-                own = Delay(line.steps, n, line.dtype)
-                part = eqx.tree_at(
-                    lambda b: b.buffer, buffer, buffer.buffer[:, due.offset : due.offset + n]
-                )
-                arrivals.append(own.read(part, clock, due.delays))
-        marked = tuple(has_marks(self.groups[due.group]) for due in self.due)
-        synapses = [receptor.synapse for receptor in self.layers]
+    ) -> tuple[NetworkState, Emitted]:
+        driven = self.arrange_inputs(inputs)
+        local, exchange = self.local, self.exchange
+        signals = exchange.read(state.lines, clock)
+        synapses = [receptor.synapse for receptor in local.layers]
         vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
-        buffers = [ring for ring in state.rings if ring is not None]
-        # Spikes of the last step go through synapses with their own delays; there are none before
-        # step 0.
-        now = jnp.maximum(clock.step - 1, 0) if buffers else None
-        sums = deliver((*vectors, *buffers), tuple(arrivals), self.blocks, marked, now)
-        vectors, buffers = list(sums[: len(vectors)]), iter(sums[len(vectors) :])
-        rings = []
-        for i, slots in enumerate(self.rings):
-            arrived, ring = take_arrivals(next(buffers), clock.step) if slots else (None, None)
-            rings.append(ring)
-            vectors[i] = vectors[i] if arrived is None else vectors[i] + arrived
-        layers = tuple(
-            s.with_accumulator(x, y)
-            for s, x, y in zip(synapses, state.layers, vectors, strict=True)
+        for layer, start, size, amount in driven.arrivals:
+            vectors[layer] = vectors[layer].at[start : start + size].add(
+                jnp.asarray(amount, vectors[layer].dtype)
+            )
+        vectors, rings = exchange.arrive(signals, vectors, state.rings, state.weights, clock)
+        layers = [
+            s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, vectors, strict=True)
+        ]
+        groups, layers, emitted = local.step(state.groups, layers, driven.values, clock, key)
+        sent = [
+            sender.step(x, emitted, groups, local.populations, clock, key)
+            for sender, x in zip(self.senders, state.releases, strict=True)
+        ]
+        lines = exchange.send(state.lines, [signal for _, signal in sent], clock)
+        weights, traces = self._learn(state, signals, groups, emitted, clock, key)
+        new = NetworkState(
+            groups,
+            layers,
+            tuple(x for x, _ in sent),
+            lines,
+            rings,
+            weights,
+            traces,
+            self.layout,
+            self.pathways,
         )
-        return layers, tuple(rings)
+        return new, Emitted(emitted, self.layout.places)
 
-    def named_states(self, state: NetworkState) -> dict[str, Any]:
-        return self.network.named_states(state)
+    def _learn(
+        self, state: NetworkState, signals: Any, groups: Any, emitted: Any, clock: Clock, key: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Weights and traces after what arrived and was emitted in this step."""
+        if not self.plasticity:
+            return state.weights, state.traces
+        named = Emitted(emitted, self.layout.places)
+        # States by name, without the rest.
+        view = eqx.tree_at(lambda s: s.groups, state, groups)
+        weights, traces = dict(state.weights), dict(state.traces)
+        of = {name: (pre, modulator) for name, pre, modulator in self.sources}
+        targets: Mapping[str, tuple[str, ...]] = {name: post for name, post, _, _ in self.pathways}
+        for route in self.exchange.routes:
+            name = route.name
+            if name is None:
+                continue
+            pre, modulator = of[name]
+            (post,) = targets[name]
+            matrix = self._narrow(route, state.weights[name])
+            arrived = signals[route.source][route.row : route.row + matrix.shape[0]]
+            own = None if key is None else jr.fold_in(random.named(key, name), _PLASTICITY)
+            traces[name], after = self.plasticity[name].step(
+                state.traces[name],
+                matrix,
+                Activity(arrived, view[pre]),
+                Activity(named[post], view[post]),
+                None if modulator is None else named[modulator],
+                clock,
+                key=own,
+            )
+            if after.weight.shape != state.weights[name].shape:
+                raise ValueError(
+                    f"the plasticity rule of projection {name!r} must keep the shape of the "
+                    f"weights, {state.weights[name].shape}, got {after.weight.shape}."
+                )
+            weights[name] = after.weight
+        return weights, traces
 
+    def _narrow(self, route: Route, weight: Any) -> AbstractMatrix:
+        assert isinstance(route.matrix, AbstractMatrix)
+        return route.matrix.with_weight(weight)
 
-class Arranged(eqx.Module):
-    """Injected currents group by group, as the step reads them."""
-
-    values: tuple[Any, ...]
-
-
-def _takes_input(model: Any) -> bool:
-    return not isinstance(model, AbstractSource)
-
-
-def _empty(like: Any, size: int) -> Any:
-    return jtu.tree_map(lambda x: jnp.zeros((size, *x.shape[1:]), x.dtype), like)
-
-
-def float_dtype(model: Any) -> Any:
-    """The dtype that the parameters of a model have, and so its currents."""
-    leaves = [x for x in jtu.tree_leaves(model) if eqx.is_inexact_array(x)]
-    return leaves[0].dtype if leaves else jnp.result_type(float)
-
-
-def _cast(value: Any, dtype: Any) -> Any:
-    return jnp.asarray(value, dtype)
-
-
-def _all_equal(values: Sequence[Any]) -> bool:
-    if len(values) == 1:
-        return True
-    if not all(jnp.ndim(v) == 0 and is_concrete(v) for v in values):
-        return False
-    return len({float(np.asarray(v)) for v in values}) == 1
+    def with_totals(self) -> "NetworkStepper":
+        """The stepper whose outputs know the sums of the weights onto each neuron, where they need
+        them (gap junctions)."""
+        wanted = [i for i, r in enumerate(self.local.layers) if r.output.uses_total]
+        if not wanted:
+            return self
+        terms = list(self.local.terms)
+        for i in wanted:
+            layer = self.layout.layers[i]
+            routes = [route for route in self.exchange.routes if route.target == i]
+            if any(route.name is not None for route in routes):
+                raise ValueError(
+                    f"`output` {type(self.local.layers[i].output).__name__} needs weights that do "
+                    "not change; leave `plasticity` out."
+                )
+            dtype = routes[0].matrix.vector_dtype
+            total = jnp.zeros(layer.size, dtype)
+            for route in routes:
+                block = route.block({})
+                ones = jnp.ones(block.row_offset + block.matrix.shape[0], dtype)
+                alone = type(block)(block.matrix, 0, block.row_offset, 0, block.column_offset)
+                (total,) = block_matvec((total,), (ones,), (alone,))
+            for g, ports in enumerate(terms):
+                terms[g] = {
+                    port: tuple(
+                        eqx.tree_at(
+                            lambda t: t.output,
+                            term,
+                            term.output.with_total(total[term.start : term.start + term.size]),
+                        )
+                        if term.layer == i
+                        else term
+                        for term in mine
+                    )
+                    for port, mine in ports.items()
+                }
+        return eqx.tree_at(lambda s: s.local.terms, self, tuple(terms), is_leaf=lambda x: x is None)

@@ -1,56 +1,67 @@
 """What a network consists of and what was merged, as text."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.tree_util as jtu
 
-from ._weights import count_synapses
+from ..synapse import AbstractRelease
+from ._layout import Layout
+from ._pathway import Pathway, Receptor
 
-if TYPE_CHECKING:
-    from ._network import Network
 
-
-def summary(network: "Network") -> str:
+def summary(
+    populations: Mapping[str, Any],
+    receptors: Sequence[Receptor],
+    releases: Sequence[AbstractRelease],
+    pathways: Mapping[str, Pathway],
+    layout: Layout,
+) -> str:
     """A table of populations and projections: sizes, synapses, memory, and what was merged."""
-    layout = network.layout
     lines = ["populations"]
     for name in layout.populations:
-        model = network.populations[name]
-        group, _, size = layout.place(name)
+        model = populations[name]
+        group, _, size = layout.places[name]
         lines.append(f"  {name:<16} {type(model).__name__:<12} {size:>10,} neurons   group {group}")
     lines.append("projections")
     total = 0
     for name in layout.projections:
-        pathway = network.pathways[name]
-        synapses = sum(count_synapses(matrix) for matrix in pathway.matrices)
-        about = "about " if pathway.shape is None else ""
+        pathway = pathways[name]
+        synapses = sum(matrix.synapses for matrix in pathway.matrices)
+        about = "about " if pathway.matrices[0].weight_shape is None else ""
         size = sum(_bytes(matrix) for matrix in (*pathway.matrices, pathway.weight))
+        size += _bytes(pathway.delays)
         total += size
         delay = "1 step" if pathway.delay is None else f"{pathway.delay:g} ms"
         if pathway.delays is not None:
             delay = f"<= {delay}"
-        synapse = type(network.receptors[pathway.receptor].synapse).__name__
+        parts = [type(receptors[pathway.receptor].synapse).__name__]
+        release = releases[pathway.release]
+        if type(release).__name__ != "Spikes":
+            parts.insert(0, type(release).__name__)
+        if pathway.plasticity is not None:
+            parts.append(type(pathway.plasticity).__name__)
         lines.append(
             f"  {name:<16} {pathway.pre} -> {','.join(pathway.post)}: {about}{synapses:,} "
-            f"synapses, {synapse}, delay {delay}, {_megabytes(size)}"
+            f"synapses, {', '.join(parts)}, delay {delay}, {_megabytes(size)}"
         )
-    kept = sum(layout.groups[layer.group].size for layer in layout.layers)
+    kept = sum(layer.size for layer in layout.layers)
     apart = sum(
-        sum(network.populations[post].size for post in pathway.post)
-        for pathway in network.pathways.values()
+        sum(populations[post].ports()[pathway.port] for post in pathway.post)
+        for pathway in pathways.values()
     )
     lines.append("merged")
     lines.append(
-        f"  {len(network.populations)} populations in {len(layout.groups)} group(s); "
-        f"{len(network.pathways)} projections in {len(layout.layers)} synaptic layer(s)"
+        f"  {len(populations)} populations in {len(layout.groups)} group(s); "
+        f"{len(pathways)} projections in {len(layout.layers)} synaptic layer(s)"
     )
     lines.append(
         f"  synaptic variables: {kept:,}, where one for each projection and target would be "
         f"{apart:,}"
     )
-    for i, receptor in enumerate(network.receptors):
-        members = [name for name, p in network.pathways.items() if p.receptor == i]
+    for i, receptor in enumerate(receptors):
+        members = [name for name in layout.projections if pathways[name].receptor == i]
         if len(members) > 1:
             kind = type(receptor.synapse).__name__
             lines.append(f"  one {kind} synapse is shared by {', '.join(members)}")

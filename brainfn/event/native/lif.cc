@@ -1,4 +1,4 @@
-// One step of leaky integrate-and-fire neurons with linear synapses, in one pass over memory (see neuron/_lif_kernel.py).
+// One step of leaky integrate-and-fire neurons with linear synapses, in one pass over memory (see kernel/_lif_exponential.py).
 
 #include <algorithm>
 #include <cstdint>
@@ -86,7 +86,7 @@ struct Block {
   void* spikes;
   const T *current, *leak, *gain, *v_rest, *v_threshold, *v_reset;
   const int32_t* steps;
-  const T *decay[kMaxLayers], *reversal[kMaxLayers];
+  const T *decay[kMaxLayers], *held[kMaxLayers], *reversal[kMaxLayers];
 };
 
 // v after a step of v' = drive - rate * v: exponential Euler, exact for these constants.
@@ -97,7 +97,7 @@ BRAINFN_INLINE T relax(T v, T drive, T rate, T dt) {
   return v + dt * (expm1_of(z) / z) * (drive - rate * v);
 }
 
-// Threshold, reset, and the counter of steps left to rest.
+// Threshold, reset, and the counter of refractory steps remaining.
 template <typename T, typename S>
 BRAINFN_INLINE void fire_block(const Block<T>& b) {
   T* __restrict v = b.v;
@@ -128,18 +128,18 @@ BRAINFN_INLINE void step_block(const Block<T>& b, int layers, const uint8_t* con
   }
   for (int l = 0; l < layers; ++l) {
     T* __restrict g = b.g[l];
-    const T* __restrict decay = b.decay[l];
+    const T *__restrict decay = b.decay[l], *__restrict held = b.held[l];
     if (conductance[l]) {
       const T* __restrict reversal = b.reversal[l];
       for (int i = 0; i < kBlock; ++i) {
-        const T x = g[i] * gain[i];
+        const T x = g[i] * held[i] * gain[i];
         rate[i] += x;
         drive[i] += x * reversal[i];
         g[i] *= decay[i];
       }
     } else {
       for (int i = 0; i < kBlock; ++i) {
-        drive[i] += g[i] * gain[i];
+        drive[i] += g[i] * held[i] * gain[i];
         g[i] *= decay[i];
       }
     }
@@ -161,9 +161,10 @@ BRAINFN_INLINE void step_block_uniform(const Block<T>& b, const uint8_t* conduct
   const T leak = b.leak[0], gain = b.gain[0];
   const T base = b.v_rest[0] * leak + b.current[0] * gain;
   const T decay0 = b.decay[0][0], decay1 = b.decay[1][0];
-  const T load0 = conductance[0] ? gain : 0, load1 = conductance[1] ? gain : 0;
-  const T pull0 = conductance[0] ? gain * b.reversal[0][0] : gain;
-  const T pull1 = conductance[1] ? gain * b.reversal[1][0] : gain;
+  const T gain0 = gain * b.held[0][0], gain1 = gain * b.held[1][0];
+  const T load0 = conductance[0] ? gain0 : 0, load1 = conductance[1] ? gain1 : 0;
+  const T pull0 = conductance[0] ? gain0 * b.reversal[0][0] : gain0;
+  const T pull1 = conductance[1] ? gain1 * b.reversal[1][0] : gain1;
   const T threshold = b.v_threshold[0];
   int32_t* __restrict counter = b.rest;
   int32_t any = 0;
@@ -249,7 +250,7 @@ struct Source {
   const T* values(int64_t row, int64_t n) const { return data + (batched ? row * (each ? n : 1) : 0); }
 };
 
-constexpr int kMaxParameters = 6 + 2 * kMaxLayers;
+constexpr int kMaxParameters = 6 + 3 * kMaxLayers;
 
 template <typename T>
 ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> kinds,
@@ -279,14 +280,14 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
   const size_t spike_size = as_bool ? 1 : sizeof(T);
   char* spikes = static_cast<char*>(fired->untyped_data());
 
-  // In order: current, leak, gain, v_rest, v_threshold, v_reset, [steps,] decays, reversals.
+  // In order: current, leak, gain, v_rest, v_threshold, v_reset, [steps,] decays, held, reversals.
   Source<T> source[kMaxParameters];
   Source<int32_t> steps;
   int count = 0;
   size_t next = 2 + layers, code = 0;
   for (; count < 6; ++count) source[count].set(input(next++), codes[code++]);
   steps.set(input(next++), codes[code++]);
-  for (int l = 0; l < layers; ++l) source[count++].set(input(next++), codes[code++]);
+  for (int l = 0; l < 2 * layers; ++l) source[count++].set(input(next++), codes[code++]);
   for (int l = 0; l < layers; ++l) {
     if (conductance[l]) source[count++].set(input(next++), codes[code++]);
   }
@@ -347,6 +348,7 @@ ffi::Error step_typed(ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Spa
       int i = 0;
       for (; i < 6; ++i) *fixed[i] = pick(i);
       for (int l = 0; l < layers; ++l) b.decay[l] = pick(i++);
+      for (int l = 0; l < layers; ++l) b.held[l] = pick(i++);
       for (int l = 0; l < layers; ++l) {
         if (conductance[l]) b.reversal[l] = pick(i++);
       }

@@ -1,0 +1,265 @@
+"""Random numbers by counters: number `i` of a stream is a function of the key and of `i` alone.
+
+What a neuron draws then depends on its population's key and on its place in the population, and not
+on what it is stored with: populations that are stepped as one array draw the numbers that each of
+them would draw by itself.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax import lax
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Bool, Float, Int32, Shaped, UInt32
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
+
+
+class Streams(eqx.Module):
+    """The keys of several populations that are stored as one array, one after the other.
+
+    A network passes it as `key` to the models of such a group; every function of this room takes
+    it in the place of a JAX key.
+    """
+
+    keys: Shaped[Array, "populations *words"]
+    sizes: tuple[int, ...] = eqx.field(static=True)
+
+
+def named(key: Any, name: str) -> Any:
+    """The key of the part called `name`, from that of the whole."""
+    return jr.fold_in(key, zlib.crc32(name.encode()))
+
+
+def streams(key: Any, names: Sequence[str], sizes: Sequence[int]) -> Streams:
+    """The keys of some populations, each as `named` makes it, for drawing them as one array.
+
+    **Arguments:**
+
+    - `key`: a JAX random key.
+    - `names`, `sizes`: of the populations, in the order of storage.
+    """
+    codes = jnp.asarray(np.array([zlib.crc32(name.encode()) for name in names], np.uint32))
+    return Streams(jax.vmap(lambda code: jr.fold_in(key, code))(codes), tuple(sizes))
+
+
+def fold_in(key: Any, data: int) -> Any:
+    """A new key from a key and a number, as `jax.random.fold_in`; takes `Streams` as well."""
+    if not isinstance(key, Streams):
+        return jr.fold_in(key, data)
+    return Streams(jax.vmap(lambda k: jr.fold_in(k, data))(key.keys), key.sizes)
+
+
+def key_words(key: Any) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
+    """Two 32-bit words that stand for a JAX key of any implementation."""
+    words = jr.bits(key, (2,), jnp.uint32)
+    return words[0], words[1]
+
+
+def _rotate(x: UInt32[Array, "..."], by: int) -> UInt32[Array, "..."]:
+    return (x << jnp.uint32(by)) | (x >> jnp.uint32(32 - by))
+
+
+def threefry(words: Words, c0: UInt32[Array, "..."], c1: UInt32[Array, "..."]) -> Words:
+    r"""Threefry-2x32 with 20 rounds, written out so that XLA fuses it with what uses its words.
+
+    **Arguments:**
+
+    - `words`: the key as two 32-bit words, see `key_words`.
+    - `c0`, `c1`: the counter, two `uint32` arrays of the same shape.
+
+    **Returns:**
+
+    Two `uint32` arrays of the shape of the counter: 64 random bits for each counter.
+
+    ??? cite
+
+        Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
+        doi:10.1145/2063384.2063405.
+    """
+    k0, k1 = words
+    schedule = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
+    x0, x1 = c0 + k0, c1 + k1
+    for i in range(5):
+        for by in _ROTATIONS[i % 2]:
+            x0 = x0 + x1
+            x1 = _rotate(x1, by) ^ x0
+        x0 = x0 + schedule[(i + 1) % 3]
+        x1 = x1 + schedule[(i + 2) % 3] + jnp.uint32(i + 1)
+    return x0, x1
+
+
+def _words(key: Any, size: int) -> tuple[Words, UInt32[Array, " size"]]:
+    """The key of each entry, and its counter."""
+    if not isinstance(key, Streams):
+        return key_words(key), jnp.arange(size, dtype=jnp.uint32)
+    if sum(key.sizes) != size:
+        raise ValueError(
+            f"`size` must be that of the populations that `key` is for, {sum(key.sizes)}, got "
+            f"{size}."
+        )
+    words = jax.vmap(lambda k: jr.bits(k, (2,), jnp.uint32))(key.keys)
+    if len(key.sizes) == 1:
+        return (words[0, 0], words[0, 1]), jnp.arange(size, dtype=jnp.uint32)
+    counter = np.concatenate([np.arange(n, dtype=np.uint32) for n in key.sizes])
+    which = np.repeat(np.arange(len(key.sizes)), key.sizes)
+    return (words[which, 0], words[which, 1]), jnp.asarray(counter)
+
+
+def bits(key: Any, size: int, draw: Any = 0) -> Words:
+    """64 random bits for each of `size` entries, as two words of 32.
+
+    **Arguments:**
+
+    - `key`: a JAX random key of any kind, or `Streams`.
+    - `size`: how many.
+    - `draw`: number of the draw, where an entry needs several.
+    """
+    words, counter = _words(key, size)
+    return threefry(words, jnp.broadcast_to(jnp.asarray(draw, jnp.uint32), (size,)), counter)
+
+
+def _unit(words: Words, dtype: Any) -> Float[Array, "..."]:
+    """Uniform numbers in [0, 1), multiples of 2^-53 (float64) or 2^-24 (others)."""
+    high, low = words
+    if jnp.dtype(dtype) == jnp.float64:
+        top = (high >> jnp.uint32(5)).astype(jnp.float64) * 2.0**-27
+        return top + (low >> jnp.uint32(6)).astype(jnp.float64) * 2.0**-53
+    return (high >> jnp.uint32(8)).astype(jnp.float32) * np.float32(2.0**-24)
+
+
+def _working(dtype: Any) -> Any:
+    dtype = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"`dtype` must be a floating-point dtype, got {dtype}. Try jnp.float32.")
+    return dtype
+
+
+def uniform(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """Uniform numbers in [0, 1).
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `size`: how many.
+    - `dtype`: JAX's default float dtype if not given.
+    """
+    dtype = _working(dtype)
+    return _unit(bits(key, size), dtype).astype(dtype)
+
+
+def normal(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """Standard normal numbers, by inversion. Arguments as of `uniform`."""
+    dtype = _working(dtype)
+    u = _unit(bits(key, size), dtype)
+    # Half a unit of the grid is added, so that the argument lies within (-1, 1).
+    half = 2.0**-54 if u.dtype == jnp.float64 else 2.0**-25
+    x = lax.erf_inv(2 * (u + jnp.asarray(half, u.dtype)) - 1)
+    return (jnp.asarray(np.sqrt(2), u.dtype) * x).astype(dtype)
+
+
+def exponential(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """Standard exponential numbers. Arguments as of `uniform`."""
+    dtype = _working(dtype)
+    return (-jnp.log1p(-_unit(bits(key, size), dtype))).astype(dtype)
+
+
+def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:
+    """`True` with probability `p`, a number or one for each entry; exact to 2^-32.
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `p`: probabilities, from 0 to 1.
+    - `size`: how many.
+    """
+    p = jnp.asarray(p)
+    high, _ = bits(key, size)
+    # The comparison of integers keeps small probabilities, which a float32 grid would round away.
+    whole = jnp.float64 if p.dtype == jnp.float64 else jnp.float32
+    scaled = jnp.clip(p.astype(whole) * 2.0**32, 0, 2.0**32 - 256)
+    below = high < scaled.astype(jnp.uint32)
+    return jnp.where(p >= 1, True, below)
+
+
+def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
+    r"""Poisson numbers of any mean: counts, not clipped at one.
+
+    By inversion for means below 10, and by transformed rejection above.
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `mean`: a number or one for each entry, not negative.
+    - `size`: how many.
+
+    ??? cite
+
+        Hoermann (1993), "The transformed rejection method for generating Poisson random variables",
+        Insurance: Mathematics and Economics 12:39-45, doi:10.1016/0167-6687(93)90997-4.
+    """
+    mean = jnp.broadcast_to(jnp.asarray(mean), (size,))
+    mean = mean.astype(jnp.promote_types(mean.dtype, jnp.float32))
+    small = mean < 10
+    few = _by_inversion(key, jnp.where(small, mean, 0), size)
+    # Most networks have small means only: then the loop below makes no turn.
+    many = _by_rejection(key, jnp.where(small, 10, mean), size, ~small)
+    return jnp.where(small, few, many)
+
+
+def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Array, " size"]:
+    u = _unit(bits(key, size), mean.dtype)
+
+    def unfinished(carry: Any) -> Any:
+        k, _, total = carry
+        return jnp.any((u >= total) & (k < 200))
+
+    def turn(carry: Any) -> Any:
+        k, p, total = carry
+        more = u >= total
+        p = p * mean / (k + 1).astype(p.dtype)
+        return jnp.where(more, k + 1, k), p, jnp.where(more, total + p, total)
+
+    # `k` of an entry stops where its `u` is reached; `p` goes on by the number of turns for those
+    # that do not stop, whose `k` is that number.
+    p = jnp.exp(-mean)
+    start = jnp.zeros_like(mean, jnp.int32)
+    return lax.while_loop(unfinished, turn, (start, p, p))[0]
+
+
+def _by_rejection(
+    key: Any, mean: Float[Array, " size"], size: int, wanted: Bool[Array, " size"]
+) -> Int32[Array, " size"]:
+    b = 0.931 + 2.53 * jnp.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    v_r = 0.9277 - 3.6224 / (b - 2)
+    log_mean = jnp.log(mean)
+
+    def turn(carry: Any) -> Any:
+        draw, k, done = carry
+        u = _unit(bits(key, size, 2 * draw + 1), mean.dtype) - 0.5
+        v = _unit(bits(key, size, 2 * draw + 2), mean.dtype)
+        us = 0.5 - jnp.abs(u)
+        us = jnp.where(us == 0, jnp.finfo(us.dtype).tiny, us)
+        v = jnp.where(v == 0, jnp.finfo(v.dtype).tiny, v)
+        new = jnp.floor((2 * a / us + b) * u + mean + 0.43)
+        good = jnp.clip(new, 0, 2.0**30)
+        quick = (us >= 0.07) & (v <= v_r)
+        bad = (new < 0) | ((us < 0.013) & (v > us))
+        left = jnp.log(v * inverse_alpha / (a / (us * us) + b))
+        right = good * log_mean - mean - gammaln(good + 1)
+        accepted = ~done & (quick | (~bad & (left <= right)))
+        return draw + 1, jnp.where(accepted, good.astype(jnp.int32), k), done | accepted
+
+    start = (jnp.zeros((), jnp.uint32), jnp.zeros(mean.shape, jnp.int32), ~wanted)
+    return lax.while_loop(lambda c: ~jnp.all(c[2]), turn, start)[1]

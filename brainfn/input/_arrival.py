@@ -1,0 +1,50 @@
+"""What an input delivers straight to receptors, past axons and delay lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+
+class Arrival(eqx.Module):
+    """A value of an input that is no current: it is added to the receptor of a projection, as if
+    that much had arrived, in the population that the input drives.
+
+    - `amount`: in the unit of the weights, a number or one for each neuron.
+    - `into`: the name of a projection onto that population.
+    """
+
+    amount: Float[Array, " *size"]
+    into: str = eqx.field(static=True)
+
+
+class Several(eqx.Module):
+    """Values of inputs that can't be added up here: currents, functions `(t, v) -> current`, and
+    arrivals."""
+
+    values: tuple[Any, ...]
+
+
+def total(values: Sequence[Any]) -> Any:
+    """The sum of values of inputs."""
+    flat: list[Any] = []
+    for value in values:
+        flat += value.values if isinstance(value, Several) else [value]
+    arrivals = [value for value in flat if isinstance(value, Arrival)]
+    functions = [value for value in flat if callable(value)]
+    numbers = [value for value in flat if not (isinstance(value, Arrival) or callable(value))]
+    current = sum(numbers[1:], numbers[0]) if numbers else None
+    if functions:
+        current = _Added(tuple(functions), 0.0 if current is None else current)
+    if not arrivals:
+        return current
+    return Several((*arrivals, *([] if current is None else [current])))
+
+
+class _Added(eqx.Module):
+    functions: tuple[Any, ...]
+    current: Any
+
+    def __call__(self, t: Any, v: Any) -> Any:
+        return self.current + sum(f(t, v) for f in self.functions)

@@ -1,0 +1,265 @@
+"""From what is asked for to what is built: connections, delays, and where everything is stored."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+
+from .. import connect
+from .._custom_types import Key
+from .._errors import nearest
+from .._field import float_dtype
+from .._population import AbstractPopulation
+from ..event import AbstractMatrix
+from ..init import AbstractInitializer
+from ..synapse import AbstractRelease
+from ._delays import build_delays
+from ._layout import (
+    Layout,
+    group_populations,
+    share_receptors,
+    share_releases,
+    stack,
+    stack_senders,
+)
+from ._pathway import Pathway, Receptor
+from ._projection import Projection
+
+# What the key of a projection is folded with to draw delays; connections and weights split it.
+_DELAYS = 2
+
+
+def build(
+    populations: Mapping[str, Any],
+    projections: Mapping[str, Projection],
+    merge: bool,
+    key: Key | None,
+) -> tuple[tuple[Receptor, ...], tuple[AbstractRelease, ...], dict[str, Pathway], Layout]:
+    """The parts of a network, and where they are."""
+    for name, projection in projections.items():
+        _check(name, projection, populations)
+    groups = group_populations(populations, merge)
+    receptors, receptor_of, targets = share_receptors(projections)
+    releases, release_of, sources = share_releases(projections)
+    reached = [
+        [(name, port, populations[name].ports()[port]) for name, port in target]
+        for target in targets
+    ]
+    layers = stack(groups, receptors, reached, merge)
+    senders = stack_senders(groups, releases, sources, merge)
+    layout = Layout(groups, layers, senders, tuple(populations), tuple(projections))
+    pathways = {
+        name: _pathway(
+            name,
+            projection,
+            populations,
+            layout,
+            receptor_of[name],
+            release_of[name],
+            None if key is None else jr.fold_in(key, i),
+        )
+        for i, (name, projection) in enumerate(projections.items())
+    }
+    return tuple(receptors), tuple(releases), pathways, layout
+
+
+def name_projections(
+    projections: Sequence[Projection] | Mapping[str, Projection],
+) -> dict[str, Projection]:
+    """Projections by name: the given one, or `pre`, or `pre->post`."""
+    if isinstance(projections, Mapping):
+        items = list(projections.items())
+    else:
+        if isinstance(projections, Projection) or not isinstance(projections, Sequence):
+            raise TypeError(
+                "`projections` must be a list or a dictionary of Projection, got "
+                f"{type(projections).__name__}. Put it into brackets."
+            )
+        items = [(None, projection) for projection in projections]
+    for i, (given, projection) in enumerate(items):
+        if not isinstance(given, str | None):
+            raise TypeError(f"`projections` must have strings as keys, got {given!r}.")
+        if not isinstance(projection, Projection):
+            raise TypeError(
+                f"`projections[{i}]` must be a brainfn.Projection, got {type(projection).__name__}."
+            )
+    sources = [projection.pre for _, projection in items]
+    leaving = {name: sources.count(name) for name in set(sources)}
+    named: dict[str, Projection] = {}
+    for given, projection in items:
+        name = given or projection.name
+        if name is None:
+            name = projection.pre
+            if leaving[projection.pre] > 1:
+                name = f"{projection.pre}->{','.join(projection.post)}"
+        if name in named:
+            raise ValueError(
+                f"`projections` has two called {name!r}; tell them apart by `name=`, e.g. "
+                f"name={name + ' slow'!r}."
+            )
+        named[name] = projection
+    return named
+
+
+def check_populations(populations: Any) -> None:
+    """Raise unless `populations` is a dictionary from names to populations."""
+    if not isinstance(populations, Mapping) or not populations:
+        what = "{}" if isinstance(populations, Mapping) else type(populations).__name__
+        raise TypeError(
+            "`populations` must be a dictionary from names to populations, with at least one, got "
+            f"{what}."
+        )
+    for name, model in populations.items():
+        if not isinstance(name, str):
+            raise TypeError(f"`populations` must have strings as keys, got {name!r}.")
+        if not isinstance(model, AbstractPopulation):
+            hint = " Make an object of the class." if isinstance(model, type) else ""
+            raise TypeError(
+                f"`populations[{name!r}]` must be a population (a neuron, a source, a rate), got "
+                f"{type(model).__name__}. Try brainfn.neuron.LIF(100).{hint}"
+            )
+        emitted = model.emits()
+        if emitted.shape != (model.size,):
+            raise ValueError(
+                f"`populations[{name!r}]` must emit one number for each of its {model.size} units, "
+                f"but its `emits` says shape {emitted.shape}."
+            )
+
+
+def _check(name: str, projection: Projection, populations: Mapping[str, Any]) -> None:
+    named = [("pre", projection.pre), *(("post", post) for post in projection.post)]
+    if projection.modulator is not None:
+        named.append(("modulator", projection.modulator))
+    for argument, population in named:
+        if population not in populations:
+            raise ValueError(
+                f"`{argument}` of projection {name!r}: there is no population "
+                f"{population!r}, only {list(populations)}.{nearest(population, populations)}"
+            )
+    port = projection.port or ""
+    for population in projection.post:
+        ports = populations[population].ports()
+        if not ports:
+            raise ValueError(
+                f"`post` of projection {name!r}: {population!r} is a source and takes no input."
+            )
+        if port not in ports:
+            given = "none was given" if projection.port is None else f"got {projection.port!r}"
+            raise ValueError(
+                f"`port` of projection {name!r} must be one of {list(ports)} of population "
+                f"{population!r}, {given}.{nearest(port, ports) if port else ''}"
+            )
+    n_pre = populations[projection.pre].size
+    n_post = sum(populations[post].ports()[port] for post in projection.post)
+    if isinstance(projection.connect, AbstractMatrix):
+        matrix = projection.connect
+        if matrix.shape != (n_pre, n_post):
+            raise ValueError(
+                f"`connect` of projection {name!r} must have shape (n_pre, n_post) = "
+                f"({n_pre}, {n_post}), got {matrix.shape}."
+            )
+    for argument in ("synapse", "output", "release"):
+        n = n_pre if argument == "release" else n_post
+        several = len(projection.post) > 1 and argument != "release"
+        for leaf in jtu.tree_leaves(getattr(projection, argument)):
+            if not eqx.is_array(leaf) or leaf.ndim == 0:
+                continue
+            if leaf.ndim == 1 and (leaf.shape != (n,) or several):
+                expected = ", since it has several targets. Write a projection for each."
+                raise ValueError(
+                    f"`{argument}` of projection {name!r} has a parameter of shape {leaf.shape}; "
+                    f"expected a scalar" + (expected if several else f" or ({n},).")
+                )
+
+
+def _pathway(
+    name: str,
+    projection: Projection,
+    populations: Mapping[str, Any],
+    layout: Layout,
+    receptor: int,
+    release: int,
+    key: Key | None,
+) -> Pathway:
+    port = projection.port or ""
+    n_pre = populations[projection.pre].size
+    sizes = [populations[post].ports()[port] for post in projection.post]
+    matrix = _connect(name, projection, n_pre, sizes, key)
+    k = None if key is None else jr.fold_in(key, _DELAYS)
+    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, k)
+    if synaptic and projection.plasticity is not None:
+        raise ValueError(
+            f"`plasticity` of projection {name!r} and delays for each synapse do not go together: "
+            "a rule has to see the signals as they arrive. Give one delay, or "
+            "bf.delay.Axonal(array)."
+        )
+    matrices, columns = _place(layout, receptor, port, projection.post, sizes, matrix, synaptic)
+    return Pathway(
+        weight=matrices[0].weight,
+        matrices=tuple(m.with_weight(None) for m in matrices),
+        delays=delays,
+        plasticity=projection.plasticity,
+        delay=delay,
+        synaptic=synaptic,
+        drawn=isinstance(projection.delay, AbstractInitializer),
+        columns=tuple(columns),
+        pre=projection.pre,
+        post=projection.post,
+        receptor=receptor,
+        release=release,
+        modulator=projection.modulator,
+        port=port,
+    )
+
+
+def _connect(
+    name: str, projection: Projection, n_pre: int, sizes: list[int], key: Key | None
+) -> AbstractMatrix:
+    if isinstance(projection.connect, AbstractMatrix):
+        return projection.connect
+    diagonal = None
+    if projection.pre in projection.post:
+        diagonal = sum(sizes[: projection.post.index(projection.pre)])
+    make = partial(connect.csr, projection.connect)
+    if isinstance(projection.connect, connect.JustInTime):
+        make = projection.connect.matrix
+    dtype = float_dtype(projection.synapse)
+    options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
+    try:
+        return make(n_pre, sum(sizes), key=key, **options)
+    except (TypeError, ValueError) as error:
+        error.add_note(f"(in projection {name!r})")
+        raise
+
+
+def _place(
+    layout: Layout,
+    receptor: int,
+    port: str,
+    post: Sequence[str],
+    sizes: Sequence[int],
+    matrix: AbstractMatrix,
+    synaptic: bool,
+) -> tuple[list[AbstractMatrix], list[int]]:
+    """The matrix, with its columns as the targets stand in the synaptic layer: as it is where they
+    stand one after the other, else with other column indices. Weights are not touched."""
+    layer = layout.layers[layout.layer_of(receptor, post[0], port)]
+    offsets = [layer.offsets[name, port] for name in post]
+    ends = np.cumsum(sizes)
+    starts = ends - np.asarray(sizes)
+    if synaptic and matrix.weight_shape is not None:
+        matrix = matrix.tocsr()
+    if all(int(s) == o - offsets[0] for s, o in zip(starts, offsets, strict=True)):
+        return [matrix], [offsets[0]]
+    bounds = [(int(s), int(e)) for s, e in zip(starts, ends, strict=True)]
+    if matrix.weight_shape is None:
+        return matrix.split_columns(bounds), offsets
+    rows = matrix.tocsr()
+    moved = np.concatenate(
+        [np.arange(o, o + n, dtype=np.int32) for o, n in zip(offsets, sizes, strict=True)]
+    )
+    return [rows.with_columns(moved, layer.size)], [0]

@@ -1,0 +1,264 @@
+"""The half of a step that needs nothing but a neuron's own numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.tree_util as jtu
+from jaxtyping import Array
+
+from .. import _random as random
+from .._custom_types import Key
+from .._field import float_dtype
+from .._model import Clock
+from .._population import AbstractPopulation
+from ..delay import Delay, DelayState
+from ..event import materialize
+from ..kernel import find
+from ..neuron import as_drive
+from ..synapse import AbstractRelease
+from ._drive import NetworkDrive, Term
+from ._layout import Group
+from ._near import mark
+from ._pathway import Receptor
+from ._state import take
+
+
+class Local(eqx.Module):
+    """Populations and receptors, merged and prepared for steps of a fixed size.
+
+    - `populations`: for each group one.
+    - `terms`: for each group, by port, the receptors that reach it.
+    - `layers`: the receptors of each layer.
+    - `elementwise`: groups whose neurons draw random numbers each for itself.
+    """
+
+    populations: tuple[AbstractPopulation, ...]
+    terms: tuple[dict[str, tuple[Term, ...]], ...]
+    layers: tuple[Receptor, ...]
+    groups: tuple[Group, ...] = eqx.field(static=True)
+
+    def keys(self, key: Key | None) -> list[Any]:
+        """A key for each group, from names: what one population draws does not depend on which
+        others there are."""
+        return [
+            None if key is None else group_key(key, group, model)
+            for group, model in zip(self.groups, self.populations, strict=True)
+        ]
+
+    def step(
+        self,
+        groups: Sequence[Any],
+        layers: Sequence[Any],
+        injected: Sequence[Any],
+        clock: Clock,
+        key: Key | None,
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Array, ...]]:
+        """One step of all neurons, and of the receptors on them.
+
+        **Arguments:**
+
+        - `groups`, `layers`: the states, what arrives in this step added to the receptors.
+        - `injected`: for each group what drives it from outside.
+
+        **Returns:** the states after the step, and what was emitted.
+        """
+        states, emitted = [], []
+        advanced: dict[int, Any] = {}
+        keys = self.keys(key)
+        for g, model in enumerate(self.populations):
+            terms = self.terms[g]
+            ours = tuple(terms) == ("",)
+            state = groups[g]
+            if ours and self._alone(terms[""]):
+                parts = [(term.synapse, term.output) for term in terms[""]]
+                mine = [layers[term.layer] for term in terms[""]]
+                current = jnp.zeros(()) if injected[g] is None else injected[g]
+                fused = find(model, parts, state, mine, current)
+                if fused is not None:
+                    whole = (fused, model, tuple(terms[""]), state, tuple(mine), current, clock)
+                    state, out, after = _fused(whole)
+                    advanced.update(
+                        {term.layer: x for term, x in zip(terms[""], after, strict=True)}
+                    )
+                    states.append(state)
+                    emitted.append(self._checked(g, out))
+                    continue
+            inputs = self._inputs(model, terms, state, layers, injected[g])
+            state, out = model.step(state, inputs, clock, key=keys[g])
+            states.append(state)
+            emitted.append(self._checked(g, out))
+        left = [i for i in range(len(layers)) if i not in advanced]
+        # The neurons have read the receptors: now these may be overwritten in place.
+        waiting, emitted = materialize((tuple(layers[i] for i in left), tuple(emitted)))
+        for i, layer in zip(left, waiting, strict=True):
+            advanced[i] = self.layers[i].synapse.advance(layer, clock.dt)
+        return tuple(states), tuple(advanced[i] for i in range(len(layers))), tuple(emitted)
+
+    def _alone(self, terms: Sequence[Term]) -> bool:
+        """Whether each layer reaches all neurons of the group, and no others."""
+        return all(term.where.whole and term.size == term.total for term in terms)
+
+    def _inputs(
+        self,
+        model: AbstractPopulation,
+        terms: Mapping[str, tuple[Term, ...]],
+        state: Any,
+        layers: Sequence[Any],
+        injected: Any,
+    ) -> Any:
+        """The drive of each port of a group."""
+        if not terms:
+            return injected
+        given = injected if isinstance(injected, Mapping) else {"": injected}
+        drives = {}
+        for port, size in model.ports().items():
+            parts = tuple(
+                (term, take(layers[term.layer], term.total, term.start, term.size))
+                for term in terms[port]
+            )
+            like = jnp.zeros(size, float_dtype(model))
+            drives[port] = NetworkDrive(as_drive(given.get(port), like), parts)
+        return drives[""] if tuple(drives) == ("",) else drives
+
+    def _checked(self, g: int, out: Any) -> Any:
+        said = self.populations[g].emits()
+        names = ", ".join(repr(name) for name in self.groups[g].names)
+        if not eqx.is_array(out):
+            raise TypeError(
+                f"population {names}: `step` must return (state, signal) with an array as signal, "
+                f"got {type(out).__name__}."
+            )
+        if out.shape != said.shape or out.dtype != said.dtype:
+            raise TypeError(
+                f"population {names}: `emits` says {said.dtype}{list(said.shape)}, but `step` "
+                f"emitted {out.dtype}{list(out.shape)}. Make them agree."
+            )
+        return out
+
+
+def group_key(key: Key, group: Group, model: AbstractPopulation) -> Any:
+    """The key of a group: one stream for each of its populations."""
+    if model.elementwise:
+        return random.streams(key, group.names, group.sizes)
+    (name,) = group.names
+    return random.named(key, name)
+
+
+@eqx.filter_custom_jvp
+def _fused(arguments: Any) -> Any:
+    fused, model, terms, state, layers, current, clock = arguments
+    parts = [(term.synapse, term.output) for term in terms]
+    return fused.step(model, parts, state, layers, current, clock)
+
+
+@_fused.def_jvp
+def _fused_jvp(primals: Any, tangents: Any) -> Any:
+    def plain(arguments: Any) -> Any:
+        _, model, terms, state, layers, current, clock = arguments
+        drive = NetworkDrive(as_drive(current, state.v), tuple(zip(terms, layers, strict=True)))
+        new, spikes = model.step(state, drive, clock, key=None)
+        layers, spikes = materialize((layers, spikes))
+        after = tuple(
+            term.synapse.advance(layer, clock.dt)
+            for term, layer in zip(terms, layers, strict=True)
+        )
+        return new, spikes, after
+
+    return eqx.filter_jvp(plain, primals, tangents)
+
+
+class Sender(eqx.Module):
+    """The release of some populations of one group.
+
+    - `pieces`: where they are in the group, start and size; empty for the whole group.
+    """
+
+    release: AbstractRelease
+    group: int = eqx.field(static=True)
+    pieces: tuple[tuple[int, int], ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    sizes: tuple[int, ...] = eqx.field(static=True)
+
+    def dtype(self, model: AbstractPopulation) -> Any:
+        """The dtype of what is sent by a population of this kind."""
+
+        def send(model: Any, release: Any, key: Any) -> Any:
+            said = model.emits()
+            out = jnp.zeros((sum(self.sizes),), said.dtype)
+            pre = self._cut(model.init(key=group_key(key, self._whole(model), model)), said.shape[0])
+            state = release.init(sum(self.sizes), key=self._key(key))
+            clock = Clock(jnp.zeros((), jnp.int32), 0.1)
+            return release.release(state, out, pre, clock, key=self._key(key))[1]
+
+        sent = eqx.filter_eval_shape(send, model, self.release, jax.random.key(0))
+        expected = (sum(self.sizes),)
+        if not isinstance(sent, jax.ShapeDtypeStruct) or sent.shape != expected:
+            got = getattr(sent, "shape", type(sent).__name__)
+            raise ValueError(
+                f"`release` {type(self.release).__name__} of {', '.join(self.names)} must send one "
+                f"number for each presynaptic neuron, shape {expected}, got {got}."
+            )
+        return sent.dtype
+
+    def _whole(self, model: AbstractPopulation) -> Group:
+        return Group(("all",), (model.emits().shape[0],))
+
+    def _key(self, key: Key | None) -> Any:
+        if key is None:
+            return None
+        return random.fold_in(random.streams(key, self.names, self.sizes), _RELEASE)
+
+    def _cut(self, pre: Any, total: int) -> Any:
+        if not self.pieces:
+            return pre
+        parts = [take(pre, total, a, n) for a, n in self.pieces]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def init(
+        self,
+        groups: Sequence[Any],
+        populations: Sequence[AbstractPopulation],
+        line: Delay,
+        key: Key | None,
+    ) -> tuple[Any, DelayState]:
+        """The state of the release, and the line at the beginning: empty, or full of what is sent
+        at rest if the release is graded."""
+        size = sum(self.sizes)
+        state = self.release.init(size, key=self._key(key))
+        if not self.release.graded:
+            return state, line.init()
+        said = populations[self.group].emits()
+        out = jnp.zeros((size,), said.dtype)
+        clock = Clock(jnp.zeros((), jnp.int32), 1.0)
+        pre = self._cut(groups[self.group], said.shape[0])
+        _, sent = self.release.release(state, out, pre, clock, key=self._key(key))
+        return state, DelayState(jnp.broadcast_to(sent.astype(line.dtype), (line.steps, size)))
+
+    def step(
+        self,
+        state: Any,
+        emitted: Sequence[Array],
+        groups: Sequence[Any],
+        populations: Sequence[AbstractPopulation],
+        clock: Clock,
+        key: Key | None,
+    ) -> tuple[Any, Array]:
+        """What these populations send in this step."""
+        model, pre, out = populations[self.group], groups[self.group], emitted[self.group]
+        if not self.release.graded:
+            out = mark(out, model, pre)
+        if self.pieces:
+            pre = self._cut(pre, out.shape[0])
+            out = jnp.concatenate([out[a : a + n] for a, n in self.pieces])
+        return self.release.release(state, out, pre, clock, key=self._key(key))
+
+
+# With it the key of a release is derived from that of its population.
+_RELEASE = 0x52454C
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *xs: jnp.concatenate(xs), *parts)
