@@ -3,15 +3,22 @@
 from . import (
     _random as random,
     connect as connect,
+    delay as delay,
     event as event,
     init as init,
     input as input,
+    learn as learn,
+    measure as measure,
+    network as network,
     neuron as neuron,
     plasticity as plasticity,
+    plot as plot,
+    record as record,
     solver as solver,
     surrogate as surrogate,
     synapse as synapse,
     units as units,
+    zoo as zoo,
 )
 from ._config import config_dict as config_dict, show_config as show_config
 from ._field import (
@@ -24,7 +31,22 @@ from ._field import (
     size as size,
 )
 from ._model import AbstractModel as AbstractModel, Clock as Clock
+from ._named import Emitted as Emitted
 from ._population import AbstractPopulation as AbstractPopulation
 from .delay import Delay as Delay, DelayState as DelayState
+from .driver import (
+    NonFiniteError as NonFiniteError,
+    Run as Run,
+    Simulation as Simulation,
+    Snapshot as Snapshot,
+    StoredArray as StoredArray,
+    run as run,
+    simulate as simulate,
+)
+from .network import (
+    Network as Network,
+    NetworkState as NetworkState,
+    Projection as Projection,
+)
 
 __version__ = "0.1.0"

@@ -15,7 +15,7 @@ from .. import measure, record
 from .._config import config_dict
 from .._errors import whole_steps
 from ..simulate import Run, run
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 from ..zoo import VOGELS_ABBOTT, vogels_abbott
 from ._report import figures_of, print_report, window_of
 

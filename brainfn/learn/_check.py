@@ -21,7 +21,7 @@ class SilentGradientWarning(UserWarning):
 def check_gradient(gradient: Any) -> tuple[str, ...]:
     """Look at a gradient, after it was computed: is it finite, and is it there at all?
 
-    A surrogate of compact `support` gives exactly no gradient to a layer in which nobody came near
+    A surrogate of compact `support` gives exactly no gradient to a layer in which no neuron came near
     threshold, and learning would stop unnoticed.
 
     ```python
@@ -70,7 +70,7 @@ def check_gradient(gradient: Any) -> tuple[str, ...]:
     if silent:
         warnings.warn(
             f"the gradient is exactly zero for {', '.join(silent)}. Either the loss does not "
-            "depend on it, or nobody on the way was near threshold (brainfn.learn.NearThreshold "
+            "depend on it, or no neuron on the way was near threshold (brainfn.learn.NearThreshold "
             "tells). Try larger weights or input, a surrogate with a wider support, or add "
             "brainfn.learn.SilencePenalty to the loss.",
             SilentGradientWarning,

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float
 from .._custom_types import FloatArrayLike
 from .._errors import count, parameter
 from .._model import Clock
-from ..network import Network
-from ..network._near import near_threshold
+from ..network import Network, near_threshold
 from ..neuron import AbstractNeuron
 from ..record import AbstractReducer
 
@@ -58,7 +57,7 @@ class NearThreshold(AbstractReducer):
         self.populations = {
             name: neuron
             for name, neuron in neurons.items()
-            if jnp.issubdtype(neuron.spike_dtype, jnp.floating)
+            if jnp.issubdtype(neuron.emits().dtype, jnp.floating)
         }
 
     def init(self, state: Any, output: Any) -> Any:
@@ -98,7 +97,7 @@ class SilencePenalty(AbstractReducer):
 
     where $n_i$ counts the spikes of neuron $i$ and $x_i$ is its distance from threshold in the
     units of its surrogate (0 at threshold, -1 at the reset potential). A lower bound on the rate
-    that acts on the spikes has no gradient where nobody is near threshold; this one acts on the
+    that acts on the spikes has no gradient where no neuron is near threshold; this one acts on the
     membrane potential, at the time when it came closest, and needs no surrogate. It is zero once
     each neuron spikes often enough or came within $m$ of its threshold.
 
@@ -108,7 +107,7 @@ class SilencePenalty(AbstractReducer):
     loss = task(out["spikes"]) + 0.1 * sum(out["silence"].values())
     ```
 
-    It reaches the weights of projections whose pre neurons spike, and the parameters of the neurons
+    It reaches the weights of projections whose presynaptic neurons spike, and the parameters of the neurons
     themselves.
 
     **Arguments:**
@@ -157,7 +156,7 @@ class SilencePenalty(AbstractReducer):
         new = {}
         for name, (closest, n) in summary.items():
             distance = self.populations[name].distance(_part(state, name))
-            spikes = _part(output, name).astype(jnp.int32)
+            spikes = (_part(output, name) != 0).astype(jnp.int32)
             new[name] = jnp.maximum(closest, distance), n + spikes
         return new
 

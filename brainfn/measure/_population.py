@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from .._errors import whole_steps
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 from ._trains import duration
 
 

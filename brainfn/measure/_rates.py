@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 from ._trains import duration
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import count, time_step, whole_steps
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 
 
 def from_events(

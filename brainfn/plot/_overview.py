@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import measure
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 from ..units import Hz
 from ._panels import population_rate, raster, traces
 from ._style import GREY, INK, by_name, colour, label, new_figure

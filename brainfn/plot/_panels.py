@@ -8,7 +8,7 @@ from jaxtyping import ArrayLike, Float, Shaped
 
 from .. import measure
 from .._errors import count
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 from ..units import Hz, ms
 from ._style import GREY, INK, by_name, colour, label, new_axes
 

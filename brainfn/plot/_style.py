@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..simulate._spikes import SpikeTrains
+from ..record import SpikeTrains
 
 # Colours that stay apart for all kinds of colour vision: Wong (2011), "Points of view: Color
 # blindness", doi:10.1038/nmeth.1618. Excitatory is warm and inhibitory cold.

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from .._custom_types import Key
 from .._errors import nearest
+from .._field import astype
 from ..connect import AbstractRule, FixedInDegree, FixedProbability
 from ..event import CSR
 from ..init import AbstractInitializer, Normal, Uniform
@@ -244,19 +245,18 @@ def vogels_abbott(
             refractory=5 * ms,
             v_init=chosen.v_init,
             surrogate=surrogate,
-            dtype=dtype,
         )
 
     def output(reversal: float) -> AbstractOutput:
-        return Conductance(reversal, dtype=dtype) if chosen.conductance else Current()
+        return Conductance(reversal) if chosen.conductance else Current()
 
     excite = {
-        "synapse": Exponential(5 * ms, init=chosen.g_exc_init, dtype=dtype),
+        "synapse": Exponential(5 * ms, g_init=chosen.g_exc_init),
         "output": output(0 * mV),
         "delay": delay,
     }
     inhibit = {
-        "synapse": Exponential(10 * ms, init=chosen.g_inh_init, dtype=dtype),
+        "synapse": Exponential(10 * ms, g_init=chosen.g_inh_init),
         "output": output(-80 * mV),
         "delay": delay,
     }
@@ -269,15 +269,16 @@ def vogels_abbott(
     }
     if chosen.kick:
         kicked = min(_KICKED, n_exc)
-        populations["kick"] = Poisson(kicked, 300 * Hz, start=1 * ms, stop=51 * ms, dtype=dtype)
+        populations["kick"] = Poisson(kicked, 300 * Hz, start=1 * ms, stop=51 * ms)
         first = CSR(
-            jnp.asarray(chosen.weight_exc, dtype),
+            chosen.weight_exc,
             np.arange(kicked, dtype=np.int32),
             np.arange(kicked + 1, dtype=np.int32),
             shape=(kicked, n_exc),
         )
         projections["kick"] = Projection("kick", "exc", first, **excite)
-    return Network(populations, projections, key=key), jnp.asarray(chosen.drive, dtype)
+    network = astype(Network(populations, projections, key=key), dtype)
+    return network, jnp.asarray(chosen.drive, dtype)
 
 
 def _sizes(scale: int | float) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Running models: `simulate`, a pure function; `run`, its driver for long work; what to record."""
+"""Running models: `simulate`, a pure function, and `run`, its driver for long work."""
 
 from ._result import Simulation as Simulation, Snapshot as Snapshot
 from ._run import NonFiniteError as NonFiniteError, Run as Run, run as run

@@ -1,16 +1,16 @@
 """Finding out when and where a state stopped being finite."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import jax.tree_util as jtu
 from jax import lax
 
 from .._model import AbstractModel, Clock
-from ._inputs import evaluate
+from .._named import AbstractNamed
 from ._result import Snapshot
 
 
@@ -36,7 +36,6 @@ def check_finite(
     key: Any,
     dt: float,
     n_steps: int,
-    step: Callable[..., Any],
 ) -> None:
     """Raise `FloatingPointError` if the state at the end is not finite.
 
@@ -47,7 +46,7 @@ def check_finite(
     if bool(_is_finite(arrays)):
         return
     del arrays
-    names, first = _first_steps(model, start, series, fixed, key, dt, n_steps, step)
+    names, first = _first_steps(model, start, series, fixed, key, dt, n_steps)
     found = sorted((int(n), name) for name, n in zip(names, first, strict=True) if n >= 0)
     if not found:
         raise FloatingPointError(
@@ -62,28 +61,34 @@ def check_finite(
     )
 
 
+def _parts(model: Any, state: Any) -> dict[str, Any]:
+    return state.named() if isinstance(state, AbstractNamed) else {type(model).__name__: state}
+
+
 @eqx.filter_jit
 def _find(
-    model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int, step: Any
+    model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int
 ) -> Any:
     def body(carry: Any, row: Any) -> tuple[Any, None]:
-        state, n, first = carry
-        state, _ = step(model, state, evaluate(row, fixed, Clock(n, dt)), n, key, dt)
-        good = [is_finite(part) for part in model.named_states(state).values()]
+        (state, driving), n, first = carry
+        k = None if key is None else jr.fold_in(key, n)
+        clock = Clock(n, dt)
+        drive, driving = fixed.evaluate(row, driving, clock, k)
+        state, _ = model.step(state, drive, clock, key=k)
+        good = [is_finite(part) for part in _parts(model, state).values()]
         first = tuple(jnp.where((f < 0) & ~ok, n, f) for f, ok in zip(first, good, strict=True))
-        return (state, n + 1, first), None
+        return ((state, driving), n + 1, first), None
 
-    names = model.named_states(start.model_state)
+    names = _parts(model, start.model_state)
     unseen = tuple(jnp.asarray(-1, jnp.int32) for _ in names)
-    (_, _, first), _ = lax.scan(
-        body, (start.model_state, start.step, unseen), series, length=n_steps
-    )
+    begin = ((start.model_state, start.inputs), start.step, unseen)
+    (_, _, first), _ = lax.scan(body, begin, series, length=n_steps)
     return first
 
 
 def _first_steps(
-    model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int, step: Any
+    model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int
 ) -> tuple[list[str], list[int]]:
-    names = list(model.named_states(start.model_state))
-    first = _find(model, start, series, fixed, key, dt, n_steps, step)
+    names = list(_parts(model, start.model_state))
+    first = _find(model, start, series, fixed, key, dt, n_steps)
     return names, [int(n) for n in first]

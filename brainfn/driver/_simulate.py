@@ -1,7 +1,7 @@
 """Simulation as one pure function."""
 
+import inspect
 import math
-import os
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,12 +12,15 @@ import jax.tree_util as jtu
 import numpy as np
 
 from .._custom_types import Key
-from .._errors import check_key, check_parameters, count, is_concrete, time_step, whole_steps
+from .._errors import check_key, count, is_concrete, time_step, whole_steps
+from .._field import check_model, with_arrays
 from .._model import AbstractModel
+from ..record import AbstractReducer, outputs
+from ._cache import remembered
 from ._finite import check_finite
 from ._inputs import split_inputs
-from ._loop import advance, begin, examples, finish, is_recorder, make_step
-from ._record import outputs
+from ._loop import advance, begin, examples, finish, is_recorder
+from ._memory import check_memory
 from ._result import Simulation, Snapshot
 
 
@@ -41,11 +44,14 @@ def simulate(
     - `duration`: how long, in ms; a whole number of steps.
     - `dt`: step size in ms.
     - `inputs`: what drives the model: a number (constant), an array with a leading axis of
-        `duration / dt` steps, a function of the time in ms, an input of [`brainfn.input`][]
-        (e.g. `Constant(array)` for one number per neuron), or a pytree of these (for a
-        [`brainfn.Network`][] a dictionary by population).
+        `duration / dt` steps, a function of the time in ms, a function `(t, v) -> current` of the
+        time since the beginning of the step and the membrane potential, an input of
+        [`brainfn.input`][] (e.g. `Constant(array)` for one number per neuron, or noise), or a
+        dictionary of these by population for a [`brainfn.Network`][]. An array is always one along
+        time; where its shape might also mean one number per neuron it is refused.
     - `state`: where to start: the `state` of an earlier simulation, which is then continued to the
-        same bits as if it had not stopped; or a state made by the model's `init`, at time zero. By
+        same bits as if it had not stopped (inputs with a state go on as well, if they are of the
+        same kind under the same name); or a state made by the model's `init`, at time zero. By
         default the model's initial state, drawn from `key`.
     - `key`: a JAX random key, needed if the initial state or the steps are random. The key of step
         $n$ is derived from `key` and $n$, so a continued run draws the same numbers.
@@ -56,9 +62,10 @@ def simulate(
         [`brainfn.record.Spikes`][] see all steps.
     - `checkpoint`: for reverse mode: keep the state only at the ends of segments and compute the
         steps between again, which takes memory of $O(\sqrt{\text{steps}})$ for the states; a number
-        sets the length of a segment in recorded steps. Values and gradients do not change.
+        sets the length of a segment in recorded steps. Values do not change, gradients by rounding
+        only: XLA compiles the steps that are made again on their own.
 
-    **Returns:** a [`brainfn.simulate.Simulation`][] with `ts`, `outputs` and `state`.
+    **Returns:** a [`brainfn.Simulation`][] with `ts`, `outputs` and `state`.
 
     **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed, also
     for parameters that were given a wrong sign after the model was made; and, where the result is
@@ -74,12 +81,14 @@ def simulate(
     if concrete:
         _check_memory(arguments, options)
     final, kept = _loop(*arguments, *options)
-    done = start.step + (jnp.arange(n_steps // every, dtype=jnp.int32) + 1) * every - 1
-    ts = done.astype(jnp.result_type(float)) * dt
+    done = np.arange(n_steps // every, dtype=np.int32) * every + (every - 1)
+    if is_concrete(start.step):
+        # In float64 and then rounded: after hours float32 would have lost the steps.
+        ts = jnp.asarray((int(start.step) + done.astype(np.int64)) * dt, jnp.result_type(float))
+    else:
+        ts = (start.step + done).astype(jnp.result_type(float)) * dt
     if concrete:
-        check_finite(
-            setup.model, start, final, setup.series, setup.fixed, key, dt, n_steps, make_step
-        )
+        check_finite(setup.model, start, final, setup.series, setup.fixed, key, dt, n_steps)
     return Simulation(ts=ts, outputs=kept, state=final)
 
 
@@ -126,22 +135,35 @@ def set_up(
         raise ValueError(f"`duration` / `dt` must be below 2**31 steps, got {n_steps}.")
     _check_record(record)
     check_key(key)
-    check_parameters(model)
-    prepared = model.prepare(dt)
+    # Whether JAX has 64 bits changes what is made.
+    wide = jax.config.jax_enable_x64
+    prepared = remembered(model, (dt, wide), lambda: _prepare(model, dt))
     given = state is not None
+    series, fixed = split_inputs(inputs, n_steps, prepared, on_host=on_host)
+    start_key = None if key is None else jr.fold_in(key, _INIT)
     if not given:
-        state = prepared.init(key=None if key is None else jr.fold_in(key, _INIT))
+        state = _init(prepared, start_key)
     if not isinstance(state, Snapshot):
         state = Snapshot(state, jnp.zeros((), jnp.int32), dt)
     if given:
         _check_state(prepared, state, key, dt)
+    state = Snapshot(state.model_state, state.step, dt, fixed.init(state.inputs, start_key))
     if is_concrete(state.step) and int(state.step) + n_steps >= 2**31:
         raise ValueError(
             f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
             "but steps are counted up to 2**31."
         )
-    series, fixed = split_inputs(inputs, n_steps, on_host=on_host)
     return Setup(prepared, state, series, fixed, dt, n_steps)
+
+
+def _prepare(model: AbstractModel, dt: float) -> AbstractModel:
+    check_model(model)
+    return with_arrays(model).prepare(dt)
+
+
+@eqx.filter_jit
+def _init(model: AbstractModel, key: Any) -> Any:
+    return model.init(key=key)
 
 
 # Steps fold their index (from 0) into the key; the initial state takes one that no step has.
@@ -190,12 +212,33 @@ def number(name: str, value: Any) -> float:
 
 def _check_record(record: Any) -> None:
     for path, leaf in jtu.tree_leaves_with_path(record, is_leaf=is_recorder):
+        if is_recorder(leaf) and not isinstance(leaf, type):
+            _check_signature("record" + jtu.keystr(path), leaf)
         if not is_recorder(leaf) or isinstance(leaf, type):
             hint = f" Try {leaf.__name__}()." if isinstance(leaf, type) else ""
             raise TypeError(
                 f"`record{jtu.keystr(path)}` must be a function (state, output) -> pytree or a "
                 f"reducer such as brainfn.record.SpikeCount(), got {leaf!r}.{hint}"
             )
+
+
+def _check_signature(name: str, recorder: Any) -> None:
+    try:
+        parameters = list(inspect.signature(recorder).parameters.values())
+    except (TypeError, ValueError):
+        return
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return
+    possible = [p for p in parameters if p.kind in positional]
+    needed = [p for p in possible if p.default is p.empty]
+    if isinstance(recorder, AbstractReducer):
+        return
+    if len(possible) < 2 or len(needed) > 2:
+        raise TypeError(
+            f"`{name}` must be a function of two arguments, (state, output) -> pytree, got one of "
+            f"{len(needed)}."
+        )
 
 
 def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> None:
@@ -215,6 +258,11 @@ def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> 
         )
     pairs = zip(jtu.tree_leaves_with_path(own), jtu.tree_leaves(state.model_state), strict=True)
     for (path, expected), given in pairs:
+        if eqx.is_array_like(given) and jnp.asarray(given).dtype != expected.dtype:
+            raise TypeError(
+                f"`state{jtu.keystr(path)}` must have dtype {expected.dtype}, got "
+                f"{jnp.asarray(given).dtype}."
+            )
         if jnp.shape(expected) != jnp.shape(given):
             raise ValueError(
                 f"`state{jtu.keystr(path)}` must have shape {jnp.shape(expected)}, got "
@@ -222,37 +270,29 @@ def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> 
             )
 
 
-def physical_memory() -> int | None:
-    """Bytes of memory of this machine, if the system tells."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError):
-        return None
-
-
 def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
     """Raise if what is to be recorded can't fit into memory, before anything is allocated."""
-    free = physical_memory()
-    if jax.default_backend() != "cpu" or free is None:
+    model, start, series, fixed, key, record = arguments
+    dt, n_steps, every, _ = options
+    if every == n_steps or jax.default_backend() != "cpu":
         return
-    leaves, structure = jtu.tree_flatten(arguments)
-    signature = tuple((x.shape, x.dtype) if eqx.is_array(x) else x for x in leaves)
-    known = (structure, signature, options)
-    # Tracing takes longer than a short simulation, so each signature is looked at once.
-    if known not in _recorded_bytes:
-        _, kept = eqx.filter_eval_shape(_loop, *arguments, *options)
-        _recorded_bytes[known] = sum(
-            math.prod(x.shape) * x.dtype.itemsize
-            for x in jtu.tree_leaves(kept)
-            if isinstance(x, jax.ShapeDtypeStruct)
-        )
-    size = _recorded_bytes[known]
-    if size > free:
-        raise MemoryError(
-            f"`record` would keep {size / 1e9:.1f} GB, but this machine has {free / 1e9:.1f} GB. "
-            "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes),"
-            " keep fewer steps with `every=`, or stream to disk with brainfn.run."
-        )
-
-
-_recorded_bytes: dict[Any, int] = {}
+    leaves, structure = jtu.tree_flatten((start, series, fixed, key))
+    shapes = tuple((jnp.shape(x), str(getattr(x, "dtype", type(x)))) for x in leaves)
+    recorders = tuple(jtu.tree_leaves(record, is_leaf=is_recorder))
+    example = remembered(
+        model,
+        ("example", structure, shapes, tuple(map(id, recorders)), dt),
+        lambda: (recorders, examples(model, start, series, fixed, key, record, dt)),
+    )[1]
+    rows = sum(
+        math.prod(x.shape) * x.dtype.itemsize
+        for x in jtu.tree_leaves(example.kept)
+        if isinstance(x, jax.ShapeDtypeStruct)
+    )
+    check_memory(
+        rows * (n_steps // every),
+        "record",
+        "the record",
+        "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes), "
+        "keep fewer steps with `every=`, or stream to disk with brainfn.run.",
+    )

@@ -14,17 +14,18 @@ from jaxtyping import Float
 from .._custom_types import Key
 from .._errors import is_concrete
 from .._model import AbstractModel
+from ..record import outputs
 from ._chunk import chunk_steps
 from ._fingerprint import fingerprint
 from ._finite import check_finite, is_finite
 from ._folder import RunFolder
-from ._loop import Example, advance, begin, examples, make_step
+from ._loop import Example, advance, begin, examples
+from ._memory import check_memory
 from ._progress import Interrupt, Progress
-from ._record import outputs
 from ._records import Records
 from ._result import Snapshot
 from ._series import Series
-from ._simulate import Setup, physical_memory, set_up
+from ._simulate import Setup, set_up
 from ._stream import AbstractStream, FolderStream, MemoryStream
 
 
@@ -291,7 +292,7 @@ def _check_finite(job: _Job, chunk: _Launched, partial: Callable[[], Run]) -> No
     n = chunk.after.steps - chunk.before.steps
     ends = chunk.before.end, chunk.after.end
     try:
-        check_finite(model, *ends, chunk.rows, fixed, job.key, dt, n, make_step)
+        check_finite(model, *ends, chunk.rows, fixed, job.key, dt, n)
     except FloatingPointError as found:
         error = NonFiniteError(*found.args)
         error.partial = partial()
@@ -339,11 +340,10 @@ def _check_concrete(*arguments: Any) -> None:
 
 
 def _check_memory(records: Records, n_steps: int) -> None:
-    free = physical_memory()
-    size = records.dense_bytes(n_steps)
-    if free is not None and size > free:
-        raise MemoryError(
-            f"`record` would keep {size / 1e9:.1f} GB, but this machine has {free / 1e9:.1f} GB. "
-            "Give a `folder`, or record less: e.g. record=brainfn.record.Spikes(), or fewer steps "
-            "with `every=`."
-        )
+    check_memory(
+        records.dense_bytes(n_steps),
+        "record",
+        "the record",
+        "Give a `folder`, or record less: e.g. record=brainfn.record.Spikes(), or fewer steps "
+        "with `every=`.",
+    )

@@ -11,32 +11,27 @@ import jax.tree_util as jtu
 from jax import lax
 
 from .._model import Clock
-from ..event._prim import vary_like
-from ._events import AbstractEvents
-from ._inputs import evaluate, is_constant
-from ._record import AbstractReducer
+from ..event import vary_like
+from ..record import AbstractEvents, AbstractReducer
 from ._result import Snapshot
 
 
-def make_step(
-    model: Any, state: Any, drive: Any, step: Any, key: Any, dt: float
-) -> tuple[Any, Any]:
-    """One step of a model, with the key of that step."""
-    k = None if key is None else jr.fold_in(key, step)
-    return model.step(state, drive, Clock(step, dt), key=k)
-
-
 def _one(model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, dt: float) -> Any:
-    """`(state, step, row of the series) -> (state, output)`."""
+    """`((state, states of inputs), step, row of the series) -> (both, output)`."""
     constant = None
-    if is_constant(series, fixed):
-        constant = model.arrange_inputs(evaluate(series, fixed, Clock(start.step, dt)))
+    if fixed.constant:
+        values, _ = fixed.evaluate(series, {}, Clock(start.step, dt), None)
+        constant = model.arrange_inputs(values)
 
-    def one(state: Any, step: Any, row: Any) -> tuple[Any, Any]:
+    def one(both: Any, step: Any, row: Any) -> tuple[Any, Any]:
+        state, driving = both
+        k = None if key is None else jr.fold_in(key, step)
+        clock = Clock(step, dt)
         drive = constant
-        if not is_constant(series, fixed):
-            drive = evaluate(row, fixed, Clock(step, dt))
-        return make_step(model, state, drive, step, key, dt)
+        if not fixed.constant:
+            drive, driving = fixed.evaluate(row, driving, clock, k)
+        state, output = model.step(state, drive, clock, key=k)
+        return (state, driving), output
 
     return one
 
@@ -58,11 +53,29 @@ def examples(
     def first(model: Any, start: Any, series: Any, fixed: Any, key: Any) -> Example:
         row = jax.tree.map(lambda x: x[0], series)
         one = _one(model, start, series, fixed, key, dt)
-        state, output = one(start.model_state, start.step, row)
-        kept = [None if isinstance(r, AbstractReducer) else r(state, output) for r in recorders]
+        (state, _), output = one((start.model_state, start.inputs), start.step, row)
+        kept = [
+            None if isinstance(r, AbstractReducer) else _recorded(r, state, output)
+            for r in recorders
+        ]
         return Example(state, output, tuple(kept))
 
     return eqx.filter_eval_shape(first, model, start, series, fixed, key)
+
+
+def _recorded(recorder: Any, state: Any, output: Any) -> Any:
+    """What a function records, as arrays; numbers are taken as such."""
+    kept = recorder(state, output)
+
+    def as_array(path: Any, x: Any) -> Any:
+        if not eqx.is_array_like(x):
+            raise TypeError(
+                f"`record{jtu.keystr(path)}` must return arrays or numbers, got "
+                f"{type(x).__name__}: {x!r:.60}."
+            )
+        return jnp.asarray(x)
+
+    return jtu.tree_map_with_path(as_array, kept)
 
 
 def begin(record: Any, example: Example) -> tuple[Any, ...]:
@@ -112,53 +125,54 @@ def advance(
     def keep(state: Any, output: Any) -> tuple[Any, ...]:
         sparse = [not isinstance(r, AbstractReducer | AbstractEvents) for r in recorders]
         return tuple(
-            r(state, output) if yes else None for r, yes in zip(recorders, sparse, strict=True)
+            _recorded(r, state, output) if yes else None
+            for r, yes in zip(recorders, sparse, strict=True)
         )
 
     def see(state: Any, output: Any) -> tuple[Any, ...]:
         return tuple(r(state, output) if isinstance(r, AbstractEvents) else None for r in recorders)
 
     def make(carry: Any, row: Any) -> tuple[Any, Any]:
-        state, step, sums = carry
-        state, output = one(state, step, row)
-        clock = Clock(step, dt)
+        both, step, sums = carry
+        both, output = one(both, step, row)
+        state, clock = both[0], Clock(step, dt)
         sums = tuple(
             r.update(s, state, output, clock) if isinstance(r, AbstractReducer) else None
             for r, s in zip(recorders, sums, strict=True)
         )
-        return (state, step + 1, sums), output
+        return (both, step + 1, sums), output
 
     def block(carry: Any, rows: Any) -> tuple[Any, Any]:
         if every == 1:
             carry, output = make(carry, rows)
-            seen = see(carry[0], output)
+            seen = see(carry[0][0], output)
         else:
 
             def inner(both: Any, row: Any) -> tuple[Any, Any]:
                 carry, output = make(both[0], row)
-                return (carry, output), see(carry[0], output)
+                return (carry, output), see(carry[0][0], output)
 
             last = (carry, vary_like(_zeros(example.output), everything))
             (carry, output), seen = lax.scan(inner, last, rows, length=every)
-        return carry, (keep(carry[0], output), seen)
+        return carry, (keep(carry[0][0], output), seen)
 
     n_blocks = n_steps // every
     rows = series
     if every > 1:
         rows = jax.tree.map(lambda x: x.reshape(n_blocks, every, *x.shape[1:]), series)
-    carry = vary_like((start.model_state, start.step, summaries), everything)
+    carry = vary_like(((start.model_state, start.inputs), start.step, summaries), everything)
     if segment is None:
         carry, (kept, seen) = lax.scan(block, carry, rows, length=n_blocks)
     else:
         carry, (kept, seen) = _checkpointed(block, carry, rows, n_blocks, segment)
     if every > 1:
         seen = jax.tree.map(lambda x: x.reshape(n_steps, *x.shape[2:]), seen)
-    state, step, summaries = carry
+    (state, driving), step, summaries = carry
     kept = tuple(
         s if isinstance(r, AbstractEvents) else k
         for r, k, s in zip(recorders, kept, seen, strict=True)
     )
-    return Snapshot(state, step, dt), summaries, kept
+    return Snapshot(state, step, dt, driving), summaries, kept
 
 
 def _checkpointed(

@@ -8,9 +8,8 @@ import jax
 import jax.tree_util as jtu
 import numpy as np
 
-from ._events import AbstractEvents
+from ..record import AbstractEvents, AbstractReducer
 from ._loop import Example, finish, is_recorder
-from ._record import AbstractReducer
 
 
 class Records:

@@ -8,11 +8,73 @@ import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
+from .._custom_types import Spikes as SpikeArray
 from .._errors import count, nearest
+from .._named import AbstractNamed, Emitted, Places
 from ._events import AbstractEvents
-from ._record import pack_spikes
+
+
+def pack_spikes(spikes: SpikeArray) -> UInt8[Any, "*bytes"]:
+    """Spikes as bits, 8 neurons to a byte, the first neuron in the highest bit (as NumPy does).
+
+    **Arguments:**
+
+    - `spikes`: bool or 0/1, shape `(..., n)`. A graded signal is an event where it is not zero.
+    """
+    return jnp.packbits(spikes != 0, axis=-1)
+
+
+class Packed(AbstractNamed):
+    """Spikes of the populations of a network as bits, by name: `packed["exc"]` has shape
+    `(..., ceil(size / 8))`.
+
+    - `groups`: the bits of each group, uint8 of shape `(..., ceil(total / 8))`.
+    """
+
+    groups: tuple[Any, ...]
+    places: Places
+
+    def __getitem__(self, name: str) -> Any:
+        group, offset, size = self.places[name]
+        bits = self.groups[group]
+        if size == self.places.totals[group]:
+            return bits
+        if isinstance(bits, np.ndarray):
+            return np.packbits(np.unpackbits(bits, axis=-1)[..., offset : offset + size], axis=-1)
+        return jnp.packbits(jnp.unpackbits(bits, axis=-1)[..., offset : offset + size], axis=-1)
+
+    def keys(self) -> tuple[str, ...]:
+        return self.places.names
+
+    def __iter__(self):
+        return iter(self.places.names)
+
+    def __len__(self) -> int:
+        return len(self.places.names)
+
+    def named(self) -> dict[str, Any]:
+        return {name: self[name] for name in self.places.names}
+
+
+Mapping.register(Packed)
+
+
+def packed(output: Any) -> Any:
+    """The spikes of one step as bits, in the structure of the output."""
+    if isinstance(output, Emitted):
+        return Packed(tuple(pack_spikes(x) for x in output.groups), output.places)
+    return jax.tree.map(pack_spikes, output)
+
+
+def packed_spikes(state: Any, output: Any) -> Any:
+    """Record the spikes of each step as bits, 32 times smaller than the float spikes.
+
+    [`brainfn.record.spike_times`][] decodes them.
+    """
+    del state
+    return packed(output)
 
 
 class SpikeTrains(eqx.Module):
@@ -37,8 +99,20 @@ class SpikeTrains(eqx.Module):
 
     @property
     def times(self) -> Float[np.ndarray, " spikes"]:
-        """The time of each spike in ms (the beginning of its step), float64."""
-        return np.asarray(self.steps) * self.dt
+        """The time of each spike in ms, float64: the beginning of its step, in which the threshold
+        was crossed. NEST stamps spikes with the end, see `times_at`."""
+        return self.times_at("beginning")
+
+    def times_at(self, stamp: str) -> Float[np.ndarray, " spikes"]:
+        """The time of each spike in ms, float64.
+
+        **Arguments:**
+
+        - `stamp`: `"beginning"` or `"end"` of the step in which the threshold was crossed.
+        """
+        if stamp not in ("beginning", "end"):
+            raise ValueError(f"`stamp` must be 'beginning' or 'end', got {stamp!r}.")
+        return (np.asarray(self.steps) + (stamp == "end")) * self.dt
 
     @property
     def count(self) -> Int[np.ndarray, " size"]:
@@ -78,20 +152,34 @@ class Spikes(AbstractEvents):
 
     def __call__(self, state: Any, output: Any) -> Any:
         del state
-        return jax.tree.map(pack_spikes, self._chosen(output))
+        return packed(self._chosen(output))
 
     def decode(self, kept: Any, first: int, output: Any) -> Any:
-        def one(example: Any, packed: np.ndarray) -> dict[str, np.ndarray]:
-            steps, neurons = _events(packed, example.shape[-1])
+        chosen = self._chosen(output)
+        if isinstance(chosen, Emitted):
+            rows: dict[str, Any] = {}
+            for g, (whole, bits) in enumerate(zip(chosen.groups, kept.groups, strict=True)):
+                steps, neurons = _events(bits, whole.shape[-1])
+                rows |= _split(steps + first, neurons, chosen.places.members(g))
+            return {name: rows[name] for name in chosen.places.names}
+
+        def one(example: Any, bits: np.ndarray) -> dict[str, np.ndarray]:
+            steps, neurons = _events(bits, example.shape[-1])
             return {"steps": steps + first, "neurons": neurons}
 
-        return jax.tree.map(one, self._chosen(output), kept)
+        return jax.tree.map(one, chosen, kept)
 
     def result(self, rows: Any, steps: tuple[int, int], dt: float, output: Any) -> Any:
         def one(example: Any, row: dict[str, Any]) -> SpikeTrains:
             return SpikeTrains(row["steps"], row["neurons"], example.shape[-1], *steps, dt)
 
-        return jax.tree.map(one, self._chosen(output), rows)
+        chosen = self._chosen(output)
+        if isinstance(chosen, Emitted):
+            return {
+                name: SpikeTrains(row["steps"], row["neurons"], chosen.places[name][2], *steps, dt)
+                for name, row in rows.items()
+            }
+        return jax.tree.map(one, chosen, rows)
 
     def _chosen(self, output: Any) -> Any:
         if self.populations is not None:
@@ -111,6 +199,23 @@ class Spikes(AbstractEvents):
                     "Name populations, e.g. Spikes('exc')."
                 )
         return output
+
+
+def _split(
+    steps: np.ndarray, neurons: np.ndarray, members: list[tuple[str, int, int]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The events of a group by population."""
+    if len(members) == 1:
+        return {members[0][0]: {"steps": steps, "neurons": neurons}}
+    ends = np.array([offset + size for _, offset, size in members])
+    which = np.searchsorted(ends, neurons, side="right")
+    order = np.argsort(which, kind="stable")
+    bounds = np.searchsorted(which[order], np.arange(len(members) + 1))
+    out = {}
+    for i, (name, offset, _) in enumerate(members):
+        mine = order[bounds[i] : bounds[i + 1]]
+        out[name] = {"steps": steps[mine], "neurons": neurons[mine] - np.int32(offset)}
+    return out
 
 
 def spike_times(

@@ -1,0 +1,224 @@
+"""What drives a model: arrays that run along time, and inputs with a state of their own."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+
+from .. import _random as random
+from .._errors import describe, is_concrete
+from .._model import AbstractModel, Clock
+from ..input import AbstractInput, Constant, Function, as_input
+
+# With it the key of an input is derived from that of a step (or of the initial state).
+_INPUT = 0x494E50
+
+
+class Inputs(eqx.Module):
+    """Everything that drives a model but arrays along time.
+
+    - `leaves`: inputs, `None` where an array runs along time.
+    - `names`: the path of each, as in the error messages.
+    - `sizes`: how many neurons each drives, where that is known.
+    """
+
+    leaves: tuple[AbstractInput | None, ...]
+    names: tuple[str, ...] = eqx.field(static=True)
+    sizes: tuple[int | None, ...] = eqx.field(static=True)
+    structure: Any = eqx.field(static=True)
+
+    def init(self, old: Any, key: Any) -> dict[str, Any]:
+        """States of the inputs, by name. An input goes on with its state in `old`, if there is one
+        of the same structure and shapes under its name; else it begins anew."""
+        states = {}
+        for name, size, leaf in zip(self.names, self.sizes, self.leaves, strict=True):
+            if leaf is None:
+                continue
+            new = leaf.init(size, key=_key(key, name))
+            if not jtu.tree_leaves(new):
+                continue
+            before = (old or {}).get(name)
+            states[name] = before if _alike(before, new) else new
+        return states
+
+    def evaluate(
+        self, series: Sequence[Any], states: dict[str, Any], clock: Clock, key: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """The inputs of one step and their states after it; `series` is the present row of the
+        arrays."""
+        values, after = [], dict(states)
+        for i, leaf in enumerate(self.leaves):
+            if leaf is None:
+                values.append(series[i])
+                continue
+            name = self.names[i]
+            # An input without a state has the structure that it began with.
+            state = states[name] if name in states else leaf.init(self.sizes[i], key=None)
+            state, value = leaf.step(state, clock, key=_key(key, name))
+            if name in states:
+                after[name] = state
+            values.append(_checked(name, value))
+        return jtu.tree_unflatten(self.structure, values), after
+
+    @property
+    def constant(self) -> bool:
+        """Whether the inputs are the same in each step."""
+        return all(isinstance(leaf, Constant) for leaf in self.leaves)
+
+
+def _key(key: Any, name: str) -> Any:
+    return None if key is None else jr.fold_in(random.named(key, name), _INPUT)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if jtu.tree_structure(a) != jtu.tree_structure(b):
+        return False
+    pairs = zip(jtu.tree_leaves(a), jtu.tree_leaves(b), strict=True)
+    return all(jnp.shape(x) == jnp.shape(y) and x.dtype == y.dtype for x, y in pairs)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if value is None:
+        raise TypeError(
+            f"`{name}` is a function that returned None. Return the value, e.g. a current in pA."
+        )
+    if isinstance(value, str | list | tuple | dict):
+        raise TypeError(
+            f"`{name}` must give a number or an array in each step, got {type(value).__name__}: "
+            f"{value!r:.60}. Try jnp.asarray."
+        )
+    return value
+
+
+def split_inputs(
+    inputs: Any, n_steps: int, model: AbstractModel, *, on_host: bool = False
+) -> tuple[tuple[Any, ...], Inputs]:
+    """Arrays that run along time, and everything else as inputs of [`brainfn.input`][]."""
+
+    def stop(x: Any) -> bool:
+        return isinstance(x, AbstractInput | list | tuple)
+
+    series: list[Any] = []
+    leaves: list[AbstractInput | None] = []
+    names: list[str] = []
+    sizes: list[int | None] = []
+    flat, structure = jtu.tree_flatten_with_path(inputs, is_leaf=stop)
+    for path, value in flat:
+        name = "inputs" + jtu.keystr(path)
+        if isinstance(value, list | tuple):
+            raise TypeError(
+                f"`{name}` must be a number, an array, a function of time or an input of "
+                f"brainfn.input, got a {type(value).__name__}. Try numpy.asarray(...) for values "
+                "along time, brainfn.input.Constant(array) for one number per neuron, or "
+                "`a + b` for several inputs at once."
+            )
+        top = path[0].key if path and isinstance(path[0], jtu.DictKey) else None
+        size = model.input_size(top if isinstance(top, str) else None)
+        names.append(name)
+        sizes.append(size)
+        if isinstance(value, np.ndarray | jax.Array) and value.ndim > 0:
+            series.append(_series(name, value, n_steps, size, on_host))
+            leaves.append(None)
+            continue
+        series.append(None)
+        leaves.append(_as_input(name, value))
+    return tuple(series), Inputs(tuple(leaves), tuple(names), tuple(sizes), structure)
+
+
+def _series(name: str, value: Any, n_steps: int, size: int | None, on_host: bool) -> Any:
+    if value.shape[0] != n_steps:
+        raise ValueError(
+            f"`{name}` must have a leading time axis of {n_steps} steps, got shape "
+            f"{value.shape}. For one constant number per neuron use "
+            "brainfn.input.Constant(array)."
+        )
+    if value.shape == (size,):
+        raise ValueError(
+            f"`{name}` has shape {value.shape}, and there are as many steps as neurons: is it one "
+            "number per step or one per neuron? Say brainfn.input.TimeSeries(array) or "
+            "brainfn.input.Constant(array)."
+        )
+    if value.dtype.kind not in "biuf" and not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"`{name}` must hold real numbers, got dtype {value.dtype}.")
+    if not jnp.issubdtype(value.dtype, jnp.floating) and value.dtype != bool:
+        value = value.astype(jnp.result_type(float))
+    if on_host:
+        return value
+    if is_concrete(value) and not np.all(np.isfinite(np.asarray(value))):
+        raise ValueError(f"`{name}` must be finite, got {describe(np.asarray(value))}.")
+    return value if isinstance(value, jax.Array) else jnp.array(value, copy=True)
+
+
+def _as_input(name: str, value: Any) -> AbstractInput:
+    if callable(value) and not isinstance(value, AbstractInput):
+        n = _arguments(name, value)
+        if n == 2:
+            value = _Driven(value)
+        else:
+            value = Function(_Named(value, name))
+    value = as_input(name, value)
+    if isinstance(value, Constant) and is_concrete(value.value):
+        host = np.asarray(value.value)
+        if not np.all(np.isfinite(host)):
+            raise ValueError(f"`{name}` must be finite, got {describe(host)}.")
+    return value
+
+
+def _arguments(name: str, function: Callable[..., Any]) -> int:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters) or len(needed) == 1:
+        return 1
+    possible = [p for p in parameters if p.kind in positional]
+    if not needed and possible:
+        return 1
+    if len(needed) == 2:
+        return 2
+    raise TypeError(
+        f"`{name}` must be a function of the time in ms, or of the time since the beginning of the "
+        f"step and the membrane potential, (t, v) -> current; got one of {len(needed)} arguments."
+    )
+
+
+class _Driven(AbstractInput[None]):
+    """A function `(t, v) -> current` as an input."""
+
+    function: Callable[..., Any]
+
+    def init(self, size: int | None, *, key: Any = None) -> None:
+        del size, key
+
+    def step(self, state: None, clock: Clock, *, key: Any = None) -> tuple[None, Any]:
+        del state, clock, key
+        return None, self.function
+
+
+class _Named(eqx.Module):
+    """A user's function of time, whose mistakes are reported with the name of the argument."""
+
+    function: Callable[..., Any]
+    name: str = eqx.field(static=True)
+
+    def __call__(self, t: Any) -> Any:
+        try:
+            return self.function(t)
+        except (
+            jax.errors.TracerBoolConversionError,
+            jax.errors.TracerArrayConversionError,
+            jax.errors.ConcretizationTypeError,
+        ) as error:
+            raise TypeError(
+                f"`{self.name}` is a function that needs the value of the time, which is not known "
+                "while JAX traces it: use jnp.where(t > t0, a, b) in the place of `if`, and "
+                f"jax.numpy in the place of numpy. ({type(error).__name__})"
+            ) from None

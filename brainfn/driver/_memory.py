@@ -1,0 +1,39 @@
+"""What memory there is, and what would not fit into it."""
+
+import contextlib
+from pathlib import Path
+
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that this process may still take, if the system tells: what is available on
+    the machine, or less where a container has a limit."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    for limit, used in _CGROUPS:
+        with contextlib.suppress(OSError, ValueError):
+            left = int(Path(limit).read_text()) - int(Path(used).read_text())
+            # A limit of 2^63 or so means none.
+            if left < 2**60:
+                found.append(max(left, 0))
+    return min(found, default=None)
+
+
+def check_memory(needed: int, argument: str, what: str, hint: str) -> None:
+    """Raise `MemoryError` naming the argument if `needed` bytes are more than there are."""
+    free = free_memory()
+    if free is not None and needed > free:
+        raise MemoryError(
+            f"`{argument}`: {what} would take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of "
+            f"memory are free. {hint}"
+        )
