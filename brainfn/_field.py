@@ -428,4 +428,4 @@ def smallest(*values: Any) -> float:
     """The smallest of some parameters, infinity where one is traced."""
     if not all(is_concrete(value) for value in values):
         return math.inf
-    return float(min((np.min(np.asarray(v, np.float64), initial=math.inf) for v in values)))
+    return float(min(np.min(np.asarray(v, np.float64), initial=math.inf) for v in values))

@@ -1,12 +1,11 @@
 """The one protocol: a model holds parameters, a state holds what changes from step to step."""
 
 import abc
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
-from typing_extensions import Self
 
 from ._custom_types import Key
 from ._field import AbstractPart
@@ -82,7 +81,7 @@ class AbstractModel(AbstractPart, Generic[State, Inputs, Output]):
         holds whatever is of interest but is not needed by the next step.
         """
 
-    def prepare(self, dt: float) -> "Self | AbstractModel[State, Inputs, Output]":
+    def prepare(self, dt: float) -> "AbstractModel[State, Inputs, Output]":
         """A model with the same states and steps, with everything that depends only on `dt` and the
         parameters precomputed. Pure and cheap; it may be called inside `jax.jit`.
 

@@ -80,7 +80,7 @@ class Emitted(AbstractNamed):
         return name in self.places.names
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        return self[name] if name in self.places.names else default
 
     def named(self) -> dict[str, Any]:
         return dict(self.items())

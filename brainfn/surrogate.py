@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ._custom_types import FloatArrayLike
+from .event import with_derivative
 
 
 def _parameter(default: float) -> Any:
@@ -50,7 +51,8 @@ class AbstractSurrogate(eqx.Module):
     $$S(x) = \begin{cases} 1 & x \ge 0 \\ 0 & x < 0 \end{cases}, \qquad
     \mathrm{d}S = g(x)\,\mathrm{d}x$$
 
-    with $g$ = `derivative`. Higher derivatives are those of $g$. To make one of your own, subclass
+    with $g$ = `derivative`. Higher derivatives are those of $g$, in any combination of forward and
+    reverse mode, also inside `jax.lax.scan`. To make one of your own, subclass
     and write `derivative` and `support`; parameters may be arrays, of any shape that
     broadcasts to that of `x`.
     """
@@ -72,33 +74,40 @@ class AbstractSurrogate(eqx.Module):
         A backward pass can skip the neurons outside.
         """
 
-    def __call__(self, x: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    def __call__(
+        self, x: Float[ArrayLike, "..."], fired: Bool[Array, "..."] | None = None
+    ) -> Float[Array, "..."]:
         """Emit spikes.
 
         **Arguments:**
 
-        - `x`: distance from threshold, dimensionless, any shape; spikes where `x >= 0`.
+        - `x`: distance from threshold, dimensionless, any shape.
+        - `fired`: where there is a spike, bool of the shape of `x`; `x >= 0` if not given. The
+            derivative is that at `x` in either case: a neuron whose upswing runs away from its
+            threshold to a peak within a step was near its threshold when it left it.
 
         **Returns:**
 
-        0 or 1 in the shape and dtype of `x`.
+        0 or 1 in the shape and dtype of `x`. Its derivatives, of any order, are those of an
+        integral of `derivative`.
         """
-        return _heaviside(self, jnp.asarray(x))
+        x = jnp.asarray(x)
+        return _spike(self, x, x >= 0 if fired is None else fired)
 
 
-@eqx.filter_custom_jvp
-def _heaviside(surrogate: AbstractSurrogate, x: Array) -> Array:
+def _value(surrogate: AbstractSurrogate, x: Array, fired: Array) -> Array:
     del surrogate
-    return (x >= 0).astype(x.dtype)
+    return fired.astype(x.dtype)
 
 
-@_heaviside.def_jvp
-def _heaviside_jvp(primals, tangents):
-    surrogate, x = primals
+def _tangent(arguments: Any, tangents: Any) -> Array:
+    surrogate, x, _ = arguments
     # The tangent of the surrogate's own parameters is dropped: the step does not depend on them.
-    _, dx = tangents
-    spikes = _heaviside(surrogate, x)
-    return spikes, jnp.zeros_like(x) if dx is None else surrogate.derivative(x) * dx
+    _, dx, _ = tangents
+    return jnp.zeros_like(x) if dx is None else surrogate.derivative(x) * dx
+
+
+_spike = with_derivative(_value, tangent=_tangent)
 
 
 class ReluGrad(AbstractSurrogate):

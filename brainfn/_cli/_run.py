@@ -14,7 +14,7 @@ import numpy as np
 from .. import measure, record
 from .._config import config_dict
 from .._errors import whole_steps
-from ..simulate import Run, run
+from ..driver import Run, run
 from ..record import SpikeTrains
 from ..zoo import VOGELS_ABBOTT, vogels_abbott
 from ._report import figures_of, print_report, window_of

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float32, UInt32
 
 from .._random import Words, key_words as key_words, threefry as threefry
 
+
 def _wide_product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> Words:
     """(high, low) words of the 64-bit product of two 32-bit numbers, from 16-bit halves."""
     mask, half = jnp.uint32(0xFFFF), jnp.uint32(16)

@@ -6,6 +6,7 @@ from ._csr import CSC as CSC, CSR as CSR, ColumnIndex as ColumnIndex
 from ._define import define as define
 from ._delayed import Delayed as Delayed, delayed_matvec as delayed_matvec
 from ._dense import Dense as Dense
+from ._derived import with_derivative as with_derivative
 from ._fixed import FixedFanin as FixedFanin, FixedFanout as FixedFanout, OneToOne as OneToOne
 from ._jit import (
     JITHomogeneous as JITHomogeneous,

@@ -117,7 +117,7 @@ class JITHomogeneous(AbstractMatrix):
         return self.pattern.synapses_expected
 
     def with_weight(self, weight: Any) -> "JITHomogeneous":
-        return _with_law(self, weight, ('weight',))
+        return _with_law(self, weight, ("weight",))
 
     def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
         return [self.block(slice(None), slice(low, high)) for low, high in bounds]
@@ -243,7 +243,7 @@ class JITUniform(AbstractMatrix):
         return Uniform(self.low, self.high)
 
     def with_weight(self, weight: Any) -> "JITUniform":
-        return _with_law(self, weight, ('low', 'high'))
+        return _with_law(self, weight, ("low", "high"))
 
     def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
         return [self.block(slice(None), slice(low, high)) for low, high in bounds]
@@ -366,7 +366,7 @@ class JITNormal(AbstractMatrix):
         return Normal(self.mean, self.std)
 
     def with_weight(self, weight: Any) -> "JITNormal":
-        return _with_law(self, weight, ('mean', 'std'))
+        return _with_law(self, weight, ("mean", "std"))
 
     def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list[AbstractMatrix]:
         return [self.block(slice(None), slice(low, high)) for low, high in bounds]
@@ -393,7 +393,9 @@ def _with_law(matrix: Any, weight: Any, names: tuple[str, ...]) -> Any:
     """`matrix` with another weight, or law of weights; `None` for a structure without."""
     law = len(names) > 1
     if weight is not None and isinstance(weight, AbstractInitializer) != law:
-        expected = "a law, of which one parameter may be replaced (weight.low)" if law else "numbers"
+        expected = (
+            "a law, of which one parameter may be replaced (weight.low)" if law else "numbers"
+        )
         raise TypeError(f"`weight` must be {expected}, got {type(weight).__name__}.")
     values = [weight if weight is None or not law else getattr(weight, name) for name in names]
     if weight is not None:

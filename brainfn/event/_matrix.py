@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
-from typing_extensions import Self
 
 from ._bilinear import COLS, ROWS, BlockSpec, Mask, Term, contract
 from ._check import as_array
@@ -78,7 +77,7 @@ class AbstractMatrix(eqx.Module):
         """How many synapses there are; their mean number where each exists with a probability."""
         return math.prod(self.weight_shape or ())
 
-    def with_weight(self, weight: Any) -> Self:
+    def with_weight(self, weight: Any) -> Any:
         """The same synapses with other weights.
 
         **Arguments:**

@@ -189,7 +189,9 @@ def define(
         return jax.jit(lambda *operands: primitive.bind(*operands, **dict(params)))
 
     def impl(*operands, **params):
-        return compiled(tuple(sorted(params.items())))(*operands)
+        # Without compilation there would be no end to it: the operator itself is always compiled.
+        with jax.disable_jit(False):
+            return compiled(_sorted(params))(*operands)
 
     def abstract_eval(*avals, **params):
         # Built from an operand so that the varying-axis information of shard_map survives.
@@ -224,6 +226,10 @@ def define(
         batch if batch is not None else ft.partial(_loop, operator)
     )
     return operator
+
+
+def _sorted(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(params.items(), key=lambda item: item[0]))
 
 
 def _native_lowering(kernel: Callable, platform: str, fallback: Callable, splits: bool) -> Callable:

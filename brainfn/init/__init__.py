@@ -1,5 +1,6 @@
 """Initial values: how states and weights are filled."""
 
+from ._declared import initial as initial, start as start
 from ._initializers import (
     AbstractInitializer as AbstractInitializer,
     Constant as Constant,
@@ -8,4 +9,3 @@ from ._initializers import (
     Uniform as Uniform,
     as_initializer as as_initializer,
 )
-from ._declared import initial as initial, start as start

@@ -109,7 +109,9 @@ def check_names(
     known = []
     for group, model in zip(layout.groups, populations, strict=True):
         ports = model.ports() or {"": model.size}
-        known += [name if port == "" else f"{name}.{port}" for name in group.names for port in ports]
+        known += [
+            name if port == "" else f"{name}.{port}" for name in group.names for port in ports
+        ]
     for name in inputs:
         if name not in known:
             raise ValueError(

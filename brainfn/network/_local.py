@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.tree_util as jtu
 from jaxtyping import Array
 
 from .. import _random as random
@@ -15,7 +14,7 @@ from .._field import float_dtype
 from .._model import Clock
 from .._population import AbstractPopulation
 from ..delay import Delay, DelayState
-from ..event import materialize
+from ..event import materialize, with_derivative
 from ..kernel import find
 from ..neuron import as_drive
 from ..synapse import AbstractRelease
@@ -147,27 +146,24 @@ def group_key(key: Key, group: Group, model: AbstractPopulation) -> Any:
     return random.named(key, name)
 
 
-@eqx.filter_custom_jvp
-def _fused(arguments: Any) -> Any:
+def _in_one_pass(arguments: Any) -> Any:
     fused, model, terms, state, layers, current, clock = arguments
     parts = [(term.synapse, term.output) for term in terms]
     return fused.step(model, parts, state, layers, current, clock)
 
 
-@_fused.def_jvp
-def _fused_jvp(primals: Any, tangents: Any) -> Any:
-    def plain(arguments: Any) -> Any:
-        _, model, terms, state, layers, current, clock = arguments
-        drive = NetworkDrive(as_drive(current, state.v), tuple(zip(terms, layers, strict=True)))
-        new, spikes = model.step(state, drive, clock, key=None)
-        layers, spikes = materialize((layers, spikes))
-        after = tuple(
-            term.synapse.advance(layer, clock.dt)
-            for term, layer in zip(terms, layers, strict=True)
-        )
-        return new, spikes, after
+def _part_by_part(arguments: Any) -> Any:
+    _, model, terms, state, layers, current, clock = arguments
+    drive = NetworkDrive(as_drive(current, state.v), tuple(zip(terms, layers, strict=True)))
+    new, spikes = model.step(state, drive, clock, key=None)
+    layers, spikes = materialize((layers, spikes))
+    after = tuple(
+        term.synapse.advance(layer, clock.dt) for term, layer in zip(terms, layers, strict=True)
+    )
+    return new, spikes, after
 
-    return eqx.filter_jvp(plain, primals, tangents)
+
+_fused = with_derivative(_in_one_pass, _part_by_part)
 
 
 class Sender(eqx.Module):
@@ -188,7 +184,9 @@ class Sender(eqx.Module):
         def send(model: Any, release: Any, key: Any) -> Any:
             said = model.emits()
             out = jnp.zeros((sum(self.sizes),), said.dtype)
-            pre = self._cut(model.init(key=group_key(key, self._whole(model), model)), said.shape[0])
+            pre = self._cut(
+                model.init(key=group_key(key, self._whole(model), model)), said.shape[0]
+            )
             state = release.init(sum(self.sizes), key=self._key(key))
             clock = Clock(jnp.zeros((), jnp.int32), 0.1)
             return release.release(state, out, pre, clock, key=self._key(key))[1]

@@ -152,5 +152,3 @@ def concatenate(states: Sequence[Any]) -> Any:
     if len(states) == 1:
         return states[0]
     return jax.tree.map(lambda *xs: jnp.concatenate(xs), *states)
-
-

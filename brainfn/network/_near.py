@@ -19,12 +19,12 @@ Only the line holds marked spikes; the outputs of a step are those of the neuron
 import math
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool
 
 from .._population import AbstractPopulation
-from ..event import block_matvec
+from ..event import block_matvec, with_derivative
 
 
 def has_marks(model: AbstractPopulation) -> bool:
@@ -46,23 +46,54 @@ def near_threshold(model: AbstractPopulation, state: Any) -> Bool[Array, " size"
     return jnp.abs(distance) <= jnp.broadcast_to(bound, distance.shape)
 
 
-@eqx.filter_custom_jvp
-def mark(spikes: Any, model: Any, state: Any) -> Any:
-    """The spikes of a step as the delay line takes them; `state` is that after the step."""
+def _plain(spikes: Any, model: Any, state: Any) -> Any:
     del model, state
     return spikes
 
 
-@mark.def_jvp
-def _mark_jvp(primals: Any, tangents: Any) -> Any:
-    spikes, model, state = primals
-    near = near_threshold(model, state)
-    if near is not None:
-        spikes = jnp.where(near | (spikes != 0), spikes, jnp.asarray(-0.0, spikes.dtype))
-    return spikes, tangents[0]
+def _marked(spikes: Any, model: Any, state: Any) -> Any:
+    near = near_threshold(model, lax.stop_gradient(state))
+    if near is None:
+        return spikes
+    return _with_mark(spikes, ~(near | (spikes != 0)))
 
 
-@eqx.filter_custom_jvp
+def _negative_zero(spikes: Any, far: Any) -> Any:
+    return jnp.where(far, jnp.asarray(-0.0, spikes.dtype), spikes)
+
+
+def _unchanged(arguments: Any, tangents: Any) -> Any:
+    del arguments
+    return tangents[0]
+
+
+# A mark has no part in derivatives: those of a spike go through it unchanged.
+_with_mark = with_derivative(_negative_zero, tangent=_unchanged)
+_mark = with_derivative(_plain, _marked)
+
+
+def mark(spikes: Any, model: Any, state: Any) -> Any:
+    """The spikes of a step as the delay line takes them; `state` is that after the step."""
+    return _mark(spikes, model, state) if has_marks(model) else spikes
+
+
+def _summed(
+    accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
+) -> Any:
+    del marked
+    return block_matvec(accumulators, arrivals, blocks, now=now)
+
+
+def _masked(
+    accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
+) -> Any:
+    needs = [~jnp.signbit(x) if yes else None for x, yes in zip(arrivals, marked, strict=True)]
+    return block_matvec(accumulators, arrivals, blocks, needs, now)
+
+
+_deliver = with_derivative(_summed, _masked)
+
+
 def deliver(
     accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
 ) -> Any:
@@ -75,16 +106,6 @@ def deliver(
     - `blocks`: the matrices with their places.
     - `now`: the step in which spikes were emitted that go into ring buffers.
     """
-    del marked
-    return block_matvec(accumulators, arrivals, blocks, now=now)
-
-
-@deliver.def_jvp
-def _deliver_jvp(primals: Any, tangents: Any) -> Any:
-    _, arrivals, _, marked, now = primals
-    needs = [~jnp.signbit(x) if yes else None for x, yes in zip(arrivals, marked, strict=True)]
-
-    def masked(accumulators: Any, arrivals: Any, blocks: Any) -> Any:
-        return block_matvec(accumulators, arrivals, blocks, needs, now)
-
-    return eqx.filter_jvp(masked, primals[:3], tangents[:3])
+    if not any(marked):
+        return block_matvec(accumulators, arrivals, blocks, now=now)
+    return _deliver(accumulators, arrivals, blocks, marked, now)

@@ -154,9 +154,7 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
 
     def summary(self) -> str:
         """A table of populations and projections: sizes, synapses, memory, and what was merged."""
-        return summary(
-            self.populations, self.receptors, self.releases, self.pathways, self.layout
-        )
+        return summary(self.populations, self.receptors, self.releases, self.pathways, self.layout)
 
 
 class Projections(Mapping[str, ProjectionView]):

@@ -214,14 +214,10 @@ def _exchange(
     )
 
 
-def _weighted(
-    name: str, pathway: Pathway, weight: Any, dtype: Any
-) -> tuple[AbstractMatrix, ...]:
+def _weighted(name: str, pathway: Pathway, weight: Any, dtype: Any) -> tuple[AbstractMatrix, ...]:
     if not isinstance(weight, eqx.Module | jax.Array):
         weight = jnp.asarray(weight, dtype)  # a number that `tree_at` put in
     try:
         return pathway.weighted(weight)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} (weight of projection {name!r})") from None
-
-

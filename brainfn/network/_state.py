@@ -70,9 +70,7 @@ class NetworkState(AbstractNamed):
                 f"`new` must have the structure of state[{name!r}], {type(old).__name__}, got "
                 f"{type(new).__name__}. Try eqx.tree_at on state[{name!r}]."
             )
-        for (path, a), b in zip(
-            jtu.tree_leaves_with_path(old), jtu.tree_leaves(new), strict=True
-        ):
+        for (path, a), b in zip(jtu.tree_leaves_with_path(old), jtu.tree_leaves(new), strict=True):
             if jnp.shape(a) != jnp.shape(b) or a.dtype != jnp.asarray(b).dtype:
                 raise ValueError(
                     f"`new{jtu.keystr(path)}` must have shape {jnp.shape(a)} and dtype {a.dtype}, "
@@ -142,5 +140,3 @@ def take(tree: Any, total: int, offset: int, size: int) -> Any:
         return x[offset : offset + size] if eqx.is_array(x) and x.ndim else x
 
     return jax.tree.map(cut, tree)
-
-

@@ -61,9 +61,7 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             for sender, line in zip(self.senders, self.exchange.lines, strict=True)
         ]
         rings = []
-        for receptor, state, slots in zip(
-            local.layers, layers, self.exchange.rings, strict=True
-        ):
+        for receptor, state, slots in zip(local.layers, layers, self.exchange.rings, strict=True):
             like = receptor.synapse.accumulator(state)
             dtype = jnp.promote_types(like.dtype, jnp.float32)
             rings.append(jnp.zeros((slots, *like.shape), dtype) if slots else None)
@@ -123,12 +121,15 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         synapses = [receptor.synapse for receptor in local.layers]
         vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
         for layer, start, size, amount in driven.arrivals:
-            vectors[layer] = vectors[layer].at[start : start + size].add(
-                jnp.asarray(amount, vectors[layer].dtype)
+            vectors[layer] = (
+                vectors[layer]
+                .at[start : start + size]
+                .add(jnp.asarray(amount, vectors[layer].dtype))
             )
         vectors, rings = exchange.arrive(signals, vectors, state.rings, state.weights, clock)
         layers = [
-            s.with_accumulator(x, y) for s, x, y in zip(synapses, state.layers, vectors, strict=True)
+            s.with_accumulator(x, y)
+            for s, x, y in zip(synapses, state.layers, vectors, strict=True)
         ]
         groups, layers, emitted = local.step(state.groups, layers, driven.values, clock, key)
         sent = [

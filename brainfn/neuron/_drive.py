@@ -7,7 +7,6 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from typing_extensions import Self
 
 from .._custom_types import FloatScalarLike
 
@@ -20,7 +19,7 @@ class AbstractDrive(eqx.Module):
         """Current in pA, `t` ms after the beginning of the step, at membrane potentials `v`."""
 
     @abc.abstractmethod
-    def held(self, rate: Any, dt: float) -> "Self | AbstractDrive":
+    def held(self, rate: Any, dt: float) -> "AbstractDrive":
         """A drive whose inputs are held over the step of `dt` ms at values that have, at its end,
         the effect of the inputs that change: what a solver should get that looks at its inputs only
         once a step.

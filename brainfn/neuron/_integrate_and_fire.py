@@ -18,7 +18,7 @@ from .._errors import is_concrete, whole_steps
 from .._field import float_dtype, replace
 from .._model import Clock
 from ..event import materialize
-from ..solver import ExponentialEuler, integrate
+from ..solver import AbstractLocalSolver, increment, integrate
 from ..surrogate import AbstractSurrogate
 from ._base import AbstractNeuron
 from ._drive import AbstractDrive, as_drive
@@ -202,7 +202,7 @@ class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         model = self.model
         resting = state.refractory > 0
         drive = as_drive(inputs, state.v)
-        if isinstance(model.solver, ExponentialEuler):  # TEMPORARY until solvers say `holds_inputs`
+        if isinstance(model.solver, AbstractLocalSolver) and model.solver.holds_inputs:
             rate = model.leak_rate()
             drive = drive.held(0.0 if rate is None else rate, clock.dt)
 
@@ -214,8 +214,7 @@ class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         if residue is None:
             y = integrate(model.solver, field, state.y, clock.dt, drive)
         else:
-            y1 = integrate(model.solver, field, state.y, clock.dt, drive)  # TEMPORARY: increment
-            change = jtu.tree_map(jnp.subtract, y1, state.y)
+            change = increment(model.solver, field, state.y, clock.dt, drive)
             change = jtu.tree_map(jnp.add, change, residue)
             y = jtu.tree_map(jnp.add, state.y, change)
             residue = jtu.tree_map(lambda a, b, d: d - (b - a), state.y, y, change)
@@ -225,7 +224,7 @@ class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         if model.surrogate is None:
             spikes = fired
         else:
-            spikes = model.surrogate(model.distance(y))  # TEMPORARY: fired
+            spikes = model.surrogate(model.distance(y), fired)
         after = model.on_spike(y, lax.stop_gradient(spikes) if model.detach_reset else spikes)
         if residue is not None:
             residue = jtu.tree_map(lambda r: jnp.where(fired, jnp.zeros_like(r), r), residue)

@@ -1,10 +1,13 @@
 """Setting a variable of neurons that spike, with its derivative."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike, Spikes
+from ..event import with_derivative
 
 
 def reset(
@@ -32,8 +35,26 @@ def reset(
         return jnp.where(spikes, v_reset, v)
     if detach:
         spikes = lax.stop_gradient(spikes)
-    fires = spikes > 0
-    value = jnp.where(fires, v_reset, v)
-    # `spikes` is 0 or 1, so what is added is zero; its derivative is that of a spike. The factor
-    # has the derivatives of `v_reset - v`.
-    return value + (spikes - lax.stop_gradient(spikes)) * (v_reset - v)
+    return _reset(v, spikes, v_reset)
+
+
+def _value(v: Any, spikes: Any, v_reset: Any) -> Any:
+    return jnp.where(spikes > 0, v_reset, v)
+
+
+def _tangent(arguments: Any, tangents: Any) -> Any:
+    v, spikes, v_reset = arguments
+    dv, dspikes, dv_reset = tangents
+    out = jnp.zeros_like(v)
+    if dv is not None:
+        out = out + (1 - spikes) * dv
+    if dv_reset is not None:
+        out = out + spikes * dv_reset
+    if dspikes is not None:
+        # A potential that ran away to infinity is reset all the same.
+        jump = v_reset - v
+        out = out + jnp.where(jnp.isfinite(jump), jump, 0) * dspikes
+    return out
+
+
+_reset = with_derivative(_value, tangent=_tangent)

@@ -193,5 +193,3 @@ def spike_fraction(state: Any, output: Any) -> Any:
 
 def _fraction(x: Any) -> Float[Array, ""]:
     return jnp.mean(_as_float(x), axis=-1)
-
-

@@ -2,6 +2,13 @@
 
 from ._base import AbstractLocalSolver as AbstractLocalSolver
 from ._exponential_euler import ExponentialEuler as ExponentialEuler
-from ._integrate import check_solver as check_solver, integrate as integrate
+from ._exponential_midpoint import ExponentialMidpoint as ExponentialMidpoint
+from ._independent import Independent as Independent
+from ._integrate import (
+    check_solver as check_solver,
+    increment as increment,
+    integrate as integrate,
+)
 from ._phi import phi1 as phi1
 from ._runge_kutta import Heun as Heun, Midpoint as Midpoint
+from ._substeps import Substeps as Substeps

@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax.numpy as jnp
 from diffrax import AbstractSolver, AbstractTerm
 from jaxtyping import Array
@@ -12,7 +13,12 @@ class AbstractLocalSolver(AbstractSolver[None]):
     vector field unchanged. Inside brainfn's loop a step runs from `0.0` to `dt`, so a drive may
     use `t == 0.0` while tracing, and no number of the step is promoted.
     [`brainfn.solver.integrate`][] relies on both; every other Diffrax solver gets arrays.
+
+    `holds_inputs` says whether it evaluates the vector field at the beginning of a step only: a
+    neuron then gives it, for inputs that change over the step, the constant of the same effect.
     """
+
+    holds_inputs: eqx.AbstractClassVar[bool]
 
     def init(
         self, terms: AbstractTerm, t0: RealScalarLike, t1: RealScalarLike, y0: Y, args: Args

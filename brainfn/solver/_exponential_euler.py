@@ -9,6 +9,7 @@ from jaxtyping import Array, PyTree
 
 from .._custom_types import Args, BoolScalarLike, RealScalarLike, Y
 from ._base import AbstractLocalSolver, times
+from ._independent import Independent
 from ._phi import phi1
 
 
@@ -21,7 +22,8 @@ class ExponentialEuler(AbstractLocalSolver):
     with $\varphi_1(z) = (e^z - 1)/z$. Each variable is solved exactly for the linear equation that
     touches it at $t_0$. So a leaky membrane or a gating variable that depends linearly on itself
     is exact while its input is constant over the step, however large the step is compared
-    with its time constant. One evaluation of the vector field and one `jvp` per leaf of the state.
+    with its time constant. One evaluation of the vector field and one `jvp` per leaf of the state,
+    or one for all leaves of an [`brainfn.solver.Independent`][].
 
     The order is 1 in general, and 2 where the equation is autonomous and its Jacobian diagonal.
 
@@ -42,6 +44,7 @@ class ExponentialEuler(AbstractLocalSolver):
     DOI 10.1145/366707.367592.
     """
 
+    holds_inputs: ClassVar[bool] = True
     term_structure: ClassVar = ODETerm
     interpolation_cls: ClassVar[Callable[..., LocalLinearInterpolation]] = LocalLinearInterpolation
 
@@ -60,17 +63,40 @@ class ExponentialEuler(AbstractLocalSolver):
     ) -> tuple[Y, None, dict[str, Y], None, RESULTS]:
         del solver_state, made_jump
         h = terms.contr(t0, t1)
-        leaves, treedef = jtu.tree_flatten(y0)
-
-        def advance(i: int, leaf: Array) -> Array:
-            # Differentiating one leaf at a time leaves the tangents of all others symbolically
-            # zero, so nothing is computed for them. XLA merges the repeated evaluations of f.
-            def slope(x):
-                y = treedef.unflatten([*leaves[:i], x, *leaves[i + 1 :]])
-                return jtu.tree_leaves(terms.vf(t0, y, args))[i]
-
-            f, rate = jax.jvp(slope, (leaf,), (jnp.ones_like(leaf),))
-            return leaf + times(h, phi1(times(h, rate)) * f)
-
-        y1 = treedef.unflatten([advance(i, jnp.asarray(leaf)) for i, leaf in enumerate(leaves)])
+        f, rate = slope_and_rate(terms, t0, y0, args)
+        y1 = jtu.tree_map(lambda y, a, b: jnp.asarray(y) + relaxed(h, a, b), y0, f, rate)
         return y1, None, {"y0": y0, "y1": y1}, None, RESULTS.successful
+
+
+def slope_and_rate(
+    terms: AbstractTerm, t: RealScalarLike, y: Y, args: Args
+) -> tuple[PyTree, PyTree]:
+    """The vector field at `y` and the diagonal of its Jacobian, in the structure of `y`."""
+    parts, structure = jtu.tree_flatten(y, is_leaf=lambda x: isinstance(x, Independent))
+    slopes, rates = [], []
+    for i, part in enumerate(parts):
+        # Differentiating one part at a time leaves the tangents of all others symbolically zero, so
+        # nothing is computed for them. XLA merges the repeated evaluations of f.
+        def field(x: PyTree, i: int = i) -> PyTree:
+            whole = structure.unflatten([*parts[:i], x, *parts[i + 1 :]])
+            slope = terms.vf(t, whole, args)
+            return structure.flatten_up_to(slope)[i]
+
+        part = jtu.tree_map(jnp.asarray, part)
+        f, rate = jax.jvp(field, (part,), (jtu.tree_map(jnp.ones_like, part),))
+        slopes.append(f)
+        rates.append(rate)
+    return structure.unflatten(slopes), structure.unflatten(rates)
+
+
+def relaxed(h: RealScalarLike, f: Array, rate: Array) -> Array:
+    """The change over `h` of a variable with slope `f` that follows a linear equation of `rate`.
+
+    Growth by more than e^40 in one step, an upswing that runs away, stays at that: the number is
+    then so large that it only says so, and finite, so that derivatives of what replaces it are.
+    """
+    z = jnp.minimum(times(h, rate), jnp.asarray(_MOST, f.dtype))
+    return times(h, phi1(z) * f)
+
+
+_MOST = 40.0

@@ -81,6 +81,30 @@ def integrate(
     return jtu.tree_map(lambda x: jnp.where(converged, x, jnp.nan), y1)
 
 
+def increment(
+    solver: AbstractSolver,
+    vector_field: Callable[[RealScalarLike, Y, Args], VF],
+    y: Y,
+    dt: RealScalarLike,
+    args: Args = None,
+) -> Y:
+    r"""By how much a step changes the state, $y(\mathrm{dt}) - y(0)$, as [`brainfn.solver.integrate`][]
+    makes it, without the rounding of the sum.
+
+    A change that is below half a unit in the last place of $y$ would be lost in $y + \Delta y$;
+    with it the caller can carry the loss along. It is found by a step from $y$ of the
+    equation for $z = y - y(0)$, whose numbers are as small as the change.
+
+    **Arguments:** as of [`brainfn.solver.integrate`][].
+    """
+    y = jtu.tree_map(jnp.asarray, y)
+
+    def shifted(t: RealScalarLike, z: Y, args: Args) -> VF:
+        return vector_field(t, jtu.tree_map(jnp.add, y, z), args)
+
+    return integrate(solver, shifted, jtu.tree_map(jnp.zeros_like, y), dt, args)
+
+
 def check_solver(solver: Any) -> None:
     r"""Raise if [`brainfn.solver.integrate`][] cannot use a solver.
 

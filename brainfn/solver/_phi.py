@@ -1,9 +1,10 @@
 import math
-from functools import partial
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
+
+from ..event import with_derivative
 
 
 def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
@@ -29,8 +30,7 @@ def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     return _moment(0, jnp.asarray(z))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _moment(k: int, z: Array) -> Array:
+def _moment_value(k: int, z: Array) -> Array:
     """The integral of `s^k exp(s z)` over `[0, 1]`: the `k`-th derivative of `phi1`."""
     # Two ways, of which each is exact where the other loses digits. The recurrence (integration by
     # parts) subtracts nearly equal numbers when z is small, and the more so the higher k.
@@ -48,10 +48,13 @@ def _moment(k: int, z: Array) -> Array:
     return jnp.where(small, series, closed) / jnp.where(small, 1.0, z)
 
 
-@_moment.defjvp
-def _moment_jvp(k, primals, tangents):
-    (z,), (dz,) = primals, tangents
-    return _moment(k, z), _moment(k + 1, z) * dz
+def _moment_tangent(arguments: Any, tangents: Any) -> Array:
+    k, z = arguments
+    _, dz = tangents
+    return jnp.zeros_like(z) if dz is None else _moment(k + 1, z) * dz
+
+
+_moment = with_derivative(_moment_value, tangent=_moment_tangent)
 
 
 def _coefficient(k: int, n: int) -> float:

@@ -28,6 +28,7 @@ class Heun(AbstractLocalSolver):
     I", 2nd ed., section II.1, DOI 10.1007/978-3-540-78862-1.
     """
 
+    holds_inputs: ClassVar[bool] = False
     term_structure: ClassVar = ODETerm
     interpolation_cls: ClassVar[Callable[..., LocalLinearInterpolation]] = LocalLinearInterpolation
 
@@ -68,6 +69,7 @@ class Midpoint(AbstractLocalSolver):
     I", 2nd ed., section II.1, DOI 10.1007/978-3-540-78862-1.
     """
 
+    holds_inputs: ClassVar[bool] = False
     term_structure: ClassVar = ODETerm
     interpolation_cls: ClassVar[Callable[..., LocalLinearInterpolation]] = LocalLinearInterpolation
 

@@ -1,0 +1,127 @@
+"""Functions whose value is computed in one way and whose derivative in another."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.tree_util as jtu
+
+from ._prim import define, is_zero
+
+
+def with_derivative(
+    fast: Callable[..., Any],
+    slow: Callable[..., Any] | None = None,
+    *,
+    tangent: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """A function that computes `fast`, and is differentiated as if it were `slow`.
+
+    ```python
+    clipped = with_derivative(lambda x: jnp.clip(x, 0, 1), jax.nn.sigmoid)
+    ```
+
+    `jax.custom_jvp` promises the same, but is wrong for second derivatives inside `jax.lax.scan`
+    by reverse mode over reverse mode, where its rule is lost. This is a JAX primitive: wherever it
+    is differentiated, `slow` stands in its place, so that derivatives of any order, in any
+    combination of modes, are those of `slow`.
+
+    **Arguments:**
+
+    - `fast`, `slow`: functions of pytrees of arrays (and of other leaves, which are hashable and
+        static), with outputs of the same structure, shapes and dtypes. Where they are
+        differentiated the value is that of `slow`, too. Define them at the top level of a module:
+        they are part of what JAX compiles for.
+    - `tangent`: in the place of `slow`, a function `(arguments, tangents) -> tangent of the
+        output`, both tuples as `fast` takes them, with `None` for tangents that are zero. The value
+        stays that of `fast`; higher derivatives are those of `tangent`.
+
+    **Returns:** the function.
+    """
+
+    def apply(function: Callable[..., Any], operands: Sequence[Any], static: Any, axes: Any) -> Any:
+        structure, others, where = static
+
+        def flat(*arrays: Any) -> list[Any]:
+            leaves = _filled(arrays, others, where)
+            return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
+
+        for in_axes in axes:
+            flat = jax.vmap(flat, in_axes=in_axes)
+        return flat(*operands)
+
+    def reference(*operands: Any, static: Any, axes: Any) -> list[Any]:
+        return apply(fast, operands, static, axes)
+
+    def outputs(*avals: Any, static: Any, axes: Any) -> list[Any]:
+        plain = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals]
+        shapes = jax.eval_shape(lambda *xs: apply(fast, xs, static, axes), *plain)
+        return [(x.shape, x.dtype) for x in shapes]
+
+    def jvp(primals: Any, tangents: Any, *, static: Any, axes: Any) -> Any:
+        # Operands without a tangent stay constants, so that nothing is computed for them.
+        moving = [i for i, t in enumerate(tangents) if not is_zero(t)]
+        some = tuple(tangents[i] for i in moving)
+        if slow is None:
+            out = operator(*primals, static=static, axes=axes)
+            return out, linear(primals, some, moving, static, axes)
+
+        def part(*xs: Any) -> list[Any]:
+            operands = list(primals)
+            for i, x in zip(moving, xs, strict=True):
+                operands[i] = x
+            return apply(slow, operands, static, axes)
+
+        return jax.jvp(part, tuple(primals[i] for i in moving), some)
+
+    def linear(primals: Any, some: Any, moving: list[int], static: Any, axes: Any) -> list[Any]:
+        assert tangent is not None
+        structure, others, where = static
+        n = len(primals)
+
+        def flat(*both: Any) -> list[Any]:
+            changes: list[Any] = [None] * n
+            for i, x in zip(moving, both[n:], strict=True):
+                changes[i] = x
+            primal = jtu.tree_unflatten(structure, _filled(both[:n], others, where))
+            blank = (None,) * len(others)
+            change = jtu.tree_unflatten(structure, _filled(changes, blank, where))
+            return jtu.tree_leaves(tangent(primal, change))
+
+        for in_axes in axes:
+            flat = jax.vmap(flat, in_axes=(*in_axes, *(in_axes[i] for i in moving)))
+        return flat(*primals, *some)
+
+    def batch(operands: Any, dims: Any, *, static: Any, axes: Any) -> Any:
+        out = operator(*operands, static=static, axes=(*axes, tuple(dims)))
+        return out, [0] * len(out)
+
+    operator = define(
+        f"with_derivative_{fast.__name__.strip('_<>')}",
+        reference=reference,
+        outputs=outputs,
+        jvp=jvp,
+        batch=batch,
+        splits=True,
+    )
+
+    def function(*arguments: Any) -> Any:
+        leaves, structure = jtu.tree_flatten(arguments)
+        where = tuple(eqx.is_array(x) for x in leaves)
+        others = tuple(None if array else x for array, x in zip(where, leaves, strict=True))
+        arrays = [jnp.asarray(x) for x, array in zip(leaves, where, strict=True) if array]
+        out = operator(*arrays, static=(structure, others, where), axes=())
+
+        def again(xs: Sequence[Any]) -> Any:
+            return fast(*jtu.tree_unflatten(structure, _filled(xs, others, where)))
+
+        return jtu.tree_unflatten(jtu.tree_structure(jax.eval_shape(again, arrays)), out)
+
+    return function
+
+
+def _filled(arrays: Sequence[Any], others: Sequence[Any], where: Sequence[bool]) -> list[Any]:
+    given = iter(arrays)
+    return [next(given) if array else x for array, x in zip(where, others, strict=True)]
