@@ -2,6 +2,7 @@
 
 from . import (
     _random as random,
+    channel as channel,
     connect as connect,
     delay as delay,
     event as event,

@@ -1,5 +1,6 @@
 """Neurons: models that turn currents into spikes."""
 
+from ._adex import AdEx as AdEx, Adapting as Adapting
 from ._base import AbstractNeuron as AbstractNeuron
 from ._declared import solver as solver, surrogate as surrogate
 from ._drive import (
@@ -14,5 +15,7 @@ from ._integrate_and_fire import (
     SpikingState as SpikingState,
     Voltage as Voltage,
 )
+from ._izhikevich import Izhikevich as Izhikevich, Recovering as Recovering
 from ._lif import LIF as LIF
+from ._point import PointNeuron as PointNeuron, PointState as PointState
 from ._reset import reset as reset

@@ -1,5 +1,6 @@
 """Fields that neurons have in common, so that each is declared in one line."""
 
+from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
@@ -9,11 +10,11 @@ from ..solver import ExponentialEuler
 from ..surrogate import AbstractSurrogate, ReluGrad
 
 
-def solver() -> Any:
+def solver(default: Callable[[], dfx.AbstractSolver] = ExponentialEuler) -> Any:
     """The field of a Diffrax solver; [`brainfn.solver.ExponentialEuler`][] by default."""
     return option(
         cls=dfx.AbstractSolver,
-        factory=ExponentialEuler,
+        factory=default,
         hint="Try brainfn.solver.ExponentialEuler() or diffrax.Heun().",
     )
 

@@ -1,0 +1,73 @@
+"""Ions whose concentration moves with what channels let pass."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._field import AbstractPart, param
+
+
+class Concentrations(eqx.Module):
+    """What channels see of an ion: its concentration `inside` in mM."""
+
+    inside: Float[Array, " size"]
+
+
+class AbstractIon(AbstractPart):
+    """An ion with a concentration of its own: it sums the currents of the channels that carry it.
+
+    A channel names its ion by [`brainfn.channel.AbstractChannel.ion`][].
+    """
+
+    @abc.abstractmethod
+    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
+        """The concentration at the beginning in mM, in the shape of `like`."""
+
+    @abc.abstractmethod
+    def change(
+        self, inside: Float[Array, " size"], current: Float[Array, " size"]
+    ) -> Float[Array, " size"]:
+        """The slope of the concentration in mM/ms; `current` is what leaves the cell through all
+        channels that carry the ion."""
+
+    @abc.abstractmethod
+    def seen(self, inside: Float[Array, " size"]) -> Any:
+        """What channels see of it."""
+
+
+class CalciumPool(AbstractIon):
+    r"""Calcium in a thin shell, with a pump that removes it.
+
+    $$\frac{dC}{dt} = -k\,I_\mathrm{Ca} - \frac{C - C_\mathrm{rest}}{\tau}$$
+
+    **Arguments:**
+
+    - `gain`: $k$ in mM/ms for each unit of current. For a shell of depth $d$ in um and currents in
+        uA/cm2 it is $10 / (2 F d)$: 5.182e-5 for 1 um.
+    - `tau`: time constant of the removal in ms.
+    - `resting`: $C_\mathrm{rest}$ in mM.
+
+    ??? cite
+
+        Destexhe, Babloyantz and Sejnowski (1993), "Ionic mechanisms for intrinsic slow oscillations
+        in thalamic relay neurons", Biophys. J. 65:1538-1552, doi:10.1016/S0006-3495(93)81190-1;
+        without its clip of the influx at zero.
+    """
+
+    gain: Float[Array, " *size"] = param(5.18213483e-5, unit="mM/ms per current", sign="nonnegative")
+    tau: Float[Array, " *size"] = param(5.0, unit="ms", sign="positive")
+    resting: Float[Array, " *size"] = param(2.4e-4, unit="mM", sign="positive")
+
+    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
+        return jnp.broadcast_to(self.resting, like.shape).astype(like.dtype)
+
+    def change(
+        self, inside: Float[Array, " size"], current: Float[Array, " size"]
+    ) -> Float[Array, " size"]:
+        return -self.gain * current - (inside - self.resting) / self.tau
+
+    def seen(self, inside: Float[Array, " size"]) -> Concentrations:
+        return Concentrations(inside)

@@ -1,0 +1,91 @@
+"""Izhikevich's neurons."""
+
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._custom_types import FloatScalarLike, Key, Spikes
+from .._field import check_below, flag, param, size as size_field
+from ..init import AbstractInitializer, initial, start
+from ..solver import Heun
+from ..surrogate import AbstractSurrogate
+from ._declared import solver, surrogate
+from ._drive import AbstractDrive
+from ._integrate_and_fire import AbstractIntegrateAndFire
+from ._reset import reset
+
+
+class Recovering(eqx.Module):
+    """Variables of Izhikevich's neurons: `v` in mV, and the recovery `u` in mV/ms."""
+
+    v: Float[Array, " size"]
+    u: Float[Array, " size"]
+
+
+class Izhikevich(AbstractIntegrateAndFire[Recovering]):
+    r"""Izhikevich's simple neurons, in the form of 2003.
+
+    $$\frac{dv}{dt} = 0.04 v^2 + 5 v + 140 - u + I, \qquad \frac{du}{dt} = a (b v - u)$$
+
+    $$v \ge v_\mathrm{peak}:\ \text{spike},\ v \leftarrow c,\ u \leftarrow u + d$$
+
+    The current is in mV/ms in this form: a drive in pA counts as that, as if the capacitance were
+    1 pF. The surrogate gets the distance from -50 mV, near the right branch of the nullcline from
+    where $v$ runs away, in units of 10 mV.
+
+    **Arguments:**
+
+    - `size`: number of neurons.
+    - `a` in 1/ms, `b` in 1/ms: rate and coupling of the recovery; `c` in mV: the reset of $v$; `d`
+        in mV/ms: the jump of $u$. The defaults are those of regular spiking.
+    - `v_peak`: where a spike is cut off, in mV.
+    - `refractory`: absolute refractory period in ms, a whole number of steps.
+    - `v_init`, `u_init`: initial values; -65 mV and $b\,v$ if not given.
+    - `solver`: [`brainfn.solver.Heun`][] by default: the equation is not linear.
+    - `surrogate`, `detach_reset`: as of [`brainfn.neuron.LIF`][].
+
+    **Raises:** `ValueError` or `TypeError` naming the argument.
+
+    ??? cite
+
+        Izhikevich (2003), "Simple model of spiking neurons", IEEE Trans. Neural Networks
+        14:1569-1572, doi:10.1109/TNN.2003.820440.
+    """
+
+    size: int = size_field()
+    a: Float[Array, " *size"] = param(0.02, unit="1/ms", sign="nonnegative")
+    b: Float[Array, " *size"] = param(0.2, unit="1/ms")
+    c: Float[Array, " *size"] = param(-65.0, unit="mV")
+    d: Float[Array, " *size"] = param(8.0, unit="mV/ms")
+    v_peak: Float[Array, " *size"] = param(30.0, unit="mV")
+    refractory: Float[Array, " *size"] = param(0.0, unit="ms", sign="nonnegative")
+    v_init: AbstractInitializer | None = initial(-65.0)
+    u_init: AbstractInitializer | None = initial()
+    solver: dfx.AbstractSolver = solver(Heun)
+    surrogate: AbstractSurrogate | None = surrogate()
+    detach_reset: bool = flag(False)
+
+    def __check_init__(self):
+        check_below(self, "c", "v_peak")
+
+    def initial(self, key: Key | None) -> Recovering:
+        v = start(self.v_init, jnp.full_like(self.c, -65.0), self.size, key)
+        return Recovering(v, start(self.u_init, self.b * v, self.size, key))
+
+    def vector_field(self, t: FloatScalarLike, y: Recovering, drive: AbstractDrive) -> Recovering:
+        # Above the peak the spike is over: the square must not run away within a step.
+        v = jnp.minimum(y.v, self.v_peak)
+        slope = (0.04 * v + 5) * v + 140 - y.u + drive(t, y.v)
+        return Recovering(slope, self.a * (self.b * v - y.u))
+
+    def fired(self, y: Recovering) -> Bool[Array, " size"]:
+        return y.v >= self.v_peak
+
+    def distance(self, state: Any) -> Float[Array, " size"]:
+        return (state.v + 50) / 10
+
+    def on_spike(self, y: Recovering, spikes: Spikes) -> Recovering:
+        return Recovering(reset(y.v, spikes, self.c), y.u + spikes * self.d)

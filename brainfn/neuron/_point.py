@@ -1,0 +1,182 @@
+"""Hodgkin-Huxley cells of one compartment."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Spikes
+from .._field import float_dtype, option, param, size as size_field
+from .._model import Clock
+from ..channel import AbstractChannel, AbstractIon
+from ..event import materialize
+from ..init import AbstractInitializer, initial, start
+from ..solver import AbstractLocalSolver, Independent, integrate
+from ..surrogate import AbstractSurrogate
+from ._base import AbstractNeuron
+from ._declared import solver, surrogate
+from ._drive import AbstractDrive, as_drive
+
+
+class PointState(eqx.Module):
+    """State of a [`brainfn.neuron.PointNeuron`][].
+
+    - `v`: membrane potential in mV.
+    - `gates`: for each channel its gates by name, in `gates.values`.
+    - `ions`: concentrations in mM by ion.
+    """
+
+    v: Float[Array, " size"]
+    gates: Independent
+    ions: dict[str, Float[Array, " size"]]
+
+
+class PointNeuron(AbstractNeuron[PointState]):
+    r"""A cell of one compartment with ion channels: all of Hodgkin and Huxley.
+
+    $$C \frac{dv}{dt} = I(t, v) - \sum_k I_k, \qquad \frac{dx}{dt} = r(v)\,(x_\infty(v) - x)$$
+
+    A spike is an upward crossing of `v_threshold`; nothing is reset. Conductances are in nS and the
+    capacitance in pF; for constants per area give the cell an area of 1e-5 cm2 (1000 um2), for
+    which mS/cm2 are 10 nS and uF/cm2 are 10 pF; or use them as they are and read currents as
+    uA/cm2.
+
+    ```python
+    cell = bf.neuron.PointNeuron(
+        100, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], capacitance=1.0
+    )
+    ```
+
+    **Arguments:**
+
+    - `size`: number of cells.
+    - `channels`: a list of [`brainfn.channel.AbstractChannel`][].
+    - `ions`: [`brainfn.channel.AbstractIon`][] by name, such as `{"ca": CalciumPool()}`.
+    - `capacitance`: $C$ in pF.
+    - `v_threshold`: a spike is where $v$ crosses it upwards, in mV.
+    - `v_init`: initial membrane potential in mV; gates begin at their steady state there.
+    - `width`: what counts as one unit of distance for the surrogate, in mV.
+    - `solver`: [`brainfn.solver.ExponentialEuler`][] by default, of order 1;
+        [`brainfn.solver.ExponentialMidpoint`][] is of order 2.
+    - `surrogate`: as of [`brainfn.neuron.LIF`][].
+
+    **Raises:** `ValueError` or `TypeError` naming the argument.
+
+    ??? cite
+
+        Hodgkin and Huxley (1952), J. Physiol. 117:500-544, doi:10.1113/jphysiol.1952.sp004764.
+    """
+
+    size: int = size_field()
+    channels: tuple[AbstractChannel, ...] = option(
+        cls=tuple, convert=lambda x: tuple(x) if isinstance(x, Sequence) else x, positional=True
+    )
+    ions: dict[str, AbstractIon] = option(cls=dict, factory=dict)
+    capacitance: Float[Array, " *size"] = param(1.0, unit="pF", sign="positive")
+    v_threshold: Float[Array, " *size"] = param(-20.0, unit="mV")
+    width: Float[Array, " *size"] = param(10.0, unit="mV", sign="positive")
+    v_init: AbstractInitializer | None = initial(-65.0)
+    solver: dfx.AbstractSolver = solver()
+    surrogate: AbstractSurrogate | None = surrogate()
+
+    def __check_init__(self):
+        for i, channel in enumerate(self.channels):
+            if not isinstance(channel, AbstractChannel):
+                raise TypeError(
+                    f"`channels[{i}]` must be a channel of brainfn.channel, got "
+                    f"{type(channel).__name__}. Try brainfn.channel.Leak()."
+                )
+            ion = channel.ion()
+            if ion is not None and ion not in self.ions:
+                raise ValueError(
+                    f"`ions` must have {ion!r}, which {type(channel).__name__} carries, got "
+                    f"{list(self.ions)}. Try ions={{{ion!r}: brainfn.channel.CalciumPool()}}."
+                )
+        for name, ion in self.ions.items():
+            if not isinstance(ion, AbstractIon):
+                raise TypeError(
+                    f"`ions[{name!r}]` must be an ion of brainfn.channel, got {type(ion).__name__}."
+                )
+        _check_sizes(self)
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    @property
+    def support(self) -> FloatArrayLike:
+        return math.inf if self.surrogate is None else self.surrogate.support
+
+    def emits(self) -> jax.ShapeDtypeStruct:
+        dtype = jnp.dtype(bool) if self.surrogate is None else float_dtype(self.capacitance)
+        return jax.ShapeDtypeStruct((self.size,), dtype)
+
+    def distance(self, state: Any) -> Float[Array, " size"]:
+        return (state.v - self.v_threshold) / self.width
+
+    def init(self, *, key: Key | None = None) -> PointState:
+        default = jnp.full((), -65.0, self.capacitance.dtype)
+        v = start(self.v_init, default, self.size, key)
+        ions = {name: ion.rest(v) for name, ion in self.ions.items()}
+        seen = {name: self.ions[name].seen(inside) for name, inside in ions.items()}
+        gates = tuple(
+            {name: jnp.broadcast_to(gate.steady, v.shape) for name, gate in c.gates(v, seen).items()}
+            for c in self.channels
+        )
+        return PointState(v, Independent(gates), ions)
+
+    def vector_field(
+        self, t: FloatScalarLike, y: PointState, drive: AbstractDrive | Any
+    ) -> PointState:
+        """$dy/dt$ per ms; `drive` is a function `(t, v) -> pA`. It takes any Diffrax solver, also
+        that of `diffrax.diffeqsolve`."""
+        v = y.v
+        seen = {name: ion.seen(y.ions[name]) for name, ion in self.ions.items()}
+        slope = as_drive(drive, v)(t, v)
+        carried = {name: jnp.zeros_like(v) for name in self.ions}
+        gates = []
+        for channel, open_ in zip(self.channels, y.gates.values, strict=True):
+            current = channel.current(open_, v, seen)
+            slope = slope - current
+            ion = channel.ion()
+            if ion is not None:
+                carried[ion] = carried[ion] + current
+            moves = channel.gates(v, seen)
+            gates.append({n: moves[n].rate * (moves[n].steady - x) for n, x in open_.items()})
+        ions = {
+            name: ion.change(y.ions[name], carried[name]) for name, ion in self.ions.items()
+        }
+        return PointState(
+            jnp.broadcast_to(slope / self.capacitance, v.shape), Independent(tuple(gates)), ions
+        )
+
+    def step(
+        self, state: PointState, inputs: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[PointState, Spikes]:
+        del key
+        drive = as_drive(inputs, state.v)
+        if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
+            drive = drive.held(0.0, clock.dt)
+        new = materialize(integrate(self.solver, self.vector_field, state, clock.dt, drive))
+        fired: Bool[Array, " size"] = (state.v < self.v_threshold) & (new.v >= self.v_threshold)
+        if self.surrogate is None:
+            return new, fired
+        return new, self.surrogate(self.distance(new), fired)
+
+
+def _check_sizes(cell: PointNeuron) -> None:
+    """A parameter of a channel is one number, or one for each cell."""
+    parts = [(f"channels[{i}]", channel) for i, channel in enumerate(cell.channels)]
+    parts += [(f"ions[{name!r}]", ion) for name, ion in cell.ions.items()]
+    for path, part in parts:
+        for name, value in vars(part).items():
+            if eqx.is_array(value) and np.shape(value) not in ((), (cell.size,)):
+                raise ValueError(
+                    f"`{path}.{name}` must have shape () or ({cell.size},), got {value.shape}."
+                )
