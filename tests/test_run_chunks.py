@@ -15,9 +15,9 @@ import pytest
 import brainfn as bf
 from brainfn.units import Hz, mV, nS, pA
 
-progress = importlib.import_module("brainfn.simulate._progress")
-stream = importlib.import_module("brainfn.simulate._stream")
-chunks = importlib.import_module("brainfn.simulate._chunk")
+progress = importlib.import_module("brainfn.driver._progress")
+stream = importlib.import_module("brainfn.driver._stream")
+chunks = importlib.import_module("brainfn.driver._chunk")
 
 
 @pytest.fixture(scope="module")

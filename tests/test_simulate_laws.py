@@ -142,7 +142,7 @@ def test_recording_changes_nothing_and_every_thins(whole):
         "v": lambda s, _: s["exc"].v,
         "mean": bf.record.Mean(lambda s, o: {"v": s["exc"].v, "rate": o["exc"]}),
         "packed": bf.record.packed_spikes,
-        "rate": [bf.record.population_rate],
+        "rate": [bf.record.spike_fraction],
     }
     full = run(record=record)
     equal(full.state, whole.state)

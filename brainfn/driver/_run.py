@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .._custom_types import Key
-from .._errors import is_concrete
+from .._errors import count, is_concrete
 from .._model import AbstractModel
 from ..record import outputs
 from ._chunk import chunk_steps
@@ -119,6 +119,7 @@ def run(
     """
     begun = time.perf_counter()
     _check_options(progress, folder, snapshot_every, resume)
+    every = count("every", every, minimum=1)
     _check_concrete(model, inputs, state, key, record)
     setup = set_up(model, duration, dt, inputs, state, key, record, every, on_host=True)
     series = Series(setup.series)

@@ -72,6 +72,7 @@ def simulate(
     concrete, `FloatingPointError` if the state is not finite at the end, with the population and
     the first step concerned.
     """
+    every = count("every", every, minimum=1)
     setup = set_up(model, duration, dt, inputs, state, key, record, every)
     n_steps, start, dt = setup.n_steps, setup.start, setup.dt
     segment = _segment(checkpoint, n_steps // every)
@@ -277,7 +278,9 @@ def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
     if every == n_steps or jax.default_backend() != "cpu":
         return
     leaves, structure = jtu.tree_flatten((start, series, fixed, key))
-    shapes = tuple((jnp.shape(x), str(getattr(x, "dtype", type(x)))) for x in leaves)
+    shapes = tuple(
+        (x.shape, str(x.dtype)) if eqx.is_array(x) else id(x) for x in leaves
+    )
     recorders = tuple(jtu.tree_leaves(record, is_leaf=is_recorder))
     example = remembered(
         model,

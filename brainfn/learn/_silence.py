@@ -156,7 +156,7 @@ class SilencePenalty(AbstractReducer):
         new = {}
         for name, (closest, n) in summary.items():
             distance = self.populations[name].distance(_part(state, name))
-            spikes = (_part(output, name) != 0).astype(jnp.int32)
+            spikes = _part(output, name).astype(bool).astype(jnp.int32)
             new[name] = jnp.maximum(closest, distance), n + spikes
         return new
 

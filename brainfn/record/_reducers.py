@@ -58,7 +58,7 @@ class SpikeCount(AbstractReducer):
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
         del state, clock
         # A graded signal counts as an event where it is not zero, as in every other recorder.
-        return jax.tree.map(lambda n, x: n + (x != 0).astype(jnp.int32), summary, output)
+        return jax.tree.map(lambda n, x: n + x.astype(bool).astype(jnp.int32), summary, output)
 
     def finish(self, summary: Any) -> Any:
         return summary

@@ -23,7 +23,7 @@ def pack_spikes(spikes: SpikeArray) -> UInt8[Any, "*bytes"]:
 
     - `spikes`: bool or 0/1, shape `(..., n)`. A graded signal is an event where it is not zero.
     """
-    return jnp.packbits(spikes != 0, axis=-1)
+    return jnp.packbits(spikes.astype(bool), axis=-1)
 
 
 class Packed(AbstractNamed):
