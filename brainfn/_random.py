@@ -208,7 +208,8 @@ def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
         Insurance: Mathematics and Economics 12:39-45, doi:10.1016/0167-6687(93)90997-4.
     """
     mean = jnp.broadcast_to(jnp.asarray(mean), (size,))
-    mean = mean.astype(jnp.promote_types(mean.dtype, jnp.float32))
+    if not jnp.issubdtype(mean.dtype, jnp.floating) or mean.dtype.itemsize < 4:
+        mean = mean.astype(jnp.float32)
     small = mean < 10
     few = _by_inversion(key, jnp.where(small, mean, 0), size)
     # Most networks have small means only: then the loop below makes no turn.

@@ -63,7 +63,7 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         rings = []
         for receptor, state, slots in zip(local.layers, layers, self.exchange.rings, strict=True):
             like = receptor.synapse.accumulator(state)
-            dtype = jnp.promote_types(like.dtype, jnp.float32)
+            dtype = jnp.float32 if like.dtype.itemsize < 4 else like.dtype
             rings.append(jnp.zeros((slots, *like.shape), dtype) if slots else None)
         weights, traces = {}, {}
         for route in self.exchange.routes:
