@@ -37,7 +37,7 @@ class NetworkState(AbstractNamed):
     layers: tuple[Any, ...]
     releases: tuple[Any, ...]
     lines: tuple[DelayState, ...]
-    rings: tuple[Float[Array, "slots n_post"] | None, ...]
+    rings: tuple[Any, ...]
     weights: dict[str, Float[Array, "..."]]
     traces: dict[str, Any]
     layout: Layout = eqx.field(static=True)
