@@ -33,6 +33,14 @@ class Connections:
     delay_steps: np.ndarray  # (n_pre,), or of the shape of weights
 
 
+def mean_decay(rate, tau, dt):
+    """The mean of exp(-t / tau) over a step, weighted with exp(-rate (dt - t))."""
+    weights = (1 - math.exp(-rate * dt)) / rate
+    if math.isclose(rate, 1 / tau):
+        return dt * math.exp(-rate * dt) / weights
+    return (math.exp(-dt / tau) - math.exp(-rate * dt)) / (rate - 1 / tau) / weights
+
+
 def run(neurons, projections, currents, dt, n_steps):
     """Spikes and membrane potentials, each a dictionary of arrays (time, size)."""
     v = {name: list(n.v_init) for name, n in neurons.items()}
@@ -57,16 +65,18 @@ def run(neurons, projections, currents, dt, n_steps):
         for name, n in neurons.items():
             spikes[name] = [False] * n.size
             for j in range(n.size):
-                # C dv/dt = a - b v with the synapses held at their value at the step's beginning.
+                # C dv/dt = a - b v with the synapses held at what has, on a membrane of this time
+                # constant, the effect of their decay over the step.
                 a = n.v_rest * n.capacitance / n.tau + currents[name]
                 b = n.capacitance / n.tau
                 for p, variables in zip(projections, g, strict=True):
                     if name in p.post:
+                        x = variables[name][j] * mean_decay(1 / n.tau, p.tau, dt)
                         if p.reversal is None:
-                            a += variables[name][j]
+                            a += x
                         else:
-                            a += variables[name][j] * p.reversal
-                            b += variables[name][j]
+                            a += x * p.reversal
+                            b += x
                 if rest[name][j] > 0:
                     rest[name][j] -= 1
                 else:
