@@ -162,6 +162,13 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
                 f"`connect` of projection {name!r} must have shape (n_pre, n_post) = "
                 f"({n_pre}, {n_post}), got {matrix.shape}."
             )
+        dtype = np.dtype(float_dtype(projection.synapse))
+        if matrix.vector_dtype != (np.float32 if dtype.itemsize < 4 else dtype):
+            raise TypeError(
+                f"`connect` of projection {name!r} has weights of dtype {matrix.dtype}, its "
+                f"synapse is {dtype}. Make the matrix of {dtype} weights, or the synapse of "
+                f"{matrix.vector_dtype}: bf.astype(synapse, {matrix.vector_dtype})."
+            )
     for argument in ("synapse", "output", "release"):
         n = n_pre if argument == "release" else n_post
         several = len(projection.post) > 1 and argument != "release"
