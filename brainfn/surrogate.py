@@ -22,12 +22,20 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ._custom_types import FloatArrayLike
+from ._field import Declared
 from .event import with_derivative
 
 
 def _parameter(default: float) -> Any:
     # Parameters are leaves, to be swept or learned; an integer would not be differentiable.
-    return eqx.field(default=default, converter=lambda x: float(x) if isinstance(x, int) else x)
+    # They stay Python numbers: a surrogate is made as a default of classes, before there is a
+    # backend for arrays.
+    declared = Declared("", "positive", False, False)
+    return eqx.field(
+        default=default,
+        converter=lambda x: float(x) if isinstance(x, int) else x,
+        metadata={"param": declared},
+    )
 
 
 def _check_positive(**parameters: FloatArrayLike) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import brainfn as bf
 from brainfn.event import block_matvec
-from brainfn.network import _near, _stepper
+from brainfn.network import _exchange, _local, _near, _prepare
 
 DT = 0.1
 STEPS = 120
@@ -30,11 +30,10 @@ def network(surrogate, delay=0.1, detach=False, dtype=None):
         "surrogate": surrogate,
         "refractory": 1.0,
         "detach_reset": detach,
-        "dtype": dtype,
     }
     rule = bf.connect.FixedOutDegree(8)
     both = ["exc", "inh"]
-    return bf.Network(
+    net = bf.Network(
         {"exc": bf.neuron.LIF(N_EXC, **lif), "inh": bf.neuron.LIF(N_INH, **lif)},
         {
             "exc": bf.Projection(
@@ -42,8 +41,8 @@ def network(surrogate, delay=0.1, detach=False, dtype=None):
                 both,
                 rule,
                 weight=bf.init.Uniform(10.0, 30.0),
-                synapse=bf.synapse.Exponential(5.0, dtype=dtype),
-                output=bf.synapse.Conductance(0.0, dtype=dtype),
+                synapse=bf.synapse.Exponential(5.0),
+                output=bf.synapse.Conductance(0.0),
                 delay=delay,
             ),
             "inh": bf.Projection(
@@ -51,12 +50,13 @@ def network(surrogate, delay=0.1, detach=False, dtype=None):
                 both,
                 rule,
                 weight=40.0,
-                synapse=bf.synapse.Exponential(10.0, dtype=dtype),
-                output=bf.synapse.Conductance(-80.0, dtype=dtype),
+                synapse=bf.synapse.Exponential(10.0),
+                output=bf.synapse.Conductance(-80.0),
             ),
         },
         key=jr.key(0),
     )
+    return net if dtype is None else bf.astype(net, dtype)
 
 
 def parameters(net):
@@ -86,7 +86,7 @@ def loss(theta, net, checkpoint=False):
 
 
 def without_marks(monkeypatch):
-    for module in (_near, _stepper):
+    for module in (_near, _prepare):
         monkeypatch.setattr(module, "has_marks", lambda model: False)
 
 
@@ -174,12 +174,16 @@ def test_against_a_dense_network_written_by_hand(steps):
         (x,), (dx,) = primals, tangents
         return spike(x), jnp.where(jnp.abs(x) < width, 0.5 / width, 0.0) * dx
 
+    # The mean of exp(-t / tau_syn) over a step, weighted with exp(-(dt - t) / tau).
+    held = (np.exp(-dt / tau_syn) - np.exp(-dt / tau)) / (1 / tau - 1 / tau_syn)
+    held = held / tau / (1 - np.exp(-dt / tau))
+
     def by_hand(weights):
         v, g, spikes, total = jnp.asarray(v0), jnp.zeros(n), [], 0.0
         for i in range(60):
             if i >= steps:
                 g = g + spikes[i - steps] @ weights
-            end = -60.0 + (250.0 + g) * tau / 200.0
+            end = -60.0 + (250.0 + g * held) * tau / 200.0
             v = end + (v - end) * np.exp(-dt / tau)
             s = spike((v + 50.0) / 10.0)
             v = v + s * (-60.0 - v)
@@ -212,7 +216,7 @@ def test_marks_are_the_neurons_without_a_derivative():
     #           far, just outside, just inside, above threshold, spiked
     v = jnp.asarray([-60.0, -51.01, -50.99, -49.5, -60.0])
     spikes = jnp.asarray([0.0, 0.0, 0.0, 0.0, 1.0])
-    state = bf.neuron.LIFState(v, jnp.zeros(5, jnp.int32))
+    state = bf.neuron.SpikingState(bf.neuron.Voltage(v), jnp.zeros(5, jnp.int32))
     plain = _near.mark(spikes, model, state)
     assert not np.signbit(plain).any()
     marked, tangent = jax.jvp(lambda s: _near.mark(s, model, state), (spikes,), (spikes + 1,))
@@ -292,6 +296,6 @@ def test_simulation_without_derivatives_pays_nothing(monkeypatch):
     marked = instructions()
     assert sum(marked.values()) > 100
     jax.clear_caches()
-    monkeypatch.setattr(_stepper, "mark", lambda spikes, model, state: spikes)
-    monkeypatch.setattr(_stepper, "deliver", lambda a, s, b, *_: block_matvec(a, s, b))
+    monkeypatch.setattr(_local, "mark", lambda spikes, model, state: spikes)
+    monkeypatch.setattr(_exchange, "deliver", lambda a, s, b, *_: block_matvec(a, s, b))
     assert instructions() == marked

@@ -62,7 +62,7 @@ def test_one_delay_for_each_neuron_as_delays_of_its_synapses():
     delays = 0.1 * (1 + np.arange(20) % 7)
     for apart in (False, True):
         each = network(np.repeat(delays, 6), apart=apart)
-        assert len(each.projections["a"].matrices) == 1 + apart
+        assert len(each.layout.groups) == 1 + apart
         reference = network(delays, apart=apart)
         a, b = (run(net, key=jr.key(0)).outputs for net in (each, reference))
         for name in a:
@@ -98,9 +98,9 @@ def test_continues_with_spikes_in_flight():
 
 
 def test_wrong_calls():
-    with pytest.raises(ValueError, match=r"`delay of projection 'a'`.*0.15 ms is 1.5 steps"):
+    with pytest.raises(ValueError, match=r"`delay of projection 'a'`.*ms is 1.0042 steps"):
         run(network(np.linspace(0.1, 0.15, 120)))
-    with pytest.raises(ValueError, match=r"each of its 20 pre neurons or each of its 120 synapses"):
+    with pytest.raises(ValueError, match=r"each of its 20 presynaptic neurons or each of its 120 synapses"):
         network(np.full(7, 0.3))
     with pytest.raises(ValueError, match="must not be negative, but its law.*TruncatedNormal"):
         network(bf.init.Normal(0.5, 1.0))

@@ -8,8 +8,38 @@ import numpy as np
 import pytest
 
 import brainfn as bf
-from brainfn.network import _fused
-from brainfn.network._projection import Receptor
+from brainfn import kernel
+from brainfn.network import _local
+from brainfn.network._drive import Term, where
+
+
+def arguments_of(model, receptors, state, layers, current, clock):
+    n = state.v.shape[0]
+    terms = tuple(
+        Term(synapse, output, where(np.arange(n), n), i, 0, n, n)
+        for i, (synapse, output) in enumerate(receptors)
+    )
+    return model.prepare(clock.dt), terms, state, tuple(layers), current, clock
+
+
+def accepted(model, receptors, state, layers, current):
+    return kernel.find(model.prepare(0.1), receptors, state, layers, current)
+
+
+def in_one_pass(model, receptors, state, layers, current, clock):
+    fused = accepted(model, receptors, state, layers, current)
+    assert fused is not None
+    given = arguments_of(model, receptors, state, layers, current, clock)
+    return _local._fused((fused, *given))
+
+
+def part_by_part(model, receptors, state, layers, current, clock):
+    given = arguments_of(model, receptors, state, layers, current, clock)
+    return _local._part_by_part((None, *given))
+
+
+def state_of(v, refractory):
+    return bf.neuron.SpikingState(bf.neuron.Voltage(v), refractory)
 
 
 def parts(n, dtype, kinds, per_neuron, surrogate, key):
@@ -29,20 +59,19 @@ def parts(n, dtype, kinds, per_neuron, surrogate, key):
         v_reset=draw(-65, -60),
         refractory=jnp.asarray(2.0, dtype),
         surrogate=surrogate,
-        dtype=dtype,
     )
     outputs = {
-        "g": lambda: bf.synapse.Conductance(draw(-90, 10), dtype=dtype),
+        "g": lambda: bf.synapse.Conductance(draw(-90, 10)),
         "i": lambda: bf.synapse.Current(),
     }
     receptors = [
-        Receptor(bf.synapse.Exponential(draw(2, 12), dtype=dtype), outputs[k]()) for k in kinds
+        (bf.synapse.Exponential(draw(2, 12)), outputs[k]()) for k in kinds
     ]
     v = jr.uniform(next(keys), (n,), dtype, -75, -48)
     rest = jnp.maximum(jr.randint(next(keys), (n,), -8, 4, jnp.int32), 0)
-    state = bf.neuron.LIFState(v, rest)
+    state = state_of(v, rest)
     layers = [
-        bf.synapse.ExponentialState(jr.uniform(next(keys), (n,), dtype, -1, 50)) for _ in kinds
+        bf.synapse.Conducting(jr.uniform(next(keys), (n,), dtype, -1, 50)) for _ in kinds
     ]
     return model, receptors, state, layers, draw(0, 300)
 
@@ -56,11 +85,11 @@ def test_equals_the_parts(n, kinds, per_neuron, surrogate):
         n, jnp.float64, kinds, per_neuron, surrogate, jr.key(n)
     )
     clock = bf.Clock(jnp.asarray(3, jnp.int32), 0.1)
-    assert _fused.has_kernel(model, receptors, state, layers, current)
+    assert accepted(model, receptors, state, layers, current) is not None
     got = jax.jit(
-        lambda: _fused.step_group(model, receptors, state, layers, current, clock, None)
+        lambda: in_one_pass(model, receptors, state, layers, current, clock)
     )()
-    expected = _fused._plain(model, receptors, state, layers, current, clock, None)
+    expected = part_by_part(model, receptors, state, layers, current, clock)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         assert x.dtype == y.dtype
         # The same arithmetic in another order: a few units in the last place.
@@ -72,8 +101,8 @@ def test_float32():
         3000, jnp.float32, "gg", False, None, jr.key(0)
     )
     clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
-    got = _fused.step_group(model, receptors, state, layers, current, clock, None)
-    expected = _fused._plain(model, receptors, state, layers, current, clock, None)
+    got = in_one_pass(model, receptors, state, layers, current, clock)
+    expected = part_by_part(model, receptors, state, layers, current, clock)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         assert x.dtype == y.dtype
     # A neuron within rounding of its threshold may fall on either side.
@@ -94,7 +123,7 @@ def test_vmap_is_a_loop(in_axes):
 
     def one(tau, current):
         changed = eqx.tree_at(lambda m: m.tau, model, tau)
-        return _fused.step_group(changed, receptors, state, layers, current, clock, None)
+        return in_one_pass(changed, receptors, state, layers, current, clock)
 
     batched = jax.vmap(one, in_axes=(0, in_axes))(taus, currents)
     for i in range(3):
@@ -111,20 +140,19 @@ def test_nested_vmap_is_a_loop():
 
     def one(scale, offset):
         changed = eqx.tree_at(lambda m: m.tau, model, model.tau * scale)
-        start = bf.neuron.LIFState(state.v - offset, state.refractory)
-        return _fused.step_group(changed, receptors, start, layers, current + offset, clock, None)
+        start = state_of(state.v - offset, state.refractory)
+        return in_one_pass(changed, receptors, start, layers, current + offset, clock)
 
     batched = jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))(lower, upper)
     for i in range(2):
         for j in range(3):
-            single = _fused._plain(
+            single = part_by_part(
                 eqx.tree_at(lambda m: m.tau, model, model.tau * lower[i]),
                 receptors,
-                bf.neuron.LIFState(state.v - upper[j], state.refractory),
+                state_of(state.v - upper[j], state.refractory),
                 layers,
                 current + upper[j],
                 clock,
-                None,
             )
             for x, y in zip(jax.tree.leaves(batched), jax.tree.leaves(single), strict=True):
                 np.testing.assert_allclose(np.asarray(x[i, j]), np.asarray(y), rtol=1e-12)
@@ -133,19 +161,19 @@ def test_nested_vmap_is_a_loop():
 @pytest.mark.parametrize("per_neuron", [False, True])
 def test_reference_lowering(per_neuron, monkeypatch):
     """What runs on a GPU, and on a machine without a compiler."""
-    from brainfn.neuron import _lif_kernel
+    from brainfn.kernel import _lif_exponential as _lif_kernel
 
     model, receptors, state, layers, current = parts(
         70, jnp.float64, "gi", per_neuron, None, jr.key(6)
     )
     clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
-    expected = _fused._plain(model, receptors, state, layers, current, clock, None)
+    expected = part_by_part(model, receptors, state, layers, current, clock)
 
     def reference(*operands, **static):
         return _lif_kernel._reference(*operands, **static)
 
     monkeypatch.setattr(_lif_kernel, "_lif", reference)
-    got = _fused.step_group(model, receptors, state, layers, current, clock, None)
+    got = in_one_pass(model, receptors, state, layers, current, clock)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=1e-12)
 
@@ -158,14 +186,14 @@ def test_derivatives_are_those_of_the_parts():
 
     def loss(step, current, tau, v, g):
         changed = eqx.tree_at(lambda m: m.tau, model, tau)
-        start = bf.neuron.LIFState(v, state.refractory)
-        mine = [bf.synapse.ExponentialState(g), layers[1]]
-        new, spikes, after = step(changed, receptors, start, mine, current, clock, None)
+        start = state_of(v, state.refractory)
+        mine = [bf.synapse.Conducting(g), layers[1]]
+        new, spikes, after = step(changed, receptors, start, mine, current, clock)
         return jnp.sum(new.v) + 3 * jnp.sum(spikes) + jnp.sum(after[0].g)
 
     arguments = (current, model.tau, state.v, layers[0].g)
-    fused = jax.grad(lambda *a: loss(_fused.step_group, *a), argnums=(0, 1, 2, 3))(*arguments)
-    plain = jax.grad(lambda *a: loss(_fused._plain, *a), argnums=(0, 1, 2, 3))(*arguments)
+    fused = jax.grad(lambda *a: loss(in_one_pass, *a), argnums=(0, 1, 2, 3))(*arguments)
+    plain = jax.grad(lambda *a: loss(part_by_part, *a), argnums=(0, 1, 2, 3))(*arguments)
     assert all(bool(jnp.any(x != 0)) for x in fused)
     for x, y in zip(fused, plain, strict=True):
         np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=1e-12)
@@ -176,10 +204,10 @@ def test_threads_change_nothing():
     n = 40_000
     model, receptors, state, layers, current = parts(n, jnp.float32, "gg", False, None, jr.key(3))
     clock = bf.Clock(jnp.asarray(0, jnp.int32), 0.1)
-    whole = _fused.step_group(model, receptors, state, layers, current, clock, None)
+    whole = in_one_pass(model, receptors, state, layers, current, clock)
     low, high = 1000, 1300
     cut = jax.tree.map(lambda x: x[low:high] if x.ndim else x, (state, layers))
-    part = _fused.step_group(model, receptors, cut[0], cut[1], current, clock, None)
+    part = in_one_pass(model, receptors, cut[0], cut[1], current, clock)
     for x, y in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
         np.testing.assert_array_equal(np.asarray(x[low:high]), np.asarray(y))
 
@@ -187,5 +215,5 @@ def test_threads_change_nothing():
 def test_other_models_take_the_general_way():
     model, receptors, state, layers, current = parts(10, jnp.float64, "g", False, None, jr.key(4))
     other = bf.neuron.LIF(10, solver=bf.solver.Heun())
-    assert not _fused.has_kernel(other, receptors, state, layers, current)
+    assert accepted(other, receptors, state, layers, current) is None
     del model
