@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     IntScalarLike: TypeAlias = int | Array | np.ndarray
     RealScalarLike: TypeAlias = int | float | Array | np.ndarray
     FloatArrayLike: TypeAlias = float | Array | np.ndarray
-    Key: TypeAlias = Array | Streams
+    Key: TypeAlias = Array
+    Parameter: TypeAlias = Any
 else:
     BoolScalarLike = Bool[ArrayLike, ""]
     FloatScalarLike = Float[ArrayLike, ""]
@@ -36,9 +37,13 @@ else:
     RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
     # One number or an array of them: how parameters and inputs are given.
     FloatArrayLike = Float[ArrayLike, "..."] | Int[ArrayLike, "..."]
+    # A declared parameter: numbers are given, an array is kept, one number for all or one for each.
+    Parameter = Float[Array, "..."]
     # A typed key (`jr.key`), a raw one (`jr.PRNGKey`), or those of merged populations.
     Key = _Key[Array, ""] | UInt32[Array, "2"] | Streams
 
+# An initial value: a number, an array or an initializer, kept as an initializer or `None`.
+Initial: TypeAlias = Any
 # 0/1 in a float dtype (with a surrogate derivative) or bool (without one).
 Spikes: TypeAlias = Float[Array, "..."] | Bool[Array, "..."]
 # The state of a differential equation and its derivative: floating-point leaves.

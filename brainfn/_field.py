@@ -230,7 +230,7 @@ def _check_integer(name: str, value: Any, minimum: int) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
         whole = isinstance(value, float) and value.is_integer()
-        hint = f" Try {int(value)}." if whole else ""
+        hint = f" Try {int(value)}." if isinstance(value, float) and whole else ""
         raise TypeError(
             f"`{name}` must be a whole number (int), got {type(value).__name__}: {value!r}.{hint}"
         )

@@ -90,4 +90,4 @@ class Emitted(AbstractNamed):
         return Emitted(tuple(function(x) for x in self.groups), self.places)
 
 
-Mapping.register(Emitted)
+Mapping.register(Emitted)  # pyright: ignore[reportAttributeAccessIssue]

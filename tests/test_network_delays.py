@@ -100,7 +100,9 @@ def test_continues_with_spikes_in_flight():
 def test_wrong_calls():
     with pytest.raises(ValueError, match=r"`delay of projection 'a'`.*ms is 1.0042 steps"):
         run(network(np.linspace(0.1, 0.15, 120)))
-    with pytest.raises(ValueError, match=r"each of its 20 presynaptic neurons or each of its 120 synapses"):
+    with pytest.raises(
+        ValueError, match=r"each of its 20 presynaptic neurons or each of its 120 synapses"
+    ):
         network(np.full(7, 0.3))
     with pytest.raises(ValueError, match="must not be negative, but its law.*TruncatedNormal"):
         network(bf.init.Normal(0.5, 1.0))

@@ -64,15 +64,11 @@ def parts(n, dtype, kinds, per_neuron, surrogate, key):
         "g": lambda: bf.synapse.Conductance(draw(-90, 10)),
         "i": lambda: bf.synapse.Current(),
     }
-    receptors = [
-        (bf.synapse.Exponential(draw(2, 12)), outputs[k]()) for k in kinds
-    ]
+    receptors = [(bf.synapse.Exponential(draw(2, 12)), outputs[k]()) for k in kinds]
     v = jr.uniform(next(keys), (n,), dtype, -75, -48)
     rest = jnp.maximum(jr.randint(next(keys), (n,), -8, 4, jnp.int32), 0)
     state = state_of(v, rest)
-    layers = [
-        bf.synapse.Conducting(jr.uniform(next(keys), (n,), dtype, -1, 50)) for _ in kinds
-    ]
+    layers = [bf.synapse.Conducting(jr.uniform(next(keys), (n,), dtype, -1, 50)) for _ in kinds]
     return model, receptors, state, layers, draw(0, 300)
 
 
@@ -86,9 +82,7 @@ def test_equals_the_parts(n, kinds, per_neuron, surrogate):
     )
     clock = bf.Clock(jnp.asarray(3, jnp.int32), 0.1)
     assert accepted(model, receptors, state, layers, current) is not None
-    got = jax.jit(
-        lambda: in_one_pass(model, receptors, state, layers, current, clock)
-    )()
+    got = jax.jit(lambda: in_one_pass(model, receptors, state, layers, current, clock))()
     expected = part_by_part(model, receptors, state, layers, current, clock)
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         assert x.dtype == y.dtype

@@ -104,11 +104,15 @@ def test_targets_stored_apart(name):
 def test_wrong_matrices_name_the_projection():
     with pytest.raises(ValueError, match=r"projection 'matrix'.*\(12, 12\), got \(3, 3\)"):
         network(bf.event.Dense(np.ones((3, 3))))
-    with pytest.raises(TypeError, match="`connect` of projection 'matrix' has weights of dtype float32"):
+    with pytest.raises(
+        TypeError, match="`connect` of projection 'matrix' has weights of dtype float32"
+    ):
         network(bf.event.OneToOne(jnp.ones(N, jnp.float32)))
     net = network(bf.event.Dense(dense()))
     wrong = eqx.tree_at(lambda n: n.projections["matrix"].weight, net, jnp.ones(5))
-    with pytest.raises(ValueError, match=r"shape \(\) or \(12, 12\).*got \(5,\).*projection 'matrix'"):
+    with pytest.raises(
+        ValueError, match=r"shape \(\) or \(12, 12\).*got \(5,\).*projection 'matrix'"
+    ):
         bf.simulate(wrong, duration=1.0, dt=DT)
 
 

@@ -65,7 +65,10 @@ class AbstractChannel(AbstractPart):
 
     @abc.abstractmethod
     def current(
-        self, gates: dict[str, Float[Array, " size"]], v: Float[Array, " size"], ions: dict[str, Any]
+        self,
+        gates: dict[str, Float[Array, " size"]],
+        v: Float[Array, " size"],
+        ions: dict[str, Any],
     ) -> Float[Array, " size"]:
         """The current that leaves the cell through the channel; arguments as of `gates`, whose
         values come in the dictionary `gates`."""

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._custom_types import Parameter
 from .._field import param
 from ._base import AbstractChannel, Gate, alpha_beta
 from ._linoid import linoid
@@ -14,8 +15,9 @@ from ._linoid import linoid
 class SodiumHH(AbstractChannel):
     r"""The sodium channel of Hodgkin and Huxley, $I = g\,m^3 h\,(v - E)$, at 6.3 degrees Celsius.
 
-    $$\alpha_m = \frac{0.1\,(v + 40)}{1 - e^{-(v + 40)/10}},\quad \beta_m = 4\,e^{-(v + 65)/18},\quad
-    \alpha_h = 0.07\,e^{-(v + 65)/20},\quad \beta_h = \frac{1}{1 + e^{-(v + 35)/10}}$$
+    $$\alpha_m = \frac{0.1\,(v + 40)}{1 - e^{-(v + 40)/10}},\quad
+    \beta_m = 4\,e^{-(v + 65)/18},\quad \alpha_h = 0.07\,e^{-(v + 65)/20},\quad
+    \beta_h = \frac{1}{1 + e^{-(v + 35)/10}}$$
 
     **Arguments:**
 
@@ -29,8 +31,8 @@ class SodiumHH(AbstractChannel):
         doi:10.1113/jphysiol.1952.sp004764, with the modern sign and a rest of -65 mV.
     """
 
-    g: Float[Array, " *size"] = param(120.0, unit="nS", sign="nonnegative")
-    reversal: Float[Array, " *size"] = param(50.0, unit="mV")
+    g: Parameter = param(120.0, unit="nS", sign="nonnegative")
+    reversal: Parameter = param(50.0, unit="mV")
 
     def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del ions
@@ -40,7 +42,10 @@ class SodiumHH(AbstractChannel):
         }
 
     def current(
-        self, gates: dict[str, Float[Array, " size"]], v: Float[Array, " size"], ions: dict[str, Any]
+        self,
+        gates: dict[str, Float[Array, " size"]],
+        v: Float[Array, " size"],
+        ions: dict[str, Any],
     ) -> Float[Array, " size"]:
         del ions
         return self.g * gates["m"] ** 3 * gates["h"] * (v - self.reversal)
@@ -49,7 +54,8 @@ class SodiumHH(AbstractChannel):
 class PotassiumHH(AbstractChannel):
     r"""The potassium channel of Hodgkin and Huxley, $I = g\,n^4\,(v - E)$, at 6.3 degrees Celsius.
 
-    $$\alpha_n = \frac{0.01\,(v + 55)}{1 - e^{-(v + 55)/10}},\quad \beta_n = 0.125\,e^{-(v + 65)/80}$$
+    $$\alpha_n = \frac{0.01\,(v + 55)}{1 - e^{-(v + 55)/10}},\quad
+    \beta_n = 0.125\,e^{-(v + 65)/80}$$
 
     **Arguments:**
 
@@ -61,15 +67,18 @@ class PotassiumHH(AbstractChannel):
         As [`brainfn.channel.SodiumHH`][].
     """
 
-    g: Float[Array, " *size"] = param(36.0, unit="nS", sign="nonnegative")
-    reversal: Float[Array, " *size"] = param(-77.0, unit="mV")
+    g: Parameter = param(36.0, unit="nS", sign="nonnegative")
+    reversal: Parameter = param(-77.0, unit="mV")
 
     def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del ions
         return {"n": alpha_beta(0.01 * linoid(v + 55, 10.0), 0.125 * jnp.exp(-(v + 65) / 80))}
 
     def current(
-        self, gates: dict[str, Float[Array, " size"]], v: Float[Array, " size"], ions: dict[str, Any]
+        self,
+        gates: dict[str, Float[Array, " size"]],
+        v: Float[Array, " size"],
+        ions: dict[str, Any],
     ) -> Float[Array, " size"]:
         del ions
         return self.g * gates["n"] ** 4 * (v - self.reversal)
@@ -88,15 +97,18 @@ class Leak(AbstractChannel):
         As [`brainfn.channel.SodiumHH`][].
     """
 
-    g: Float[Array, " *size"] = param(0.3, unit="nS", sign="nonnegative")
-    reversal: Float[Array, " *size"] = param(-54.387, unit="mV")
+    g: Parameter = param(0.3, unit="nS", sign="nonnegative")
+    reversal: Parameter = param(-54.387, unit="mV")
 
     def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del v, ions
         return {}
 
     def current(
-        self, gates: dict[str, Float[Array, " size"]], v: Float[Array, " size"], ions: dict[str, Any]
+        self,
+        gates: dict[str, Float[Array, " size"]],
+        v: Float[Array, " size"],
+        ions: dict[str, Any],
     ) -> Float[Array, " size"]:
         del gates, ions
         return self.g * (v - self.reversal)

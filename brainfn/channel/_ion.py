@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._custom_types import Parameter
 from .._field import AbstractPart, param
 
 
@@ -57,9 +58,9 @@ class CalciumPool(AbstractIon):
         without its clip of the influx at zero.
     """
 
-    gain: Float[Array, " *size"] = param(5.18213483e-5, unit="mM/ms per current", sign="nonnegative")
-    tau: Float[Array, " *size"] = param(5.0, unit="ms", sign="positive")
-    resting: Float[Array, " *size"] = param(2.4e-4, unit="mM", sign="positive")
+    gain: Parameter = param(5.18213483e-5, unit="mM/ms per current", sign="nonnegative")
+    tau: Parameter = param(5.0, unit="ms", sign="positive")
+    resting: Parameter = param(2.4e-4, unit="mM", sign="positive")
 
     def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
         return jnp.broadcast_to(self.resting, like.shape).astype(like.dtype)

@@ -1,6 +1,5 @@
 """The function that rates of channels are made of, without its removable singularity."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike
@@ -18,4 +17,5 @@ def linoid(x: Float[Array, "..."], k: FloatArrayLike) -> Float[Array, "..."]:
     - `x`: e.g. a voltage in mV, any shape.
     - `k`: its scale, in the unit of `x`, positive or negative.
     """
-    return k / phi1(-x / k)
+    scale = jnp.asarray(k, x.dtype)
+    return scale / phi1(-x / scale)

@@ -137,7 +137,7 @@ def set_up(
     _check_record(record)
     check_key(key)
     # Whether JAX has 64 bits changes what is made.
-    wide = jax.config.jax_enable_x64
+    wide = jax.config.read("jax_enable_x64")
     prepared = remembered(model, (dt, wide), lambda: _prepare(model, dt))
     given = state is not None
     series, fixed = split_inputs(inputs, n_steps, prepared, on_host=on_host)
@@ -278,9 +278,7 @@ def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
     if every == n_steps or jax.default_backend() != "cpu":
         return
     leaves, structure = jtu.tree_flatten((start, series, fixed, key))
-    shapes = tuple(
-        (x.shape, str(x.dtype)) if eqx.is_array(x) else id(x) for x in leaves
-    )
+    shapes = tuple((x.shape, str(x.dtype)) if eqx.is_array(x) else id(x) for x in leaves)
     recorders = tuple(jtu.tree_leaves(record, is_leaf=is_recorder))
     example = remembered(
         model,

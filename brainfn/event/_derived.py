@@ -64,7 +64,8 @@ def with_derivative(
         # Operands without a tangent stay constants, so that nothing is computed for them.
         moving = [i for i, t in enumerate(tangents) if not is_zero(t)]
         some = tuple(tangents[i] for i in moving)
-        if slow is None:
+        other = slow
+        if other is None:
             out = operator(*primals, static=static, axes=axes)
             return out, linear(primals, some, moving, static, axes)
 
@@ -72,12 +73,13 @@ def with_derivative(
             operands = list(primals)
             for i, x in zip(moving, xs, strict=True):
                 operands[i] = x
-            return apply(slow, operands, static, axes)
+            return apply(other, operands, static, axes)
 
         return jax.jvp(part, tuple(primals[i] for i in moving), some)
 
     def linear(primals: Any, some: Any, moving: list[int], static: Any, axes: Any) -> list[Any]:
-        assert tangent is not None
+        slope = tangent
+        assert slope is not None
         structure, others, where = static
         n = len(primals)
 
@@ -88,7 +90,7 @@ def with_derivative(
             primal = jtu.tree_unflatten(structure, _filled(both[:n], others, where))
             blank = (None,) * len(others)
             change = jtu.tree_unflatten(structure, _filled(changes, blank, where))
-            return jtu.tree_leaves(tangent(primal, change))
+            return jtu.tree_leaves(slope(primal, change))
 
         for in_axes in axes:
             flat = jax.vmap(flat, in_axes=(*in_axes, *(in_axes[i] for i in moving)))

@@ -6,11 +6,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
+from .. import _random as random
 from .._custom_types import FloatArrayLike, Key
 from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock
@@ -152,7 +152,7 @@ class Sum(AbstractInput[tuple[Any, ...]]):
     inputs: tuple[AbstractInput, ...]
 
     def init(self, size: int | None, *, key: Key | None = None) -> tuple[Any, ...]:
-        keys = [None if key is None else jr.fold_in(key, i) for i in range(len(self.inputs))]
+        keys = [None if key is None else random.fold_in(key, i) for i in range(len(self.inputs))]
         return tuple(x.init(size, key=k) for x, k in zip(self.inputs, keys, strict=True))
 
     def step(
@@ -160,7 +160,7 @@ class Sum(AbstractInput[tuple[Any, ...]]):
     ) -> tuple[tuple[Any, ...], Any]:
         states, values = [], []
         for i, (x, s) in enumerate(zip(self.inputs, state, strict=True)):
-            s, value = x.step(s, clock, key=None if key is None else jr.fold_in(key, i))
+            s, value = x.step(s, clock, key=None if key is None else random.fold_in(key, i))
             states.append(s)
             values.append(value)
         return tuple(states), total(values)

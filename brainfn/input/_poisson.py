@@ -1,17 +1,19 @@
 """Poisson spike trains."""
 
 import math
+import warnings
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .._custom_types import FloatArrayLike, Key
-from .._errors import count, parameter
+from .. import _random as random
+from .._custom_types import Key, Parameter
+from .._errors import is_concrete
+from .._field import flag, float_dtype, param, size as size_field
 from .._model import Clock
 from ._source import AbstractSource
 
@@ -20,50 +22,53 @@ class PoissonState(eqx.Module):
     """A Poisson process remembers nothing."""
 
 
-class Poisson(AbstractSource[PoissonState, None]):
+class Poisson(AbstractSource[PoissonState, Any]):
     r"""Independent Poisson spike trains, binned to steps.
 
     In each step a unit spikes with probability $1 - e^{-r\,\Delta t}$: at least one event of a
-    Poisson process of rate $r$ falls into the step.
+    Poisson process of rate $r$ falls into the step. With `counts` it emits how many events these
+    are, so that nothing is lost at high rates.
 
     **Arguments:**
 
     - `size`: number of trains.
-    - `rate`: rate in 1/ms (`20*Hz`), a scalar or one for each train.
-    - `start`, `stop`: the trains are silent before `start` and from `stop` on, in ms.
+    - `rate`: rate in 1/ms (`20*Hz`), a scalar or one for each train. What drives the population
+        (`inputs={"name": ...}`, a series or a function of time) is added to it; a sum below zero
+        counts as zero.
+    - `start`, `stop`: the trains are silent before `start` and from `stop` on, in ms. They are
+        taken to the nearest step.
+    - `counts`: whether it emits numbers of events, in the dtype of the rate, in the place of bool
+        spikes.
 
-    Its `step` needs a `key`; its output is `bool` spikes, shape `(size,)`.
+    Its `step` needs a `key`.
 
     **Raises:** `ValueError` or `TypeError` naming the argument: a negative rate, `stop < start`.
+    Warns, when a simulation starts, if more than a tenth of the events would be lost without
+    `counts`.
     """
 
-    rate: Float[Array, "..."] = eqx.field(metadata={"sign": "nonnegative"})
-    size: int = eqx.field(static=True)
-    start: float = eqx.field(static=True)
-    stop: float = eqx.field(static=True)
+    size: int = size_field()
+    rate: Parameter = param(unit="1/ms", sign="nonnegative", positional=True)
+    start: float = eqx.field(static=True, default=0.0, kw_only=True)
+    stop: float = eqx.field(static=True, default=math.inf, kw_only=True)
+    counts: bool = flag(False)
 
-    def __init__(
-        self,
-        size: int,
-        rate: FloatArrayLike,
-        *,
-        start: float = 0.0,
-        stop: float = math.inf,
-        dtype: Any = None,
-    ):
-        self.size = count("size", size)
-        self.rate = parameter(
-            "rate", rate, unit="1/ms", nonnegative=True, size=self.size, dtype=dtype
-        )
-        for name, value in (("start", start), ("stop", stop)):
+    def __check_init__(self):
+        for name, value in (("start", self.start), ("stop", self.stop)):
             if isinstance(value, bool) or not isinstance(value, int | float | np.generic):
                 raise TypeError(f"`{name}` must be a Python number in ms, got {value!r}.")
-        if not start <= stop:
-            raise ValueError(f"`stop` must not be before `start`, got {stop} < {start} ms.")
-        self.start, self.stop = float(start), float(stop)
+        if not self.start <= self.stop:
+            raise ValueError(
+                f"`stop` must not be before `start`, got {self.stop} < {self.start} ms."
+            )
+
+    @property
+    def elementwise(self) -> bool:
+        return True
 
     def emits(self) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((self.size,), jnp.dtype(bool))
+        dtype = float_dtype(self) if self.counts else jnp.dtype(bool)
+        return jax.ShapeDtypeStruct((self.size,), dtype)
 
     def init(self, *, key: Key | None = None) -> PoissonState:
         del key
@@ -71,15 +76,42 @@ class Poisson(AbstractSource[PoissonState, None]):
 
     def step(
         self, state: PoissonState, inputs: Any, clock: Clock, *, key: Key | None = None
-    ) -> tuple[PoissonState, Bool[Array, "..."]]:
-        del inputs
+    ) -> tuple[PoissonState, Bool[Array, " size"] | Float[Array, " size"]]:
         if key is None:
             raise ValueError(
                 "`key` is needed: Poisson spikes are random. Try key=jax.random.key(0)."
             )
-        probability = -jnp.expm1(-self.rate * clock.dt)
-        spikes = jr.bernoulli(key, probability, (self.size,))
-        # Half a step of tolerance, so that the edges do not hang on rounding.
-        step, half = clock.step.astype(jnp.result_type(float)), 0.5
-        on = (step > self.start / clock.dt - half) & (step < self.stop / clock.dt - half)
-        return state, spikes & on
+        rate = self.rate
+        if inputs is not None:
+            added = jnp.asarray(inputs, rate.dtype)
+            # NaN stands for a population that is not driven, among others of its kind that are.
+            rate = jnp.maximum(rate + jnp.where(jnp.isnan(added), 0, added), 0)
+        on = _inside(clock, self.start, self.stop)
+        mean = rate * clock.dt
+        if self.counts:
+            number = random.poisson(key, mean, self.size).astype(rate.dtype)
+            return state, jnp.where(on, number, jnp.zeros_like(number))
+        return state, random.bernoulli(key, -jnp.expm1(-mean), self.size) & on
+
+    def prepare(self, dt: float) -> "Poisson":
+        if not self.counts and is_concrete(self.rate):
+            most = float(np.max(np.asarray(self.rate, np.float64), initial=0.0)) * dt
+            if most > 0.2:
+                warnings.warn(
+                    f"Poisson: a `rate` of {most / dt:g} per ms is {most:.3g} events in a step of "
+                    f"{dt} ms, of which a bool spike is one at most: "
+                    f"{1 + math.expm1(-most) / most:.0%} of them are lost. Give counts=True, a "
+                    "smaller `dt`, or the rate in 1/ms (20*Hz is 0.02).",
+                    stacklevel=2,
+                )
+        return self
+
+
+def _inside(clock: Clock, start: float, stop: float) -> Bool[Array, ""]:
+    """Whether the step lies in a window in ms, counted in whole steps: exact after hours."""
+    first = math.ceil(start / clock.dt - 0.5)
+    inside = clock.step >= min(first, 2**31 - 1)
+    if not math.isinf(stop):
+        last = math.ceil(stop / clock.dt - 0.5)
+        inside = inside & (clock.step < min(last, 2**31 - 1))
+    return inside

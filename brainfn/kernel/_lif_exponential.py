@@ -43,12 +43,13 @@ def lif_step(
 
     **Arguments:**
 
-    - `v`, `refractory`, `g`: membrane potentials (mV), refractory steps remaining (int32), and synaptic
-        variables with the arrivals of this step, each of shape `(n,)`.
+    - `v`, `refractory`, `g`: membrane potentials (mV), refractory steps remaining (int32), and
+        synaptic variables with the arrivals of this step, each of shape `(n,)`.
     - `current`, ...: parameters, scalars or of shape `(n,)`; `leak` is 1 / tau in 1/ms and `gain`
         1 / capacitance in 1/pF, divided once before a loop and not in it; `steps` is the refractory
-        period in steps, `decay` the factor of each synaptic variable over a step, `held`
-        that of its effect in it ([`brainfn.synapse.AbstractReceptor.held`][]), and `reversal` its reversal potential, or `None` where it is a current.
+        period in steps, `decay` the factor of each synaptic variable over a step, `held` that of
+        its effect in it ([`brainfn.synapse.AbstractReceptor.held`][]), and `reversal` its reversal
+        potential, or `None` where it is a current.
 
     **Returns:** `v`, `refractory`, `g` after the step, and the spikes.
     """

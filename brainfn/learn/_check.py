@@ -21,8 +21,8 @@ class SilentGradientWarning(UserWarning):
 def check_gradient(gradient: Any) -> tuple[str, ...]:
     """Look at a gradient, after it was computed: is it finite, and is it there at all?
 
-    A surrogate of compact `support` gives exactly no gradient to a layer in which no neuron came near
-    threshold, and learning would stop unnoticed.
+    A surrogate of compact `support` gives exactly no gradient to a layer in which no neuron came
+    near threshold, and learning would stop unnoticed.
 
     ```python
     gradient = jax.jit(jax.grad(loss))(parameters)

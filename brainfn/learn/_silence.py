@@ -107,8 +107,8 @@ class SilencePenalty(AbstractReducer):
     loss = task(out["spikes"]) + 0.1 * sum(out["silence"].values())
     ```
 
-    It reaches the weights of projections whose presynaptic neurons spike, and the parameters of the neurons
-    themselves.
+    It reaches the weights of projections whose presynaptic neurons spike, and the parameters of the
+    neurons themselves.
 
     **Arguments:**
 

@@ -14,7 +14,7 @@ from .._custom_types import Key
 from .._errors import nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
-from ..event import AbstractMatrix
+from ..event import CSR, AbstractMatrix
 from ..init import AbstractInitializer
 from ..synapse import AbstractRelease
 from ._delays import build_delays
@@ -266,6 +266,7 @@ def _place(
     if matrix.weight_shape is None:
         return matrix.split_columns(bounds), offsets
     rows = matrix.tocsr()
+    assert isinstance(rows, CSR)
     moved = np.concatenate(
         [np.arange(o, o + n, dtype=np.int32) for o, n in zip(offsets, sizes, strict=True)]
     )

@@ -11,7 +11,7 @@ from .._custom_types import Key
 from .._errors import describe, is_concrete, whole_steps
 from .._field import Declared, as_parameter, check_parameter
 from ..delay import Axonal, Synaptic
-from ..event import AbstractMatrix
+from ..event import CSR, AbstractMatrix
 from ..init import AbstractInitializer
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) ->
 def _one_each(matrix: AbstractMatrix) -> bool:
     """Whether each row has one synapse, so that both readings mean the same."""
     rows = matrix.tocsr()
+    assert isinstance(rows, CSR)
     return is_concrete(rows.indptr) and bool(np.all(np.diff(np.asarray(rows.indptr)) == 1))
 
 
@@ -114,8 +115,8 @@ def _drawn(
 def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
     """The delay in steps: the longest, and one for each neuron or synapse if they differ.
 
-    The longest is that of the delays as they are now: `eqx.tree_at` may have made them longer. Where
-    they are traced it is the longest with which the network was built, and longer ones make the
+    The longest is that of the delays as they are now: `eqx.tree_at` may have made them longer.
+    Where they are traced it is the longest with which the network was built, and longer ones make the
     result NaN (see `poisoned`).
     """
     what = f"delay of projection {name!r}"

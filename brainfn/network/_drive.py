@@ -53,7 +53,7 @@ def where(positions: np.ndarray, size: int) -> Where:
 
 
 class Term(eqx.Module):
-    """A receptor and its output on a group: what they reach, and where they stand in their layer."""
+    """A receptor and its output on a group: whom they reach, and their place in their layer."""
 
     synapse: AbstractReceptor
     output: AbstractOutput

@@ -65,7 +65,7 @@ def arrange(
         inputs = {}
     driven = [any(model.ports()) or "" in model.ports() for model in populations]
     if not isinstance(inputs, Mapping):
-        if callable(inputs) or isinstance(inputs, Arrival | Several) or jnp.ndim(inputs) != 0:
+        if not eqx.is_array_like(inputs) or jnp.ndim(inputs) != 0:
             shape = f" of shape {jnp.shape(inputs)}" if eqx.is_array_like(inputs) else ""
             raise ValueError(
                 "`inputs` of a network must be a number for all neurons or a dictionary from "

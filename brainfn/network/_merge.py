@@ -70,7 +70,7 @@ def _parameter(value: Any, size: int, shared: bool) -> Hashable:
         return None
     if isinstance(value, float | int) and not isinstance(value, bool):
         return "number"
-    if not eqx.is_array(value):
+    if not isinstance(value, jax.Array | np.ndarray):
         return value
     if shared or value.shape not in ((), (size,)):
         raise _Alone

@@ -88,9 +88,9 @@ def _group(populations: Mapping[str, Any], group: Any, dt: float) -> Any:
 def _layer(receptors: Sequence[Receptor], layer: Layer) -> Receptor:
     parts = [receptors[segment.part] for segment in layer.segments]
     sizes = [segment.size for segment in layer.segments]
-    if all(part is parts[0] for part in parts):
-        if all(x.ndim == 0 for x in jax.tree.leaves(parts[0]) if eqx.is_array(x)):
-            return parts[0]
+    numbers = all(x.ndim == 0 for x in jax.tree.leaves(parts[0]) if eqx.is_array(x))
+    if numbers and all(part is parts[0] for part in parts):
+        return parts[0]
     return Receptor(
         merge([part.synapse for part in parts], sizes),
         merge([part.output for part in parts], sizes),

@@ -1,6 +1,6 @@
 """Neurons: models that turn currents into spikes."""
 
-from ._adex import AdEx as AdEx, Adapting as Adapting
+from ._adex import Adapting as Adapting, AdEx as AdEx
 from ._base import AbstractNeuron as AbstractNeuron
 from ._declared import solver as solver, surrogate as surrogate
 from ._drive import (

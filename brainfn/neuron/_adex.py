@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._custom_types import FloatScalarLike, Key, Spikes
+from .._custom_types import FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import check_below, flag, param, size as size_field
-from ..init import AbstractInitializer, initial, start
+from ..init import initial, start
 from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive
@@ -33,8 +33,8 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
     $$v \ge v_\mathrm{peak}:\ \text{spike},\ v \leftarrow v_\mathrm{reset},\ w \leftarrow w + b$$
 
     Beyond `v_rheobase` the upswing runs away within a step or two; the surrogate therefore gets the
-    distance from there, $(v - v_\mathrm{rheo}) / (v_\mathrm{rheo} - E_L)$. While $v$ is held after a
-    spike, $w$ goes on.
+    distance from there, $(v - v_\mathrm{rheo}) / (v_\mathrm{rheo} - E_L)$. While $v$ is held after
+    a spike, $w$ goes on.
 
     **Arguments:**
 
@@ -57,19 +57,19 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
     """
 
     size: int = size_field()
-    capacitance: Float[Array, " *size"] = param(281.0, unit="pF", sign="positive")
-    g_leak: Float[Array, " *size"] = param(30.0, unit="nS", sign="positive")
-    v_rest: Float[Array, " *size"] = param(-70.6, unit="mV")
-    v_rheobase: Float[Array, " *size"] = param(-50.4, unit="mV")
-    slope: Float[Array, " *size"] = param(2.0, unit="mV", sign="positive")
-    a: Float[Array, " *size"] = param(4.0, unit="nS")
-    b: Float[Array, " *size"] = param(80.5, unit="pA")
-    tau_w: Float[Array, " *size"] = param(144.0, unit="ms", sign="positive")
-    v_peak: Float[Array, " *size"] = param(0.0, unit="mV")
-    v_reset: Float[Array, " *size"] = param(-70.6, unit="mV")
-    refractory: Float[Array, " *size"] = param(0.0, unit="ms", sign="nonnegative")
-    v_init: AbstractInitializer | None = initial()
-    w_init: AbstractInitializer | None = initial(0.0)
+    capacitance: Parameter = param(281.0, unit="pF", sign="positive")
+    g_leak: Parameter = param(30.0, unit="nS", sign="positive")
+    v_rest: Parameter = param(-70.6, unit="mV")
+    v_rheobase: Parameter = param(-50.4, unit="mV")
+    slope: Parameter = param(2.0, unit="mV", sign="positive")
+    a: Parameter = param(4.0, unit="nS")
+    b: Parameter = param(80.5, unit="pA")
+    tau_w: Parameter = param(144.0, unit="ms", sign="positive")
+    v_peak: Parameter = param(0.0, unit="mV")
+    v_reset: Parameter = param(-70.6, unit="mV")
+    refractory: Parameter = param(0.0, unit="ms", sign="nonnegative")
+    v_init: Initial = initial()
+    w_init: Initial = initial(0.0)
     solver: dfx.AbstractSolver = solver()
     surrogate: AbstractSurrogate | None = surrogate()
     detach_reset: bool = flag(False)
@@ -88,9 +88,7 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
         v = jnp.minimum(y.v, self.v_peak)
         upswing = self.g_leak * self.slope * jnp.exp((v - self.v_rheobase) / self.slope)
         current = drive(t, y.v) - self.g_leak * (v - self.v_rest) + upswing - y.w
-        return Adapting(
-            current / self.capacitance, (self.a * (v - self.v_rest) - y.w) / self.tau_w
-        )
+        return Adapting(current / self.capacitance, (self.a * (v - self.v_rest) - y.w) / self.tau_w)
 
     def fired(self, y: Adapting) -> Bool[Array, " size"]:
         return y.v >= self.v_peak

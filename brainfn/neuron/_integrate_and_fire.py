@@ -143,7 +143,7 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     def support(self) -> FloatArrayLike:
         return math.inf if self.surrogate is None else self.surrogate.support
 
-    def prepare(self, dt: float) -> "PreparedNeuron[Y]":
+    def prepare(self, dt: float) -> "PreparedNeuron":
         if is_concrete(self.refractory):
             for value in np.unique(np.asarray(self.refractory, np.float64)):
                 whole_steps("refractory", float(value), dt)
@@ -151,29 +151,29 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         known = rate is not None and is_concrete(rate)
         slowest = float(np.min(np.asarray(rate), initial=np.inf)) if known else 1 / 20
         small = float_dtype(self) == jnp.float32 and dt * slowest < 1e-4
-        return PreparedNeuron(self, small)
+        return PreparedNeuron(model=self, compensated=small)
 
     def init(self, *, key: Key | None = None) -> SpikingState[Y]:
-        return PreparedNeuron(self, False).init(key=key)
+        return PreparedNeuron(model=self, compensated=False).init(key=key)
 
     def step(
         self, state: SpikingState[Y], inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[SpikingState[Y], Spikes]:
-        return PreparedNeuron(self, False).step(state, inputs, clock, key=key)
+        return PreparedNeuron(model=self, compensated=False).step(state, inputs, clock, key=key)
 
 
-class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
+class PreparedNeuron(AbstractNeuron[Any]):
     """An integrate-and-fire neuron made ready for steps of a fixed size; its `prepare` makes it.
 
     - `model`: the neuron.
     - `compensated`: whether states carry what rounding lost.
     """
 
-    model: AbstractIntegrateAndFire[Y]
+    model: AbstractIntegrateAndFire[Any]
     compensated: bool = eqx.field(static=True)
 
     @property
-    def size(self) -> int:  # pyright: ignore
+    def size(self) -> int:
         return self.model.size
 
     @property
@@ -187,17 +187,17 @@ class PreparedNeuron(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     def emits(self) -> jax.ShapeDtypeStruct:
         return self.model.emits()
 
-    def distance(self, state: SpikingState[Y]) -> Float[Array, " size"]:
+    def distance(self, state: SpikingState[Any]) -> Float[Array, " size"]:
         return self.model.distance(state.y)
 
-    def init(self, *, key: Key | None = None) -> SpikingState[Y]:
+    def init(self, *, key: Key | None = None) -> SpikingState[Any]:
         y = self.model.initial(key)
         residue = jtu.tree_map(jnp.zeros_like, y) if self.compensated else None
         return SpikingState(y, jnp.zeros(self.size, jnp.int32), residue)
 
     def step(
-        self, state: SpikingState[Y], inputs: Any, clock: Clock, *, key: Key | None = None
-    ) -> tuple[SpikingState[Y], Spikes]:
+        self, state: SpikingState[Any], inputs: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[SpikingState[Any], Spikes]:
         del key
         model = self.model
         resting = state.refractory > 0

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._custom_types import FloatScalarLike, Key, Spikes
+from .._custom_types import FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import check_below, flag, param, size as size_field
-from ..init import AbstractInitializer, initial, start
+from ..init import initial, start
 from ..solver import Heun
 from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
@@ -56,14 +56,14 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
     """
 
     size: int = size_field()
-    a: Float[Array, " *size"] = param(0.02, unit="1/ms", sign="nonnegative")
-    b: Float[Array, " *size"] = param(0.2, unit="1/ms")
-    c: Float[Array, " *size"] = param(-65.0, unit="mV")
-    d: Float[Array, " *size"] = param(8.0, unit="mV/ms")
-    v_peak: Float[Array, " *size"] = param(30.0, unit="mV")
-    refractory: Float[Array, " *size"] = param(0.0, unit="ms", sign="nonnegative")
-    v_init: AbstractInitializer | None = initial(-65.0)
-    u_init: AbstractInitializer | None = initial()
+    a: Parameter = param(0.02, unit="1/ms", sign="nonnegative")
+    b: Parameter = param(0.2, unit="1/ms")
+    c: Parameter = param(-65.0, unit="mV")
+    d: Parameter = param(8.0, unit="mV/ms")
+    v_peak: Parameter = param(30.0, unit="mV")
+    refractory: Parameter = param(0.0, unit="ms", sign="nonnegative")
+    v_init: Initial = initial(-65.0)
+    u_init: Initial = initial()
     solver: dfx.AbstractSolver = solver(Heun)
     surrogate: AbstractSurrogate | None = surrogate()
     detach_reset: bool = flag(False)

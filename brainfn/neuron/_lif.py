@@ -5,9 +5,9 @@ from typing import Any
 import diffrax as dfx
 from jaxtyping import Array, Bool, Float
 
-from .._custom_types import FloatScalarLike, Key, Spikes
+from .._custom_types import FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import check_below, flag, param, size as size_field
-from ..init import AbstractInitializer, initial, start
+from ..init import initial, start
 from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive
@@ -59,13 +59,13 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
     """
 
     size: int = size_field()
-    tau: Float[Array, " *size"] = param(20.0, unit="ms", sign="positive")
-    capacitance: Float[Array, " *size"] = param(200.0, unit="pF", sign="positive")
-    v_rest: Float[Array, " *size"] = param(-60.0, unit="mV")
-    v_threshold: Float[Array, " *size"] = param(-50.0, unit="mV")
-    v_reset: Float[Array, " *size"] = param(-60.0, unit="mV")
-    refractory: Float[Array, " *size"] = param(5.0, unit="ms", sign="nonnegative")
-    v_init: AbstractInitializer | None = initial()
+    tau: Parameter = param(20.0, unit="ms", sign="positive")
+    capacitance: Parameter = param(200.0, unit="pF", sign="positive")
+    v_rest: Parameter = param(-60.0, unit="mV")
+    v_threshold: Parameter = param(-50.0, unit="mV")
+    v_reset: Parameter = param(-60.0, unit="mV")
+    refractory: Parameter = param(5.0, unit="ms", sign="nonnegative")
+    v_init: Initial = initial()
     solver: dfx.AbstractSolver = solver()
     surrogate: AbstractSurrogate | None = surrogate()
     detach_reset: bool = flag(False)

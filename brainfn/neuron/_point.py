@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Spikes
+from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import float_dtype, option, param, size as size_field
 from .._model import Clock
 from ..channel import AbstractChannel, AbstractIon
 from ..event import materialize
-from ..init import AbstractInitializer, initial, start
+from ..init import initial, start
 from ..solver import AbstractLocalSolver, Independent, integrate
 from ..surrogate import AbstractSurrogate
 from ._base import AbstractNeuron
@@ -78,10 +78,10 @@ class PointNeuron(AbstractNeuron[PointState]):
         cls=tuple, convert=lambda x: tuple(x) if isinstance(x, Sequence) else x, positional=True
     )
     ions: dict[str, AbstractIon] = option(cls=dict, factory=dict)
-    capacitance: Float[Array, " *size"] = param(1.0, unit="pF", sign="positive")
-    v_threshold: Float[Array, " *size"] = param(-20.0, unit="mV")
-    width: Float[Array, " *size"] = param(10.0, unit="mV", sign="positive")
-    v_init: AbstractInitializer | None = initial(-65.0)
+    capacitance: Parameter = param(1.0, unit="pF", sign="positive")
+    v_threshold: Parameter = param(-20.0, unit="mV")
+    width: Parameter = param(10.0, unit="mV", sign="positive")
+    v_init: Initial = initial(-65.0)
     solver: dfx.AbstractSolver = solver()
     surrogate: AbstractSurrogate | None = surrogate()
 
@@ -126,7 +126,10 @@ class PointNeuron(AbstractNeuron[PointState]):
         ions = {name: ion.rest(v) for name, ion in self.ions.items()}
         seen = {name: self.ions[name].seen(inside) for name, inside in ions.items()}
         gates = tuple(
-            {name: jnp.broadcast_to(gate.steady, v.shape) for name, gate in c.gates(v, seen).items()}
+            {
+                name: jnp.broadcast_to(gate.steady, v.shape)
+                for name, gate in c.gates(v, seen).items()
+            }
             for c in self.channels
         )
         return PointState(v, Independent(gates), ions)
@@ -149,9 +152,7 @@ class PointNeuron(AbstractNeuron[PointState]):
                 carried[ion] = carried[ion] + current
             moves = channel.gates(v, seen)
             gates.append({n: moves[n].rate * (moves[n].steady - x) for n, x in open_.items()})
-        ions = {
-            name: ion.change(y.ions[name], carried[name]) for name, ion in self.ions.items()
-        }
+        ions = {name: ion.change(y.ions[name], carried[name]) for name, ion in self.ions.items()}
         return PointState(
             jnp.broadcast_to(slope / self.capacitance, v.shape), Independent(tuple(gates)), ions
         )

@@ -58,7 +58,7 @@ class Packed(AbstractNamed):
         return {name: self[name] for name in self.places.names}
 
 
-Mapping.register(Packed)
+Mapping.register(Packed)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def packed(output: Any) -> Any:

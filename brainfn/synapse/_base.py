@@ -118,7 +118,8 @@ class AbstractReceptor(AbstractPart, Generic[State]):
         - `rate`: $r$ in 1/ms, a number or one for each neuron.
         - `dt`: step size in ms.
         """
-        total, weights = 0.0, 0.0
+        total: Any = 0.0
+        weights: Any = 0.0
         for node, weight in _GAUSS:
             t = 0.5 * dt * (1 + node)
             w = weight * jnp.exp(-jnp.asarray(rate) * (dt - t))

@@ -6,9 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._custom_types import FloatScalarLike, Key
+from .._custom_types import FloatScalarLike, Initial, Key, Parameter
 from .._field import param
-from ..init import AbstractInitializer, initial
+from ..init import initial
 from ..solver import phi1
 from ._base import AbstractReceptor
 
@@ -40,8 +40,8 @@ class Exponential(AbstractReceptor[Conducting]):
         Koch and Segev (eds), Methods in Neuronal Modeling.
     """
 
-    tau: Float[Array, " *n_post"] = param(unit="ms", sign="positive", positional=True)
-    g_init: AbstractInitializer | None = initial()
+    tau: Parameter = param(unit="ms", sign="positive", positional=True)
+    g_init: Initial = initial()
 
     def init(self, size: int, *, key: Key | None = None) -> Conducting:
         if self.g_init is None:

@@ -2,6 +2,7 @@
 
 from jaxtyping import Array, Float
 
+from .._custom_types import Parameter
 from .._field import param
 from ._base import AbstractOutput
 
@@ -26,7 +27,7 @@ class Conductance(AbstractOutput):
     **Raises:** `TypeError` or `ValueError` if `reversal` is not a finite number.
     """
 
-    reversal: Float[Array, " *n_post"] = param(unit="mV", positional=True)
+    reversal: Parameter = param(unit="mV", positional=True)
 
     def __call__(
         self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
