@@ -14,6 +14,7 @@ from . import (
     neuron as neuron,
     plasticity as plasticity,
     plot as plot,
+    rate as rate,
     record as record,
     solver as solver,
     surrogate as surrogate,

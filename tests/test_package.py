@@ -29,6 +29,7 @@ ROOMS = [
     ["connect", "solver", "surrogate", "delay"],
     ["channel"],
     ["neuron", "synapse", "input", "plasticity"],
+    ["rate"],
     ["kernel"],
     ["network"],
     ["record"],

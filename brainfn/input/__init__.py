@@ -2,6 +2,7 @@
 
 from ._arrival import Arrival as Arrival, Several as Several, total as total
 from ._base import AbstractInput as AbstractInput
+from ._given import Empty as Empty, Signal as Signal, SpikeTimes as SpikeTimes
 from ._input import (
     Constant as Constant,
     Function as Function,
@@ -9,5 +10,6 @@ from ._input import (
     TimeSeries as TimeSeries,
     as_input as as_input,
 )
+from ._noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck, PoissonArrivals as PoissonArrivals
 from ._poisson import Poisson as Poisson, PoissonState as PoissonState
 from ._source import AbstractSource as AbstractSource

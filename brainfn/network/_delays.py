@@ -116,8 +116,8 @@ def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
     """The delay in steps: the longest, and one for each neuron or synapse if they differ.
 
     The longest is that of the delays as they are now: `eqx.tree_at` may have made them longer.
-    Where they are traced it is the longest with which the network was built, and longer ones make the
-    result NaN (see `poisoned`).
+    Where they are traced it is the longest with which the network was built, and longer ones make
+    the result NaN (see `poisoned`).
     """
     what = f"delay of projection {name!r}"
     delays = pathway.delays

@@ -151,15 +151,15 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         known = rate is not None and is_concrete(rate)
         slowest = float(np.min(np.asarray(rate), initial=np.inf)) if known else 1 / 20
         small = float_dtype(self) == jnp.float32 and dt * slowest < 1e-4
-        return PreparedNeuron(model=self, compensated=small)
+        return PreparedNeuron(self.size, self, small)
 
     def init(self, *, key: Key | None = None) -> SpikingState[Y]:
-        return PreparedNeuron(model=self, compensated=False).init(key=key)
+        return PreparedNeuron(self.size, self, False).init(key=key)
 
     def step(
         self, state: SpikingState[Y], inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[SpikingState[Y], Spikes]:
-        return PreparedNeuron(model=self, compensated=False).step(state, inputs, clock, key=key)
+        return PreparedNeuron(self.size, self, False).step(state, inputs, clock, key=key)
 
 
 class PreparedNeuron(AbstractNeuron[Any]):
@@ -169,12 +169,9 @@ class PreparedNeuron(AbstractNeuron[Any]):
     - `compensated`: whether states carry what rounding lost.
     """
 
+    size: int = eqx.field(static=True)
     model: AbstractIntegrateAndFire[Any]
     compensated: bool = eqx.field(static=True)
-
-    @property
-    def size(self) -> int:
-        return self.model.size
 
     @property
     def elementwise(self) -> bool:

@@ -1,5 +1,6 @@
 """Records of simulations that continue each other, as one."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -59,7 +60,7 @@ def _join(parts: list[Any]) -> Any:
 
 def _join_trains(parts: list[SpikeTrains]) -> SpikeTrains:
     first = parts[0]
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in itertools.pairwise(parts):
         if (after.size, after.dt) != (first.size, first.dt) or after.start != before.stop:
             raise ValueError(
                 "`records` must continue each other: spikes of "

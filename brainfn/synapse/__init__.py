@@ -1,5 +1,6 @@
 """Synapses: what is released, what it does to the postsynaptic neuron, and what current results."""
 
+from ._alpha import Alpha as Alpha, DualExponential as DualExponential, Rising as Rising
 from ._base import (
     AbstractOutput as AbstractOutput,
     AbstractReceptor as AbstractReceptor,
@@ -7,5 +8,8 @@ from ._base import (
     Activity as Activity,
 )
 from ._exponential import Conducting as Conducting, Exponential as Exponential
-from ._output import Conductance as Conductance, Current as Current
-from ._release import Spikes as Spikes
+from ._instant import Instant as Instant
+from ._nmda import GateState as GateState, MagnesiumBlock as MagnesiumBlock, NMDAGate as NMDAGate
+from ._output import Conductance as Conductance, Current as Current, Diffusive as Diffusive
+from ._release import Graded as Graded, Spikes as Spikes
+from ._tsodyks_markram import ShortTerm as ShortTerm, TsodyksMarkram as TsodyksMarkram

@@ -1,9 +1,12 @@
 """How the variable of a receptor becomes a current."""
 
+from typing import Any, ClassVar
+
+import equinox as eqx
 from jaxtyping import Array, Float
 
 from .._custom_types import Parameter
-from .._field import param
+from .._field import param, replace
 from ._base import AbstractOutput
 
 
@@ -33,3 +36,25 @@ class Conductance(AbstractOutput):
         self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
     ) -> Float[Array, " n_post"]:
         return g * (self.reversal - v)
+
+
+class Diffusive(AbstractOutput):
+    r"""Coupling by differences: gap junctions, diffusive coupling of masses.
+
+    $$I_j = \sum_i w_{ij}\,(x_i - v_j) = g_j - v_j \sum_i w_{ij}$$
+
+    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which a
+    network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
+    `synapse=Instant()` go with it.
+    """
+
+    uses_total: ClassVar[bool] = True
+    total: Any = eqx.field(default=None, init=False)
+
+    def __call__(
+        self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
+    ) -> Float[Array, " n_post"]:
+        return g if self.total is None else g - self.total * v
+
+    def with_total(self, total: Float[Array, " n_post"]) -> "Diffusive":
+        return replace(self, total=total)

@@ -1,7 +1,9 @@
-"""Releases without memory."""
+"""What the presynaptic side sends: spikes as they are, or anything of its state."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import equinox as eqx
 from jaxtyping import Array, Shaped
 
 from .._custom_types import Key
@@ -26,3 +28,43 @@ class Spikes(AbstractRelease[None]):
     ) -> tuple[None, Shaped[Array, " n_pre"]]:
         del state, pre, clock, key
         return None, emitted
+
+
+class Graded(AbstractRelease[None]):
+    """A function of the presynaptic state is sent in each step: a voltage, a rate, a gate.
+
+    What is under way at the beginning is what the population sends in its initial state. With
+    [`brainfn.synapse.Instant`][] and [`brainfn.synapse.Diffusive`][] it is a gap junction, with
+    [`brainfn.synapse.Current`][] a coupling of rates. A product is made in each step, not only
+    where there are spikes.
+
+    **Arguments:**
+
+    - `of`: maps the state of the presynaptic population to an array of shape `(n_pre,)`, e.g.
+        `lambda state: state.v`; elementwise.
+    """
+
+    graded: ClassVar[bool] = True
+    of: Callable[[Any], Any] = eqx.field(static=True)
+
+    def __check_init__(self):
+        if not callable(self.of):
+            raise TypeError(
+                f"`of` must be a function of the presynaptic state, got {type(self.of).__name__}. "
+                "Try lambda state: state.v."
+            )
+
+    def init(self, size: int, *, key: Key | None = None) -> None:
+        del size, key
+
+    def release(
+        self,
+        state: None,
+        emitted: Shaped[Array, " n_pre"],
+        pre: Any,
+        clock: Clock,
+        *,
+        key: Key | None = None,
+    ) -> tuple[None, Shaped[Array, " n_pre"]]:
+        del state, emitted, clock, key
+        return None, self.of(pre)
