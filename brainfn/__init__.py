@@ -1,7 +1,6 @@
 """brainfn: a functional, differentiable brain simulator on JAX."""
 
 from . import (
-    _random as random,
     channel as channel,
     connect as connect,
     delay as delay,
@@ -14,6 +13,7 @@ from . import (
     neuron as neuron,
     plasticity as plasticity,
     plot as plot,
+    random as random,
     rate as rate,
     record as record,
     solver as solver,

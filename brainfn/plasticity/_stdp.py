@@ -35,8 +35,8 @@ class STDP(AbstractPlasticity[PairTraces]):
 
     where $t_\mathrm{pre}$ is when the spike arrives. Two traces keep the sums over all earlier
     spikes: at an arrival the weights of that neuron fall by $A_-$ times the postsynaptic trace, at
-    a postsynaptic spike those onto that neuron rise by $A_+$ times the presynaptic trace, arrivals of
-    the same step included. Weights are clipped to their bounds where they are changed. The cost
+    a postsynaptic spike those onto that neuron rise by $A_+$ times the presynaptic trace, arrivals
+    of the same step included. Weights are clipped to their bounds where they are changed. The cost
     follows the spikes, not the synapses.
 
     **Arguments:**
