@@ -1,5 +1,6 @@
 """The function that rates of channels are made of, without its removable singularity."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike

@@ -20,8 +20,8 @@ class ExponentialMidpoint(AbstractLocalSolver):
 
     with $\lambda = \operatorname{diag}\,\partial f/\partial y$ at $y_0$ and at the midpoint
     $y_m$. A half step of [`brainfn.solver.ExponentialEuler`][] gives the coefficients in the middle
-    of the step; with them each variable is solved exactly over the whole step from $y_0$. It costs two
-    evaluations and errs by $O(h^2)$.
+    of the step; with them each variable is solved exactly over the whole step from $y_0$. It costs
+    two evaluations and errs by $O(h^2)$.
 
     **Arguments:** None. Fixed steps only, and no error estimate; for ordinary differential
     equations.

@@ -1,4 +1,4 @@
-"""The parts of a synapse: release, receptor and output; the fourth, plasticity, has its own room."""
+"""The parts of a synapse: release, receptor and output; plasticity has a room of its own."""
 
 import abc
 from typing import Any, ClassVar, Generic, TypeVar
