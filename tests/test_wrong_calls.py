@@ -74,10 +74,9 @@ WRONG = {
     "size float": (lambda: LIF(3.0), TypeError, "`size`", "Try 3"),
     "solver class": (lambda: LIF(3, solver=bf.solver.Heun), TypeError, "`solver`", "Try"),
     "surrogate text": (lambda: LIF(3, surrogate="relu"), TypeError, "`surrogate`", "Try"),
-    "dtype": (lambda: LIF(3, dtype=int), TypeError, "`dtype`", "Try"),
+    "dtype": (lambda: bf.astype(LIF(3), int), TypeError, "`dtype`", "Try"),
     "complex": (lambda: LIF(3, tau=1j * np.ones(3)), TypeError, "`tau`", "real"),
     "synapse tau": (lambda: Exponential(-5.0), ValueError, "`tau`", "sign"),
-    "synapse size": (lambda: Exponential(5.0).init(), ValueError, "`size`", "Exponential"),
     "reversal": (lambda: Conductance(inf), ValueError, "`reversal`", "finite"),
     "rate": (lambda: Poisson(3, -1.0), ValueError, "`rate`", "unit"),
     "stop": (lambda: Poisson(3, 1.0, start=2.0, stop=1.0), ValueError, "`stop`", "before"),
@@ -142,7 +141,7 @@ WRONG = {
         lambda: network(projection(delay=np.full(2, 0.1))),
         ValueError,
         "`delay`",
-        "3 pre neurons",
+        "3 presynaptic neurons",
     ),
     "delays off grid": (
         lambda: simulate(network(projection(delay=np.array([0.1, 0.25, 0.1])))),
@@ -212,13 +211,7 @@ WRONG = {
         lambda: network(projection(connect=matrix(3, np.float32), weight=None)),
         TypeError,
         "`connect`",
-        "dtype=",
-    ),
-    "synapse for others": (
-        lambda: network(projection(synapse=Exponential(5.0, size=4))),
-        ValueError,
-        "`synapse`",
-        "Leave",
+        "astype",
     ),
     "synapse parameters": (
         lambda: network(projection(synapse=Exponential(np.full(4, 5.0)))),
@@ -284,7 +277,7 @@ WRONG = {
         "`inputs`",
         "3 neurons",
     ),
-    "input a dictionary": (lambda: simulate(inputs={"a": 1.0}), TypeError, "`inputs`", "number"),
+    "input a dictionary": (lambda: simulate(inputs={"a": 1.0}), ValueError, "`inputs`", "port"),
     "input unknown": (
         lambda: simulate(network(), inputs={"aa": 1.0}),
         ValueError,
@@ -410,14 +403,14 @@ def test_new_weight_of_another_length():
         (
             lambda m: m.populations["b"].capacitance,
             jnp.asarray([1.0, 0.0, 1.0, 1.0]),
-            r"model.populations\['b'\].capacitance` must be positive and finite, got \[1.0, 0.0",
+            r"model.populations\['b'\].capacitance` must be positive \(in pF\), got \[1.0, 0.0",
         ),
         (
             lambda m: m.projections["a"].synapse.tau,
             jnp.asarray(nan),
-            r"synapse.tau` must be positive",
+            r"synapse.tau` must be finite",
         ),
-        (lambda m: m.populations["p"].rate, -1.0, r"rate` must be nonnegative"),
+        (lambda m: m.populations["p"].rate, -1.0, r"rate` must be not negative"),
     ],
     ids=["tau", "capacitance", "synapse", "rate"],
 )
