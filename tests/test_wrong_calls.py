@@ -68,8 +68,13 @@ WRONG = {
         "`refractory`",
         "Try 0.1 ms",
     ),
-    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`v_init`", "finite"),
-    "v_init shape": (lambda: LIF(3, v_init=np.zeros(2)), ValueError, "`v_init`", r"\(3,\)"),
+    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`value` of `init.Constant`", "finite"),
+    "v_init shape": (
+        lambda: simulate(LIF(3, v_init=np.zeros(2))),
+        ValueError,
+        "`value` of `init.Constant`",
+        r"\(3,\)",
+    ),
     "size negative": (lambda: LIF(-1), ValueError, "`size`", "at least"),
     "size float": (lambda: LIF(3.0), TypeError, "`size`", "Try 3"),
     "solver class": (lambda: LIF(3, solver=bf.solver.Heun), TypeError, "`solver`", "Try"),
@@ -283,12 +288,6 @@ WRONG = {
         ValueError,
         "`inputs`",
         "Did you mean 'a'",
-    ),
-    "input of a source": (
-        lambda: simulate(bf.Network({"p": Poisson(3, 1.0)}), inputs={"p": 1.0}, key=KEY),
-        ValueError,
-        "`inputs`",
-        "takes a current",
     ),
     "input size": (
         lambda: simulate(network(), inputs={"b": Constant(np.zeros(3))}),
