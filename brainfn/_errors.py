@@ -19,6 +19,16 @@ def is_concrete(x: Any) -> bool:
     return not isinstance(x, jax.core.Tracer)
 
 
+def from_host(host: np.ndarray, *, copy: bool = False) -> jax.Array:
+    """A NumPy array as one of JAX.
+
+    `jnp.asarray` compiles a program for each new shape, which is most of the time in which a
+    network of many small projections is built. With `copy` the array does not share the memory of a
+    user, who may change it.
+    """
+    return jax.device_put(np.array(host) if copy else host)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`" Did you mean 'exc'?"` for the known name most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
