@@ -188,9 +188,17 @@ def check_key(key: Any) -> None:
     """Raise unless `key` is `None` or a JAX random key, typed or raw."""
     if key is None:
         return
-    ok = isinstance(key, jax.Array) and (
-        (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ())
-        or (key.dtype == jnp.uint32 and key.shape == (2,))
-    )
-    if not ok:
-        raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
+    if isinstance(key, jax.Array):
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ():
+            return
+        if key.dtype == jnp.uint32 and key.ndim == 1:
+            # A raw key does not say of which kind it is: JAX takes it for one of the default kind.
+            own = jax.eval_shape(jax.random.PRNGKey, 0).shape
+            if key.shape == own:
+                return
+            raise TypeError(
+                f"`key` must be a JAX random key; a raw one has shape {own} with the present "
+                f"jax_default_prng_impl, got shape {key.shape}. Try "
+                "jax.random.wrap_key_data(key, impl=...)."
+            )
+    raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
