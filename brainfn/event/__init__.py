@@ -20,6 +20,7 @@ from ._native import kernels as kernels
 from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
 from ._prim import Native as Native, define as define_primitive, vary_like as vary_like
+from ._reordered import Reordered as Reordered, with_columns as with_columns
 from ._ring import arrivals as arrivals
 from ._split import split_columns as split_columns
 from ._transpose import transpose_structure as transpose_structure

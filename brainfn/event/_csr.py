@@ -196,25 +196,6 @@ class CSR(AbstractMatrix):
             out.append(CSR(data, indices[keep] - low, kept, shape=shape))
         return out
 
-    def with_columns(self, columns: Any, n_cols: int) -> "CSR":
-        """The same matrix with column `j` moved to `columns[j]` of `n_cols`; its weights are
-        shared. Rows are then no longer sorted by column, which products do not need.
-
-        **Arguments:**
-
-        - `columns`: int32 `(self.shape[1],)`.
-        - `n_cols`: the new number of columns.
-        """
-        known = is_concrete(self.indices)
-        moved = np.asarray(columns)[np.asarray(self.indices)] if known else columns[self.indices]
-        return unchecked(
-            CSR,
-            data=self.data,
-            indices=jnp.asarray(moved, jnp.int32),
-            indptr=self.indptr,
-            shape=(self.shape[0], n_cols),
-        )
-
     def tocsr(self) -> "CSR":
         """The matrix itself."""
         return self

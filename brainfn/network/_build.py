@@ -14,7 +14,7 @@ from .._custom_types import Key
 from .._errors import nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
-from ..event import CSR, AbstractMatrix
+from ..event import CSR, AbstractMatrix, with_columns
 from ..init import AbstractInitializer
 from ..synapse import AbstractRelease
 from ._delays import build_delays
@@ -253,7 +253,7 @@ def _place(
     synaptic: bool,
 ) -> tuple[list[AbstractMatrix], list[int]]:
     """The matrix, with its columns as the targets stand in the synaptic layer: as it is where they
-    stand one after the other, else with other column indices. Weights are not touched."""
+    stand one after the other, else with other column numbers. Weights keep their place."""
     layer = layout.layers[layout.layer_of(receptor, post[0], port)]
     offsets = [layer.offsets[name, port] for name in post]
     ends = np.cumsum(sizes)
@@ -270,4 +270,4 @@ def _place(
     moved = np.concatenate(
         [np.arange(o, o + n, dtype=np.int32) for o, n in zip(offsets, sizes, strict=True)]
     )
-    return [rows.with_columns(moved, layer.size)], [0]
+    return [with_columns(rows, moved, layer.size)], [0]

@@ -76,7 +76,8 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
         if not isinstance(merge, bool):
             raise TypeError(f"`merge` must be True or False, got {merge!r}.")
         named = name_projections(projections)
-        self.populations = dict(populations)
+        populations = {str(name): model for name, model in populations.items()}
+        self.populations = populations
         parts = build(populations, named, merge, key)
         self.receptors, self.releases, self.pathways, self.layout = parts
 

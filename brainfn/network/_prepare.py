@@ -10,7 +10,7 @@ import numpy as np
 
 from .._field import float_dtype, with_arrays
 from ..delay import Delay
-from ..event import CSR, AbstractMatrix, Delayed
+from ..event import CSR, AbstractMatrix, Delayed, Reordered
 from ..synapse import AbstractRelease
 from ._delays import delay_steps, poisoned
 from ._drive import Term, where
@@ -20,6 +20,7 @@ from ._local import Local, Sender
 from ._merge import cut, kind, merge
 from ._near import has_marks
 from ._pathway import Pathway, Receptor
+from ._stack import stack
 from ._stepper import NetworkStepper
 
 
@@ -162,6 +163,7 @@ def _exchange(
     shared: dict[tuple[int, int], int] = {}
     longest = [1] * len(senders)
     slots = [0] * len(layout.layers)
+    reached: list[list[tuple[int, str, str]]] = []
     routes: list[tuple[AbstractMatrix | Delayed, int, int, int, int, str | None]] = []
     for name in layout.projections:
         pathway = pathways[name]
@@ -188,11 +190,15 @@ def _exchange(
         ):
             placed: AbstractMatrix | Delayed = matrix
             if pathway.synaptic:
-                assert isinstance(matrix, CSR) and delays is not None
-                placed = Delayed(matrix, delays, longest=most)
+                assert delays is not None
+                own = delays[matrix.order] if isinstance(matrix, Reordered) else delays
+                rows = matrix.tocsr()
+                assert isinstance(rows, CSR)
+                placed = Delayed(rows, own, longest=most)
                 slots[target] = max(slots[target], most + 1)
             changes = name if pathway.plasticity is not None else None
             routes.append((placed, source, row, target, column, changes))
+            reached.append([(target, post, pathway.port) for post in pathway.post])
     # Ring buffers stand behind the vectors of all layers.
     order = [i for i, n in enumerate(slots) if n]
     n_layers = len(layout.layers)
@@ -203,9 +209,12 @@ def _exchange(
     return Exchange(
         lines=tuple(lines),
         due=tuple(due),
-        routes=tuple(
-            Route(m, s, r, n_layers + order.index(t) if isinstance(m, Delayed) else t, c, name)
-            for m, s, r, t, c, name in routes
+        routes=stack(
+            [
+                Route(m, s, r, n_layers + order.index(t) if isinstance(m, Delayed) else t, c, name)
+                for m, s, r, t, c, name in routes
+            ],
+            reached,
         ),
         rings=tuple(slots),
         marked=tuple(

@@ -123,7 +123,9 @@ class Projection(eqx.Module):
         elif modulator is not None:
             raise ValueError(f"`modulator` of {label} needs `plasticity`, which it modulates.")
         self.delay = check_delay(label, delay)
-        self.pre, self.post, self.name, self.port = pre, targets, name, port
+        # NumPy's strings, from a loop over an array of names, are strings of another class.
+        self.pre, self.post = str(pre), tuple(map(str, targets))
+        self.name, self.port = name, port
         self.connect, self.weight = connect, weight
         self.synapse, self.output, self.release = synapse, output, release
         self.plasticity, self.modulator = plasticity, modulator
