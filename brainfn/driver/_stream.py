@@ -2,6 +2,7 @@
 
 import abc
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ._files import read_array, write_arrays
+from ._files import DamagedFileError, check_archive, read_array, reading, write_arrays
+
+# The names that are ours. Whatever else lies in the folder is neither read nor removed.
+_CHUNK = re.compile(r"(\d{10,})-(\d{10,})\.npz")
+_UNFINISHED = re.compile(r"\d{10,}-\d{10,}\.npz\.tmp")
 
 
 class AbstractStream(abc.ABC):
@@ -88,8 +93,9 @@ class FolderStream(AbstractStream):
 
     def cut(self, first: int, last: int) -> None:
         """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
-        for path in self._folder.glob("*.tmp"):
-            path.unlink()
+        for path in self._folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink()
         expected = first
         for start, stop, path in _chunks(self._folder):
             if stop > last:
@@ -97,6 +103,14 @@ class FolderStream(AbstractStream):
                 continue
             if start != expected:
                 break
+            try:
+                check_archive(path)
+            except DamagedFileError as error:
+                raise DamagedFileError(
+                    f"{error} It holds the records of steps {start} to {stop}, which are before "
+                    "the snapshot and are not computed again. The others can be read with "
+                    "brainfn.load; start the run again in another folder."
+                ) from None
             expected = stop
         if expected != last and self._empty:
             raise ValueError(
@@ -107,9 +121,10 @@ class FolderStream(AbstractStream):
 
 def _chunks(folder: Path) -> list[tuple[int, int, Path]]:
     found = []
-    for path in folder.glob("*-*.npz"):
-        start, _, stop = path.stem.partition("-")
-        found.append((int(start), int(stop), path))
+    for path in folder.iterdir():
+        name = _CHUNK.fullmatch(path.name)
+        if name is not None:
+            found.append((int(name[1]), int(name[2]), path))
     return sorted(found)
 
 
@@ -185,7 +200,7 @@ class StoredArray:
 
 def _length(path: Path, name: str) -> int:
     """The number of rows, from the header alone."""
-    with zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
+    with reading(path), zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0
         if version != (1, 0):
