@@ -24,7 +24,7 @@ def remembered(model: Any, key: Hashable, make: Callable[[], T]) -> T:
     if known is None or known[0]() is not model:
         if not all(is_concrete(x) for x in jtu.tree_leaves(model)):
             return make()
-        known = (weakref.ref(model, lambda _: _known.pop(place, None)), {})
+        known = (weakref.ref(model, lambda _, known=_known: known.pop(place, None)), {})
         _known[place] = known
     results = known[1]
     if key not in results:
