@@ -49,6 +49,7 @@ from .network import (
     Network as Network,
     NetworkState as NetworkState,
     Projection as Projection,
+    check as check,
 )
 
 __version__ = "0.1.0"

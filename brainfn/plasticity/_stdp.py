@@ -90,8 +90,14 @@ class STDP(AbstractPlasticity[PairTraces]):
         arrived, fired = pre.signal.astype(dtype), post.signal.astype(dtype)
         x = traces.pre * jnp.exp(-clock.dt / self.tau_plus) + arrived
         y = traces.post * jnp.exp(-clock.dt / self.tau_minus)
-        bounds = {"lower": self.w_min, "upper": self.w_max}
-        matrix = on_pre(matrix, pre.signal, -self.A_minus * y, **bounds)
-        given = {} if traces.columns is None else {"columns": traces.columns}
-        matrix = on_post(matrix, post.signal, self.A_plus * x, **bounds, **given)
+        low, high = self.w_min, self.w_max
+        matrix = on_pre(matrix, pre.signal, -self.A_minus * y, lower=low, upper=high)
+        matrix = on_post(
+            matrix,
+            post.signal,
+            self.A_plus * x,
+            columns=traces.columns,
+            lower=low,
+            upper=high,
+        )
         return PairTraces(x, y + fired, traces.columns), matrix
