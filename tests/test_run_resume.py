@@ -257,7 +257,7 @@ DAMAGE = {
     "zeros": lambda raw: bytes(len(raw)),
     "half": lambda raw: raw[: len(raw) // 2],
     "empty": lambda raw: b"",
-    "a bit": lambda raw: raw[:300] + bytes([raw[300] ^ 1]) + raw[301:],
+    "a bit": lambda raw: raw[:100] + bytes([raw[100] ^ 1]) + raw[101:],
 }
 
 

@@ -170,6 +170,7 @@ class RunFolder:
             os.replace(self._snapshot, self._before)
         named = {str(i): array for i, array in enumerate(arrays)}
         write_arrays(self._snapshot, {"about": np.asarray(json.dumps(about)), **named})
+        self._found = self._snapshot
 
     def load(self, like: Any) -> Any:
         """The pytree of the snapshot, in the structure, shapes and dtypes of `like`."""

@@ -152,7 +152,8 @@ def run(
             about = files.open(lines)
             if about is not None:
                 done = _resumed(files, about, done, job)
-            stream = FolderStream(files.records, records.empty)
+            dense = records.totals(setup.n_steps)
+            stream = FolderStream(files.records, records.empty, dense, every)
             stream.cut(0, done.steps)
         return _drive(job, done, stream, files, snapshot_every, progress, begun)
 

@@ -4,7 +4,7 @@ import abc
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +77,27 @@ class FolderStream(AbstractStream):
 
     - `folder`: an existing folder.
     - `empty`: for each series an array without rows: its dtype and the shape of a row.
+    - `dense`: the series that have a row for each `every` steps.
     """
 
-    def __init__(self, folder: Path, empty: Mapping[str, np.ndarray]):
-        self._folder = folder
-        self._empty = dict(empty)
+    def __init__(
+        self, folder: Path, empty: Mapping[str, np.ndarray], dense: Iterable[str], every: int
+    ):
+        self._folder, self._every = folder, every
+        self._empty, self._dense = dict(empty), frozenset(dense)
 
     def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
         if rows:
             write_arrays(self._folder / f"{first:010d}-{last:010d}.npz", rows)
 
     def joined(self, last: int) -> dict[str, Any]:
-        paths = [path for _, stop, path in _chunks(self._folder) if stop <= last]
-        return {name: StoredArray(paths, name, none) for name, none in self._empty.items()}
+        chunks = [chunk for chunk in _chunks(self._folder) if chunk[1] <= last]
+        paths = [path for _, _, path in chunks]
+        rows = [(stop - start) // self._every for start, stop, _ in chunks]
+        return {
+            name: StoredArray(paths, name, none, rows if name in self._dense else None)
+            for name, none in self._empty.items()
+        }
 
     def cut(self, first: int, last: int) -> None:
         """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
@@ -135,9 +143,16 @@ class StoredArray:
     `stored.chunks()` goes through it in pieces. `shape`, `dtype` and `len` are those of the whole.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str, empty: np.ndarray):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        name: str,
+        empty: np.ndarray,
+        lengths: list[int] | None = None,
+    ):
         self._paths, self._name, self._empty = tuple(paths), name, empty
-        self._lengths: list[int] | None = None
+        # Known from the names of the files, or read from them when it is asked for.
+        self._lengths = lengths
 
     @property
     def dtype(self) -> np.dtype:
