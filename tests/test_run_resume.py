@@ -376,3 +376,32 @@ def test_a_progress_bar_never_stops_a_run(monkeypatch, make):
     monkeypatch.setattr(sys, "stderr", make())
     out = lif_run(None, progress=True)
     assert len(out.ts) == 200
+
+
+def test_load_without_the_model(run, whole, tmp_path):
+    run(tmp_path, duration=30.0)
+    run(tmp_path, resume=True)
+    out = bf.load(tmp_path)
+    assert out.steps == 600 and out.dt == 0.1 and set(out.records) == {"v", "s.a"}
+    np.testing.assert_array_equal(out.ts, whole.ts)
+    np.testing.assert_array_equal(out["v"], whole.outputs["v"])
+    for name in ("steps", "neurons", "size", "start", "stop", "dt"):
+        np.testing.assert_array_equal(
+            getattr(out["s.a"], name), getattr(whole.outputs["s"]["a"], name)
+        )
+    with pytest.raises(KeyError, match="there is no record 'w', only"):
+        out["w"]
+    # What is there of a run that was killed: all before the first gap.
+    next((tmp_path / "records").glob("0000000300-*")).unlink()
+    part = bf.load(os.fspath(tmp_path))
+    assert part.steps == 300 == len(part.ts) == len(np.asarray(part["v"]))
+    np.testing.assert_array_equal(part["v"], whole.outputs["v"][:300])
+    for folder in (tmp_path / "records", tmp_path / "none", "a\0b"):
+        with pytest.raises(ValueError, match="`folder`: .* holds no run"):
+            bf.load(folder)
+
+
+def test_load_one_record_of_a_lone_model(tmp_path):
+    lif_run(tmp_path, record=bf.record.Spikes(), every=5)
+    out = bf.load(tmp_path)
+    assert out["outputs"].size == 5 and out["outputs"].stop == 200 and len(out.ts) == 40

@@ -24,7 +24,7 @@ from ._files import (
 )
 from ._fingerprint import differences, host_array
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class RunFolder:
@@ -81,7 +81,7 @@ class RunFolder:
                 f"{foreign[0]!r}. Try another path."
             )
 
-    def open(self, lines: dict[str, str]) -> dict[str, Any] | None:
+    def open(self, lines: dict[str, str], records: dict[str, Any]) -> dict[str, Any] | None:
         """Begin a new run here or take up the one that is here.
 
         **Returns:** what `save` was told about the snapshot; `None` if there is none yet.
@@ -89,7 +89,12 @@ class RunFolder:
         name = os.fspath(self.path)
         self.records.mkdir(parents=True, exist_ok=True)
         if not self._manifest.exists():
-            about = {"format": _FORMAT, "fingerprint": lines, "jax": jax.__version__}
+            about = {
+                "format": _FORMAT,
+                "fingerprint": lines,
+                "records": records,
+                "jax": jax.__version__,
+            }
             write_json(self._manifest, about)
             return None
         old = self.manifest()

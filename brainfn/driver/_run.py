@@ -149,7 +149,8 @@ def run(
                 series=series.kinds(),
                 record=record,
             )
-            about = files.open(lines)
+            kept = {"first": int(setup.start.step), **records.about(setup.dt)}
+            about = files.open(lines, kept)
             if about is not None:
                 done = _resumed(files, about, done, job)
             dense = records.totals(setup.n_steps)

@@ -99,6 +99,14 @@ class FolderStream(AbstractStream):
             for name, none in self._empty.items()
         }
 
+    def whole_until(self) -> int:
+        """The step up to which there are records without a gap."""
+        expected = 0
+        for start, stop, _ in _chunks(self._folder):
+            if start == expected:
+                expected = stop
+        return expected
+
     def cut(self, first: int, last: int) -> None:
         """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
         for path in self._folder.iterdir():
@@ -129,7 +137,7 @@ class FolderStream(AbstractStream):
 
 def _chunks(folder: Path) -> list[tuple[int, int, Path]]:
     found = []
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         name = _CHUNK.fullmatch(path.name)
         if name is not None:
             found.append((int(name[1]), int(name[2]), path))
