@@ -20,7 +20,7 @@ from jaxtyping import (
     UInt32,
 )
 
-from ._random import Streams
+from .random import Streams
 
 if TYPE_CHECKING:
     BoolScalarLike: TypeAlias = bool | Array | np.ndarray

@@ -73,7 +73,7 @@ def test_in_parts(whole, cut):
     first = run(duration=cut)
     second = run(duration=20.0 - cut, state=first.state)
     joined = {k: np.concatenate([first.outputs[k], second.outputs[k]]) for k in whole.outputs}
-    equal(joined, whole.outputs)
+    equal(joined, dict(whole.outputs))
     equal(second.state, whole.state)
     np.testing.assert_array_equal(np.concatenate([first.ts, second.ts]), whole.ts)
     np.testing.assert_allclose(whole.ts, np.arange(200) * DT, rtol=1e-15)

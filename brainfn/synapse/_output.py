@@ -43,8 +43,8 @@ class Diffusive(AbstractOutput):
 
     $$I_j = \sum_i w_{ij}\,(x_i - v_j) = g_j - v_j \sum_i w_{ij}$$
 
-    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which a
-    network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
+    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which
+    a network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
     `synapse=Instant()` go with it.
     """
 
