@@ -141,7 +141,8 @@ def traces(
     times = np.asarray(ts)
     if times.ndim != 1:
         raise ValueError(f"`ts` must have shape (time,), got {times.shape}.")
-    for argument, parts in (("v", named), ("spikes", {} if spikes is None else fired)):
+    given: dict[str, dict[str, Any]] = {"v": named, "spikes": {} if spikes is None else fired}
+    for argument, parts in given.items():
         for name, values in parts.items():
             path = f"{argument}[{name!r}]" if name else argument
             if np.ndim(values) != 2:
