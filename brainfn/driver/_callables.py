@@ -174,4 +174,4 @@ def _array(x: Any) -> str:
     if host.dtype == object:
         return f"array of objects {host.tolist()!r}"
     data = host.reshape(-1).view(np.uint8)
-    return f"array {x.dtype}{x.shape} {hashlib.blake2b(data, digest_size=16).hexdigest()}"
+    return f"array {x.dtype}{x.shape} {hashlib.blake2b(data.tobytes(), digest_size=16).hexdigest()}"
