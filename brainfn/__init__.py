@@ -37,11 +37,13 @@ from ._named import Emitted as Emitted
 from ._population import AbstractPopulation as AbstractPopulation
 from .delay import Delay as Delay, DelayState as DelayState
 from .driver import (
+    Loaded as Loaded,
     NonFiniteError as NonFiniteError,
     Run as Run,
     Simulation as Simulation,
     Snapshot as Snapshot,
     StoredArray as StoredArray,
+    load as load,
     run as run,
     simulate as simulate,
 )

@@ -339,6 +339,7 @@ def _check_again(model: Any, path: str, size: int | None) -> None:
 
 def check_below(model: Any, lower: str, upper: str, unit: str = "mV") -> None:
     """Raise unless field `lower` lies below field `upper` everywhere; traced values pass."""
+    check_fields(model)  # what is no number is reported as such
     low, high = getattr(model, lower), getattr(model, upper)
     if not (is_concrete(low) and is_concrete(high)):
         return

@@ -50,6 +50,9 @@ def state_of(model, dt=0.1):
     return bf.simulate(model, duration=1.0, dt=dt).state
 
 
+TRAINS = bf.measure.from_events([1, 5], [0, 1], size=2, dt=0.1, stop=100)
+
+
 # (call, exception, what the message must hold, what it must suggest)
 WRONG = {
     "merge word": (lambda: bf.Network({"a": LIF(3)}, merge="no"), TypeError, "`merge`", "True"),
@@ -363,6 +366,56 @@ WRONG = {
         ValueError,
         "`delay` of projection 'a'",
         "6553.5 ms",
+    ),
+    "rates of an array": (
+        lambda: bf.measure.firing_rates(np.zeros((10, 3))),
+        TypeError,
+        "`trains`",
+        "from_dense",
+    ),
+    "intervals of a dictionary": (
+        lambda: bf.measure.cv_isi({"a": TRAINS}),
+        TypeError,
+        "`trains`",
+        "one population",
+    ),
+    "bin a text": (
+        lambda: bf.measure.spike_counts(TRAINS, "2 ms"),
+        TypeError,
+        "`bin_size`",
+        "in ms",
+    ),
+    "window a text": (lambda: bf.measure.window(TRAINS, "2"), TypeError, "`start`", "in ms"),
+    "pool a dictionary": (
+        lambda: bf.measure.pool({"a": TRAINS}),
+        TypeError,
+        "`populations`",
+        "values",
+    ),
+    "axes a number": (lambda: bf.plot.raster(TRAINS, ax=3), TypeError, "`ax`", "leave it out"),
+    "traces of one neuron": (
+        lambda: bf.plot.traces(np.arange(5.0), np.zeros(5)),
+        ValueError,
+        "`v`",
+        "v\\[:, None\\]",
+    ),
+    "traces of other times": (
+        lambda: bf.plot.traces(np.arange(5.0), np.zeros((6, 2))),
+        ValueError,
+        "`ts`",
+        "row",
+    ),
+    "raster of other windows": (
+        lambda: bf.plot.raster({"a": TRAINS, "b": bf.measure.window(TRAINS, 5.0)}),
+        ValueError,
+        "`trains`",
+        "window",
+    ),
+    "raw key of another kind": (
+        lambda: simulate(key=jr.PRNGKey(0, impl="rbg")),
+        TypeError,
+        "`key`",
+        "wrap_key_data",
     ),
     "init without dt": (lambda: network(projection(delay=1.0)).init(), ValueError, "`dt`", "try"),
 }

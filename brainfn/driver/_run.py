@@ -149,10 +149,12 @@ def run(
                 series=series.kinds(),
                 record=record,
             )
-            about = files.open(lines)
+            kept = {"first": int(setup.start.step), **records.about(setup.dt)}
+            about = files.open(lines, kept)
             if about is not None:
                 done = _resumed(files, about, done, job)
-            stream = FolderStream(files.records, records.empty)
+            dense = records.totals(setup.n_steps)
+            stream = FolderStream(files.records, records.empty, dense, every)
             stream.cut(0, done.steps)
         return _drive(job, done, stream, files, snapshot_every, progress, begun)
 

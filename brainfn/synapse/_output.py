@@ -54,7 +54,12 @@ class Diffusive(AbstractOutput):
     def __call__(
         self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
     ) -> Float[Array, " n_post"]:
-        return g if self.total is None else g - self.total * v
+        if self.total is None:
+            raise ValueError(
+                "Diffusive needs the sum of the weights onto each neuron, which a network tells "
+                "it. Try Diffusive().with_total(weights.sum(0))."
+            )
+        return g - self.total * v
 
     def with_total(self, total: Float[Array, " n_post"]) -> "Diffusive":
         return replace(self, total=total)
