@@ -1,7 +1,6 @@
 """brainfn: a functional, differentiable brain simulator on JAX."""
 
 from . import (
-    _random as random,
     channel as channel,
     connect as connect,
     delay as delay,
@@ -14,6 +13,7 @@ from . import (
     neuron as neuron,
     plasticity as plasticity,
     plot as plot,
+    random as random,
     rate as rate,
     record as record,
     solver as solver,
@@ -37,11 +37,13 @@ from ._named import Emitted as Emitted
 from ._population import AbstractPopulation as AbstractPopulation
 from .delay import Delay as Delay, DelayState as DelayState
 from .driver import (
+    Loaded as Loaded,
     NonFiniteError as NonFiniteError,
     Run as Run,
     Simulation as Simulation,
     Snapshot as Snapshot,
     StoredArray as StoredArray,
+    load as load,
     run as run,
     simulate as simulate,
 )
@@ -49,6 +51,7 @@ from .network import (
     Network as Network,
     NetworkState as NetworkState,
     Projection as Projection,
+    check as check,
 )
 
 __version__ = "0.1.0"

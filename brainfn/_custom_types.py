@@ -20,7 +20,7 @@ from jaxtyping import (
     UInt32,
 )
 
-from ._random import Streams
+from .random import Streams
 
 if TYPE_CHECKING:
     BoolScalarLike: TypeAlias = bool | Array | np.ndarray
@@ -40,7 +40,7 @@ else:
     # A declared parameter: numbers are given, an array is kept, one number for all or one for each.
     Parameter = Float[Array, "..."]
     # A typed key (`jr.key`), a raw one (`jr.PRNGKey`), or those of merged populations.
-    Key = _Key[Array, ""] | UInt32[Array, "2"] | Streams
+    Key = _Key[Array, ""] | UInt32[Array, "_"] | Streams
 
 # An initial value: a number, an array or an initializer, kept as an initializer or `None`.
 Initial: TypeAlias = Any

@@ -19,6 +19,16 @@ def is_concrete(x: Any) -> bool:
     return not isinstance(x, jax.core.Tracer)
 
 
+def from_host(host: np.ndarray, *, copy: bool = False) -> jax.Array:
+    """A NumPy array as one of JAX.
+
+    `jnp.asarray` compiles a program for each new shape, which is most of the time in which a
+    network of many small projections is built. With `copy` the array does not share the memory of a
+    user, who may change it.
+    """
+    return jax.device_put(np.array(host) if copy else host)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`" Did you mean 'exc'?"` for the known name most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -178,9 +188,17 @@ def check_key(key: Any) -> None:
     """Raise unless `key` is `None` or a JAX random key, typed or raw."""
     if key is None:
         return
-    ok = isinstance(key, jax.Array) and (
-        (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ())
-        or (key.dtype == jnp.uint32 and key.shape == (2,))
-    )
-    if not ok:
-        raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")
+    if isinstance(key, jax.Array):
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ():
+            return
+        if key.dtype == jnp.uint32 and key.ndim == 1:
+            # A raw key does not say of which kind it is: JAX takes it for one of the default kind.
+            own = jax.random.PRNGKey(0).shape
+            if key.shape == own:
+                return
+            raise TypeError(
+                f"`key` must be a JAX random key; a raw one has shape {own} with the present "
+                f"jax_default_prng_impl, got shape {key.shape}. Try "
+                "jax.random.wrap_key_data(key, impl=...)."
+            )
+    raise TypeError(f"`key` must be a JAX random key, got {key!r}. Try jax.random.key(0).")

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import jax.tree_util as jtu
 import numpy as np
 
-from ._errors import describe, is_concrete
+from ._errors import describe, from_host, is_concrete
 
 _SIGNS: dict[str, Callable[[np.ndarray], Any]] = {
     "positive": lambda x: x > 0,
@@ -173,7 +173,9 @@ def as_parameter(value: Any) -> Any:
     given = host.dtype if isinstance(value, np.ndarray | np.generic) else np.dtype(np.int64)
     floating = jnp.issubdtype(given, jnp.floating)
     dtype = jax.dtypes.canonicalize_dtype(given) if floating else jnp.result_type(float)
-    return jnp.array(host, dtype, copy=True)
+    if host.ndim == 0:
+        return jnp.array(host, dtype, copy=True)
+    return from_host(host.astype(dtype, copy=True))
 
 
 class AbstractPart(eqx.Module):
@@ -337,6 +339,7 @@ def _check_again(model: Any, path: str, size: int | None) -> None:
 
 def check_below(model: Any, lower: str, upper: str, unit: str = "mV") -> None:
     """Raise unless field `lower` lies below field `upper` everywhere; traced values pass."""
+    check_fields(model)  # what is no number is reported as such
     low, high = getattr(model, lower), getattr(model, upper)
     if not (is_concrete(low) and is_concrete(high)):
         return

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array
 
 from ._errors import nearest
@@ -56,18 +57,20 @@ class Emitted(AbstractNamed):
     groups: tuple[Any, ...]
     places: Places
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Any:
         group, offset, size = self.places[name]
         whole = self.groups[group]
+        if isinstance(whole, jax.ShapeDtypeStruct):
+            return jax.ShapeDtypeStruct((*whole.shape[:-1], size), whole.dtype)
         return whole if size == whole.shape[-1] else whole[..., offset : offset + size]
 
     def keys(self) -> tuple[str, ...]:
         return self.places.names
 
-    def values(self) -> list[Array]:
+    def values(self) -> list[Any]:
         return [self[name] for name in self.places.names]
 
-    def items(self) -> list[tuple[str, Array]]:
+    def items(self) -> list[tuple[str, Any]]:
         return [(name, self[name]) for name in self.places.names]
 
     def __iter__(self) -> Iterator[str]:

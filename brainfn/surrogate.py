@@ -98,9 +98,21 @@ class AbstractSurrogate(eqx.Module):
 
         0 or 1 in the shape and dtype of `x`. Its derivatives, of any order, are those of an
         integral of `derivative`.
+
+        **Raises:** `TypeError` or `ValueError` if `fired` is not bool or not of the shape of `x`.
         """
         x = jnp.asarray(x)
-        return _spike(self, x, x >= 0 if fired is None else fired)
+        if fired is None:
+            return _spike(self, x, x >= 0)
+        if not (eqx.is_array(fired) and fired.dtype == jnp.bool_):
+            kind = fired.dtype if eqx.is_array(fired) else type(fired).__name__
+            raise TypeError(f"`fired` must be an array of bool, got {kind}. Try `fired > 0`.")
+        if fired.shape != x.shape:
+            raise ValueError(
+                f"`fired` must have the shape of `x`, {x.shape}, got {fired.shape}. "
+                "Try jnp.broadcast_to."
+            )
+        return _spike(self, x, fired)
 
 
 def _value(surrogate: AbstractSurrogate, x: Array, fired: Array) -> Array:

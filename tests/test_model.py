@@ -19,7 +19,7 @@ def test_the_parts_by_hand_are_the_network():
     v = rng.uniform(-60.0, -50.0, n)
     matrix = bf.event.CSR.fromdense(w)
     neuron = bf.neuron.LIF(n, v_init=v, refractory=1.0)
-    synapse = bf.synapse.Exponential(5.0, size=n)
+    synapse = bf.synapse.Exponential(5.0)
     output, line = bf.synapse.Current(), bf.Delay(3, n)
     network = bf.Network(
         {"a": neuron},
@@ -31,12 +31,15 @@ def test_the_parts_by_hand_are_the_network():
         neurons, g, spikes = carry
         clock = bf.Clock(i, DT)
         arriving = line.read(spikes, clock, 3) @ matrix
-        g, conductance = synapse.step(g, arriving, clock)
-        drive = lambda t, v: 250.0 + output(conductance, v)  # noqa: E731
+        g = synapse.arrive(g, arriving)
+        # What has, on a membrane with this decay, the effect of the synapse over the step.
+        held = synapse.held(g, 1 / neuron.tau, DT)
+        drive = lambda t, v: 250.0 + output(held, v)  # noqa: E731
         neurons, out = neuron.step(neurons, drive, clock)
+        g = synapse.advance(g, DT)
         return (neurons, g, line.write(spikes, out, clock)), out
 
-    start = (neuron.init(), synapse.init(), line.init())
+    start = (neuron.init(), synapse.init(n), line.init())
     _, spikes = jax.lax.scan(step, start, jnp.arange(200, dtype=jnp.int32))
     assert 50 < np.asarray(spikes).sum() < 1500
     np.testing.assert_array_equal(spikes, expected)

@@ -72,7 +72,7 @@ def test_merged_apart_and_in_another_order():
 
 
 def test_stored_together_or_apart():
-    """`b` with a surrogate is of another kind: stored apart; its targets share a synaptic layer all the same."""
+    """`b` with a surrogate is of another kind and stored apart; the synaptic layer is shared."""
     populations = {n: lif(s, surrogate=None) for n, s in SIZES.items()}
     one = bf.Network(
         populations, {"p": projection("a", ["c", "b", "a"], dense(8, 25, 1), delay=0.2)}

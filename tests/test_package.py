@@ -21,7 +21,7 @@ SOURCES = Path(bf.__file__).parent
 # The rooms from the ground floor up. A room imports only from rooms above it in this list; what
 # stands on one line may import from each other. `__init__` and `__main__` see everything.
 ROOMS = [
-    ["units", "_custom_types", "_errors", "_random", "_field", "_named"],
+    ["units", "_custom_types", "_errors", "_memory", "random", "_field", "_named"],
     ["_model", "_population"],
     ["init"],
     ["event"],

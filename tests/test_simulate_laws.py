@@ -1,5 +1,8 @@
 """Laws of simulation: chunks, jit, vmap, keys, records and permutations change nothing."""
 
+import gc
+import weakref
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -73,7 +76,7 @@ def test_in_parts(whole, cut):
     first = run(duration=cut)
     second = run(duration=20.0 - cut, state=first.state)
     joined = {k: np.concatenate([first.outputs[k], second.outputs[k]]) for k in whole.outputs}
-    equal(joined, whole.outputs)
+    equal(joined, dict(whole.outputs))
     equal(second.state, whole.state)
     np.testing.assert_array_equal(np.concatenate([first.ts, second.ts]), whole.ts)
     np.testing.assert_allclose(whole.ts, np.arange(200) * DT, rtol=1e-15)
@@ -236,3 +239,37 @@ def test_relabelled_neurons_permute_the_output():
     assert plain.sum() > 50
     permuted = spikes(dense[np.ix_(order, order)], delays[order], v[order], current[order])
     np.testing.assert_array_equal(plain[:, order], permuted)
+
+
+def test_raw_keys_of_every_kind():
+    """A raw key is one of the default kind, whose length differs."""
+    lif = bf.neuron.LIF(3, v_init=bf.init.Normal(-55.0, 2.0))
+    for kind in ("threefry2x32", "rbg", "unsafe_rbg"):
+        with jax.default_prng_impl(kind):
+            a, b = (bf.simulate(lif, duration=1.0, dt=DT, key=k) for k in (
+                jr.PRNGKey(1), jr.key(1)
+            ))  # fmt: skip
+            equal(a.outputs, b.outputs)
+            equal(a.state.model_state, b.state.model_state)
+
+
+def test_models_are_forgotten():
+    """What is kept with a model does not keep it alive, also if it is its own prepared form."""
+
+    class Plain(bf.AbstractModel):
+        v: jax.Array
+
+        def init(self, *, key=None):
+            del key
+            return self.v
+
+        def step(self, state, inputs, clock, *, key=None):
+            del inputs, clock, key
+            return state, state
+
+    model = Plain(jnp.zeros(3))
+    bf.simulate(model, duration=1.0, dt=DT)
+    known = weakref.ref(model)
+    del model
+    gc.collect()
+    assert known() is None

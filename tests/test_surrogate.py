@@ -203,3 +203,28 @@ def test_one_of_your_own():
 def test_bad_parameters_are_named(kind, name, bad):
     with pytest.raises(ValueError, match=f"`{name}`"):
         kind(**{name: bad})
+
+
+def test_spikes_may_be_given_apart_from_the_distance():
+    x = jnp.array([0.1, -0.3, 5.0])
+    fired = jnp.array([False, True, True])
+    surrogate = sg.Sigmoid()
+    np.testing.assert_array_equal(surrogate(x, fired), [0, 1, 1])
+    got = jax.grad(lambda x: surrogate(x, fired).sum())(x)
+    np.testing.assert_array_equal(got, surrogate.derivative(x))
+
+
+@pytest.mark.parametrize(
+    ("fired", "error"),
+    [
+        (jnp.ones(3), TypeError),
+        (jnp.ones(3, int), TypeError),
+        (True, TypeError),
+        (jnp.ones(1, bool), ValueError),
+        (jnp.ones((), bool), ValueError),
+        (jnp.ones((2, 3), bool), ValueError),
+    ],
+)
+def test_spikes_of_another_kind_or_shape_are_refused(fired, error):
+    with pytest.raises(error, match="fired"):
+        sg.Sigmoid()(jnp.zeros(3), fired)

@@ -50,6 +50,9 @@ def state_of(model, dt=0.1):
     return bf.simulate(model, duration=1.0, dt=dt).state
 
 
+TRAINS = bf.measure.from_events([1, 5], [0, 1], size=2, dt=0.1, stop=100)
+
+
 # (call, exception, what the message must hold, what it must suggest)
 WRONG = {
     "merge word": (lambda: bf.Network({"a": LIF(3)}, merge="no"), TypeError, "`merge`", "True"),
@@ -68,16 +71,20 @@ WRONG = {
         "`refractory`",
         "Try 0.1 ms",
     ),
-    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`v_init`", "finite"),
-    "v_init shape": (lambda: LIF(3, v_init=np.zeros(2)), ValueError, "`v_init`", r"\(3,\)"),
+    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`value` of `init.Constant`", "finite"),
+    "v_init shape": (
+        lambda: simulate(LIF(3, v_init=np.zeros(2))),
+        ValueError,
+        "`value` of `init.Constant`",
+        r"\(3,\)",
+    ),
     "size negative": (lambda: LIF(-1), ValueError, "`size`", "at least"),
     "size float": (lambda: LIF(3.0), TypeError, "`size`", "Try 3"),
     "solver class": (lambda: LIF(3, solver=bf.solver.Heun), TypeError, "`solver`", "Try"),
     "surrogate text": (lambda: LIF(3, surrogate="relu"), TypeError, "`surrogate`", "Try"),
-    "dtype": (lambda: LIF(3, dtype=int), TypeError, "`dtype`", "Try"),
+    "dtype": (lambda: bf.astype(LIF(3), int), TypeError, "`dtype`", "Try"),
     "complex": (lambda: LIF(3, tau=1j * np.ones(3)), TypeError, "`tau`", "real"),
     "synapse tau": (lambda: Exponential(-5.0), ValueError, "`tau`", "sign"),
-    "synapse size": (lambda: Exponential(5.0).init(), ValueError, "`size`", "Exponential"),
     "reversal": (lambda: Conductance(inf), ValueError, "`reversal`", "finite"),
     "rate": (lambda: Poisson(3, -1.0), ValueError, "`rate`", "unit"),
     "stop": (lambda: Poisson(3, 1.0, start=2.0, stop=1.0), ValueError, "`stop`", "before"),
@@ -142,7 +149,7 @@ WRONG = {
         lambda: network(projection(delay=np.full(2, 0.1))),
         ValueError,
         "`delay`",
-        "3 pre neurons",
+        "3 presynaptic neurons",
     ),
     "delays off grid": (
         lambda: simulate(network(projection(delay=np.array([0.1, 0.25, 0.1])))),
@@ -212,13 +219,7 @@ WRONG = {
         lambda: network(projection(connect=matrix(3, np.float32), weight=None)),
         TypeError,
         "`connect`",
-        "dtype=",
-    ),
-    "synapse for others": (
-        lambda: network(projection(synapse=Exponential(5.0, size=4))),
-        ValueError,
-        "`synapse`",
-        "Leave",
+        "astype",
     ),
     "synapse parameters": (
         lambda: network(projection(synapse=Exponential(np.full(4, 5.0)))),
@@ -284,18 +285,12 @@ WRONG = {
         "`inputs`",
         "3 neurons",
     ),
-    "input a dictionary": (lambda: simulate(inputs={"a": 1.0}), TypeError, "`inputs`", "number"),
+    "input a dictionary": (lambda: simulate(inputs={"a": 1.0}), ValueError, "`inputs`", "port"),
     "input unknown": (
         lambda: simulate(network(), inputs={"aa": 1.0}),
         ValueError,
         "`inputs`",
         "Did you mean 'a'",
-    ),
-    "input of a source": (
-        lambda: simulate(bf.Network({"p": Poisson(3, 1.0)}), inputs={"p": 1.0}, key=KEY),
-        ValueError,
-        "`inputs`",
-        "takes a current",
     ),
     "input size": (
         lambda: simulate(network(), inputs={"b": Constant(np.zeros(3))}),
@@ -372,6 +367,56 @@ WRONG = {
         "`delay` of projection 'a'",
         "6553.5 ms",
     ),
+    "rates of an array": (
+        lambda: bf.measure.firing_rates(np.zeros((10, 3))),
+        TypeError,
+        "`trains`",
+        "from_dense",
+    ),
+    "intervals of a dictionary": (
+        lambda: bf.measure.cv_isi({"a": TRAINS}),
+        TypeError,
+        "`trains`",
+        "one population",
+    ),
+    "bin a text": (
+        lambda: bf.measure.spike_counts(TRAINS, "2 ms"),
+        TypeError,
+        "`bin_size`",
+        "in ms",
+    ),
+    "window a text": (lambda: bf.measure.window(TRAINS, "2"), TypeError, "`start`", "in ms"),
+    "pool a dictionary": (
+        lambda: bf.measure.pool({"a": TRAINS}),
+        TypeError,
+        "`populations`",
+        "values",
+    ),
+    "axes a number": (lambda: bf.plot.raster(TRAINS, ax=3), TypeError, "`ax`", "leave it out"),
+    "traces of one neuron": (
+        lambda: bf.plot.traces(np.arange(5.0), np.zeros(5)),
+        ValueError,
+        "`v`",
+        "v\\[:, None\\]",
+    ),
+    "traces of other times": (
+        lambda: bf.plot.traces(np.arange(5.0), np.zeros((6, 2))),
+        ValueError,
+        "`ts`",
+        "row",
+    ),
+    "raster of other windows": (
+        lambda: bf.plot.raster({"a": TRAINS, "b": bf.measure.window(TRAINS, 5.0)}),
+        ValueError,
+        "`trains`",
+        "window",
+    ),
+    "raw key of another kind": (
+        lambda: simulate(key=jr.PRNGKey(0, impl="rbg")),
+        TypeError,
+        "`key`",
+        "wrap_key_data",
+    ),
     "init without dt": (lambda: network(projection(delay=1.0)).init(), ValueError, "`dt`", "try"),
 }
 
@@ -410,14 +455,14 @@ def test_new_weight_of_another_length():
         (
             lambda m: m.populations["b"].capacitance,
             jnp.asarray([1.0, 0.0, 1.0, 1.0]),
-            r"model.populations\['b'\].capacitance` must be positive and finite, got \[1.0, 0.0",
+            r"model.populations\['b'\].capacitance` must be positive \(in pF\), got \[1.0, 0.0",
         ),
         (
             lambda m: m.projections["a"].synapse.tau,
             jnp.asarray(nan),
-            r"synapse.tau` must be positive",
+            r"synapse.tau` must be finite",
         ),
-        (lambda m: m.populations["p"].rate, -1.0, r"rate` must be nonnegative"),
+        (lambda m: m.populations["p"].rate, -1.0, r"rate` must be not negative"),
     ],
     ids=["tau", "capacitance", "synapse", "rate"],
 )

@@ -1,5 +1,6 @@
 """The function that rates of channels are made of, without its removable singularity."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike
@@ -18,4 +19,9 @@ def linoid(x: Float[Array, "..."], k: FloatArrayLike) -> Float[Array, "..."]:
     - `k`: its scale, in the unit of `x`, positive or negative.
     """
     scale = jnp.asarray(k, x.dtype)
-    return scale / phi1(-x / scale)
+    u = x / scale
+    # 1 / phi1(-u) and e^u / phi1(u) are equal. Of the two take the one that cannot overflow: so
+    # derivatives are finite however far from zero.
+    below = u < 0
+    down = jnp.where(below, u, -u)
+    return scale * jnp.where(below, jnp.exp(down), jnp.ones_like(u)) / phi1(down)

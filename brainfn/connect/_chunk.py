@@ -9,6 +9,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int32
 
+from .._errors import from_host
+
 # Up to this size an array is put together on the host, without a program for just its length.
 _SMALL = 2**21
 
@@ -25,7 +27,7 @@ def assemble(
         for chunk, start in zip(chunks, starts, strict=True):
             part = np.asarray(chunk)[: total - start]
             small[start : start + part.size] = part
-        return jnp.asarray(small)
+        return from_host(small)
     buffer = jnp.zeros(total, jnp.int32)
     for chunk, start in zip(chunks, starts, strict=True):
         buffer = write(buffer, chunk, np.asarray(start, np.int32))

@@ -8,7 +8,7 @@ Then a chunked loop, its two passes, and a larger network all see the same numbe
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, UInt32
 
-from .._random import Words, key_words as key_words, threefry as threefry
+from ..random import Words, key_words as key_words, threefry as threefry
 
 
 def _wide_product(a: UInt32[Array, "..."], b: UInt32[Array, "..."]) -> Words:

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
-from ..init import AbstractInitializer
+from ..init import AbstractInitializer, draw
 from ._check import check_key
 from ._rule import AbstractRule, check_sizes
 
@@ -118,7 +118,7 @@ def _data(
     key: Key | None,
 ) -> Float[Array, "*nnz"]:
     if initializer is not None:
-        return initializer(shape, dtype, key=key)
+        return draw(initializer, shape[0], dtype, key=key)
     if np.ndim(weight) == 1 and np.shape(weight) != shape:
         raise ValueError(
             f"`weight` must be one number or have shape {shape}, one number for each synapse, got "

@@ -12,7 +12,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, UInt32
 
 from .._custom_types import Key
-from .._errors import is_concrete
+from .._errors import from_host, is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
 from ._chunk import assemble
 from ._counter import Words, key_words, threefry, unit_exponential
@@ -140,7 +140,7 @@ def _build(words: Words, chunks: list[_Chunk], p: float, n_pre: int) -> Structur
         indptr[c.start + c.rows + 1 :] = total
     check_synapses(f"FixedProbability(p={p:g})", total)
     columns = (_fill(words, law, _operands(c), lanes=lanes) for c in chunks)
-    return assemble(columns, offsets, total), jnp.asarray(indptr.astype(np.int32))
+    return assemble(columns, offsets, total), from_host(indptr.astype(np.int32))
 
 
 def _bucket(x: float | int, least: int) -> int:

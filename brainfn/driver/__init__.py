@@ -1,5 +1,6 @@
 """Running models: `simulate`, a pure function, and `run`, its driver for long work."""
 
+from ._load import Loaded as Loaded, load as load
 from ._result import Simulation as Simulation, Snapshot as Snapshot
 from ._run import NonFiniteError as NonFiniteError, Run as Run, run as run
 from ._simulate import simulate as simulate

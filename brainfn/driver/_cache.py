@@ -1,9 +1,12 @@
-"""Results that belong to a model, kept while the model lives."""
+"""Results that belong to a model, kept while the model lives, or to shapes, the latest of them."""
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+import equinox as eqx
+import jax
 import jax.tree_util as jtu
 
 from .._errors import is_concrete
@@ -11,22 +14,62 @@ from .._errors import is_concrete
 T = TypeVar("T")
 
 _known: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
+_MODEL = object()
+# A model is used with few step sizes, and a program has few loops at a time.
+_PER_MODEL, _SHAPES = 8, 64
+
+_shapes: OrderedDict[Hashable, Any] = OrderedDict()
 
 
 def remembered(model: Any, key: Hashable, make: Callable[[], T]) -> T:
     """`make()`, computed once for each model object and key.
 
     Models are immutable, so that one object stands for its values; it is looked up by identity, and
-    forgotten with it. For a traced model nothing is kept.
+    forgotten with it. For a traced model nothing is kept, nor a result that holds the model itself,
+    which would never die then.
     """
     place = id(model)
     known = _known.get(place)
     if known is None or known[0]() is not model:
         if not all(is_concrete(x) for x in jtu.tree_leaves(model)):
             return make()
-        known = (weakref.ref(model, lambda _: _known.pop(place, None)), {})
+        # All that the callback needs is bound: at the end of the interpreter globals are gone.
+        known = (weakref.ref(model, lambda _, kept=_known, at=place: kept.pop(at, None)), {})
         _known[place] = known
     results = known[1]
-    if key not in results:
-        results[key] = make()
-    return results[key]
+    if key in results:
+        found = results[key]
+        return model if found is _MODEL else found
+    made = make()
+    if made is model:
+        results[key] = _MODEL
+    elif not any(x is model for x in jtu.tree_leaves(made, is_leaf=lambda x: x is model)):
+        results[key] = made
+    while len(results) > _PER_MODEL:
+        results.pop(next(iter(results)))
+    return made
+
+
+def by_shape(function: Callable[..., T], *arguments: Any) -> T:
+    """`function(*arguments)` for a function that looks at shapes, dtypes and structures alone: it
+    is called once for each of these, as `jax.jit` traces once."""
+    arrays, rest = eqx.partition(arguments, eqx.is_array)
+    leaves, structure = jtu.tree_flatten(rest)
+    shapes = tuple(
+        (x.shape, str(x.dtype), getattr(x, "weak_type", False)) for x in jtu.tree_leaves(arrays)
+    )
+    # 1, 1.0 and True are equal, but not the same argument.
+    kinds = tuple(type(x) for x in leaves)
+    wide = jax.config.read("jax_enable_x64")
+    key = (function, structure, tuple(leaves), kinds, shapes, jtu.tree_structure(arrays), wide)
+    try:
+        known = key in _shapes
+    except (TypeError, ValueError):  # something static that has no hash
+        return function(*arguments)
+    if known:
+        _shapes.move_to_end(key)
+        return _shapes[key]
+    made = _shapes[key] = function(*arguments)
+    while len(_shapes) > _SHAPES:
+        _shapes.popitem(last=False)
+    return made

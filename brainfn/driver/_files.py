@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,8 +47,35 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     write_whole(path, write)
 
 
+class DamagedFileError(ValueError):
+    """A file of a run that can't be read: cut short, overwritten, or not written by brainfn."""
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a file is read is reported with its name."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DamagedFileError(f"`folder`: the file {os.fspath(path)!r} is missing.") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise DamagedFileError(
+            f"`folder`: the file {os.fspath(path)!r} is damaged ({type(error).__name__})."
+        ) from None
+
+
 def read_array(path: Path, name: str, dtype: Any = None) -> np.ndarray:
     """One array of an `.npz`, with its `dtype` given back if NumPy lacks it."""
-    with np.load(path, allow_pickle=False) as archive:
-        array = archive[name]
-    return array if dtype is None or array.dtype == dtype else array.view(dtype)
+    with reading(path), zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
+        array = np.lib.format.read_array(member, allow_pickle=False)
+        # Only at its end does the archive compare what was read with its checksum.
+        member.read()
+        return array if dtype is None or array.dtype == dtype else array.view(dtype)
+
+
+def check_archive(path: Path) -> None:
+    """Raise `DamagedFileError` unless the file is an archive with all its bytes; what they say is
+    compared with their checksums when they are read."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            archive.open(member).close()

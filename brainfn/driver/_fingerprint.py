@@ -1,5 +1,6 @@
 """What a run was made of, as text: two runs that differ in anything give different fingerprints."""
 
+import dataclasses
 import hashlib
 import re
 from typing import Any
@@ -9,12 +10,16 @@ import jax.numpy as jnp
 import jax.tree_util as jtu
 import numpy as np
 
+from ._callables import UNKNOWN as _UNKNOWN, callable_text
+
 
 def fingerprint(**parts: Any) -> dict[str, str]:
     """A line for each leaf of some pytrees, under the path that a user knows it by; and one for
     the structure of each, static fields included.
 
-    Arrays count with all their values, functions with their names only.
+    Arrays count with all their values; functions with their code, constants, defaults, what they
+    close over and the globals they use; other callables with their class and attributes. What can't
+    be compared between processes is said to differ always.
     """
     lines: dict[str, str] = {}
     for name, tree in parts.items():
@@ -22,12 +27,14 @@ def fingerprint(**parts: Any) -> dict[str, str]:
         lines[name] = digest(_stable(str(structure)).encode())
         for path, leaf in leaves:
             lines[name + jtu.keystr(path)] = _describe(leaf)
+        for path, function in _static_functions(tree, name):
+            lines[path] = _describe(function)
     return lines
 
 
 def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
     """The paths at which two fingerprints differ, arrays before structures."""
-    changed = [path for path in {**old, **new} if old.get(path) != new.get(path)]
+    changed = [path for path in {**old, **new} if _differ(old.get(path), new.get(path))]
     return sorted(changed, key=lambda path: (path.isidentifier(), path))
 
 
@@ -46,11 +53,32 @@ def _describe(leaf: Any) -> str:
     if isinstance(leaf, jax.Array | np.ndarray):
         host = np.ascontiguousarray(host_array(leaf))
         return f"{leaf.dtype}{leaf.shape} {digest(host.reshape(-1).view(np.uint8))}"
-    name = getattr(leaf, "__qualname__", None)
-    if callable(leaf) and name is not None:
-        # Not the module: a script is `__main__`, and another name where it is imported.
-        return name
+    if callable(leaf):
+        return _UNKNOWN if (text := callable_text(leaf)) is None else digest(text.encode())
     return _stable(repr(leaf))
+
+
+def _differ(old: str | None, new: str | None) -> bool:
+    return old != new or new == _UNKNOWN
+
+
+def _static_functions(tree: Any, path: str) -> list[tuple[str, Any]]:
+    """Functions in the static fields of modules, of which `jax.tree` shows no leaves."""
+    found: list[tuple[str, Any]] = []
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            found += _static_functions(value, f"{path}[{name!r}]")
+    elif isinstance(tree, list | tuple):
+        for i, value in enumerate(tree):
+            found += _static_functions(value, f"{path}[{i}]")
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for field in dataclasses.fields(tree):
+            value = getattr(tree, field.name, None)
+            if not field.metadata.get("static"):
+                found += _static_functions(value, f"{path}.{field.name}")
+            elif callable(value) and not isinstance(value, type):
+                found.append((f"{path}.{field.name}", value))
+    return found
 
 
 def _stable(text: str) -> str:

@@ -36,17 +36,20 @@ def check_finite(
     key: Any,
     dt: float,
     n_steps: int,
+    kind: str,
 ) -> None:
     """Raise `FloatingPointError` if the state at the end is not finite.
 
     The loop itself pays nothing for this: only when the final state is not finite is the
-    simulation repeated, with each step looked at, to report the population and the first step.
+    simulation repeated, with each step looked at, to report the population and the first step. A
+    model without populations is called by its `kind`.
     """
     arrays = [x for x in jtu.tree_leaves(end.model_state) if eqx.is_array(x)]
     if bool(_is_finite(arrays)):
         return
     del arrays
-    names, first = _first_steps(model, start, series, fixed, key, dt, n_steps)
+    names = list(_parts(kind, start.model_state))
+    first = [int(n) for n in _find(model, start, series, fixed, key, dt, n_steps)]
     found = sorted((int(n), name) for name, n in zip(names, first, strict=True) if n >= 0)
     if not found:
         raise FloatingPointError(
@@ -61,8 +64,8 @@ def check_finite(
     )
 
 
-def _parts(model: Any, state: Any) -> dict[str, Any]:
-    return state.named() if isinstance(state, AbstractNamed) else {type(model).__name__: state}
+def _parts(kind: str, state: Any) -> dict[str, Any]:
+    return state.named() if isinstance(state, AbstractNamed) else {kind: state}
 
 
 @eqx.filter_jit
@@ -75,20 +78,12 @@ def _find(
         clock = Clock(n, dt)
         drive, driving = fixed.evaluate(row, driving, clock, k)
         state, _ = model.step(state, drive, clock, key=k)
-        good = [is_finite(part) for part in _parts(model, state).values()]
+        good = [is_finite(part) for part in _parts("", state).values()]
         first = tuple(jnp.where((f < 0) & ~ok, n, f) for f, ok in zip(first, good, strict=True))
         return ((state, driving), n + 1, first), None
 
-    names = _parts(model, start.model_state)
+    names = _parts("", start.model_state)
     unseen = tuple(jnp.asarray(-1, jnp.int32) for _ in names)
     begin = ((start.model_state, start.inputs), start.step, unseen)
     (_, _, first), _ = lax.scan(body, begin, series, length=n_steps)
     return first
-
-
-def _first_steps(
-    model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float, n_steps: int
-) -> tuple[list[str], list[int]]:
-    names = list(_parts(model, start.model_state))
-    first = _find(model, start, series, fixed, key, dt, n_steps)
-    return names, [int(n) for n in first]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +14,25 @@ import jax.numpy as jnp
 import jax.tree_util as jtu
 import numpy as np
 
-from ._files import read_array, write_arrays, write_json
+from ._files import (
+    DamagedFileError,
+    check_archive,
+    read_array,
+    reading,
+    write_arrays,
+    write_json,
+)
 from ._fingerprint import differences, host_array
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class RunFolder:
     """Files of a run, each of which is whole whenever the process is killed.
 
     - `run.json`: the fingerprint of what the run was made of.
-    - `snapshot.npz`: the latest state from which it can be resumed.
+    - `snapshot.npz`: the latest state from which it can be resumed; `snapshot.before.npz`: the one
+        before, should that be damaged.
     - `records/`: what was recorded, a `.npz` for each chunk.
     """
 
@@ -31,10 +41,23 @@ class RunFolder:
         self.records = self.path / "records"
         self._manifest = self.path / "run.json"
         self._snapshot = self.path / "snapshot.npz"
+        self._before = self.path / "snapshot.before.npz"
+        # The one that was found good, to be loaded.
+        self._found = self._snapshot
 
     def check(self, resume: bool) -> None:
         """Raise if the folder can't be used, before anything is written."""
         name = os.fspath(self.path)
+        if "\0" in name:
+            raise ValueError(
+                f"`folder` must be a path, got {name!r}, which holds a null character."
+            )
+        for parent in self.path.parents:
+            if parent.exists() and not parent.is_dir():
+                raise ValueError(
+                    f"`folder`: {name!r} can't be made, since {os.fspath(parent)!r} is a file. Try "
+                    "another path."
+                )
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`folder` must be a folder, but {name!r} is a file.")
         present = self._manifest.exists()
@@ -43,15 +66,22 @@ class RunFolder:
                 f"`folder`: {name!r} holds a run already. Try resume=True to continue it, or "
                 "another folder."
             )
-        others = [] if not self.path.exists() else [p.name for p in self.path.iterdir()]
+        if present or not self.path.exists():
+            return
         # A kill during the very first write leaves a file that is not yet the manifest.
-        if not present and set(others) - {"run.json.tmp", "records", "lock"}:
+        others = [p.name for p in self.path.iterdir()]
+        foreign = sorted(set(others) - {"run.json.tmp", "records", "lock"})
+        if "records" in others:
+            # No record is written before the manifest.
+            inside = [self.records] if not self.records.is_dir() else self.records.iterdir()
+            foreign += sorted(os.fspath(p.relative_to(self.path)) for p in inside)
+        if foreign:
             raise ValueError(
                 f"`folder` must be new, empty or the folder of a run, but {name!r} holds "
-                f"{sorted(others)[0]!r}."
+                f"{foreign[0]!r}. Try another path."
             )
 
-    def open(self, lines: dict[str, str]) -> dict[str, Any] | None:
+    def open(self, lines: dict[str, str], records: dict[str, Any]) -> dict[str, Any] | None:
         """Begin a new run here or take up the one that is here.
 
         **Returns:** what `save` was told about the snapshot; `None` if there is none yet.
@@ -59,12 +89,15 @@ class RunFolder:
         name = os.fspath(self.path)
         self.records.mkdir(parents=True, exist_ok=True)
         if not self._manifest.exists():
-            about = {"format": _FORMAT, "fingerprint": lines, "jax": jax.__version__}
+            about = {
+                "format": _FORMAT,
+                "fingerprint": lines,
+                "records": records,
+                "jax": jax.__version__,
+            }
             write_json(self._manifest, about)
             return None
-        old = json.loads(self._manifest.read_text())
-        if old["format"] != _FORMAT:
-            raise ValueError(f"`folder`: {name!r} was written by another version of brainfn.")
+        old = self.manifest()
         changed = differences(old["fingerprint"], lines)
         if changed:
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
@@ -73,9 +106,49 @@ class RunFolder:
                 f"{', '.join(changed[:4])}{more}. Give the arguments of that run, or another "
                 "folder."
             )
-        if not self._snapshot.exists():
-            return None
-        return json.loads(str(read_array(self._snapshot, "about")))
+        return self.about()
+
+    def manifest(self) -> dict[str, Any]:
+        """What `run.json` says."""
+        with reading(self._manifest):
+            about = json.loads(self._manifest.read_bytes())
+            if not isinstance(about["fingerprint"], dict):
+                raise TypeError
+        if about["format"] != _FORMAT:
+            raise ValueError(
+                f"`folder`: {os.fspath(self.path)!r} was written by another version of brainfn."
+            )
+        return about
+
+    def about(self) -> dict[str, Any] | None:
+        """What `save` was told about the latest snapshot that is whole; `None` if there is none."""
+        present = [path for path in (self._snapshot, self._before) if path.exists()]
+        trouble: list[str] = []
+        for path in present:
+            try:
+                check_archive(path)
+                with reading(path), zipfile.ZipFile(path) as archive:
+                    broken = archive.testzip()
+                    if broken is not None:
+                        raise ValueError(broken)
+                about = json.loads(str(read_array(path, "about")))
+            except DamagedFileError as error:
+                trouble.append(str(error))
+                continue
+            if trouble:
+                warnings.warn(
+                    f"{trouble[0]} The run goes on from the snapshot before, after "
+                    f"{about['steps']} steps.",
+                    stacklevel=4,
+                )
+            self._found = path
+            return about
+        if trouble:
+            raise DamagedFileError(
+                f"{' '.join(trouble)} There is no other snapshot. Remove it to start the run again "
+                "from its beginning; its records can be read with brainfn.load."
+            )
+        return None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -98,8 +171,11 @@ class RunFolder:
     def save(self, tree: Any, about: dict[str, Any]) -> None:
         """Replace the snapshot: a pytree, and something about it for `open` to return."""
         arrays = [host_array(x) for x in jtu.tree_leaves(tree) if _is_array(x)]
+        if self._snapshot.exists() and self._found == self._snapshot:
+            os.replace(self._snapshot, self._before)
         named = {str(i): array for i, array in enumerate(arrays)}
         write_arrays(self._snapshot, {"about": np.asarray(json.dumps(about)), **named})
+        self._found = self._snapshot
 
     def load(self, like: Any) -> Any:
         """The pytree of the snapshot, in the structure, shapes and dtypes of `like`."""
@@ -109,7 +185,7 @@ class RunFolder:
             if not _is_array(leaf):
                 out.append(leaf)
                 continue
-            loaded = jnp.asarray(read_array(self._snapshot, str(i), host_array(leaf).dtype))
+            loaded = jnp.asarray(read_array(self._found, str(i), host_array(leaf).dtype))
             i += 1
             if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
                 loaded = jax.random.wrap_key_data(loaded, impl=jax.random.key_impl(leaf))

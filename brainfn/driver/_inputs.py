@@ -11,7 +11,7 @@ import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
 
-from .. import _random as random
+from .. import random
 from .._errors import describe, is_concrete
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, Function, as_input

@@ -1,9 +1,11 @@
 """What a user sees and does while a run goes on: a progress bar, and Ctrl-C."""
 
+import contextlib
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -26,15 +28,18 @@ class Progress:
     def __init__(self, start: float, now: float, stop: float, show: bool, file: Any = None):
         self._stop, self._now = stop, now
         self._first: tuple[float, float] | None = None
-        self._bar: Any = tqdm(
-            total=stop - start,
-            initial=now - start,
-            disable=not show or (file is None and not _is_watched(sys.stderr)),
-            file=file,
-            bar_format="{percentage:3.0f}%|{bar}| {desc}",
-            mininterval=0.1,
-        )
-        self._bar.set_description_str(f"{now:,.6g}/{stop:,.6g} ms, compiling")
+        self._bar: Any = None
+        if not show or (file is None and not _is_watched(sys.stderr)):
+            return
+        with self._harmless():
+            self._bar = tqdm(
+                total=stop - start,
+                initial=now - start,
+                file=file,
+                bar_format="{percentage:3.0f}%|{bar}| {desc}",
+                mininterval=0.1,
+            )
+            self._bar.set_description_str(f"{now:,.6g}/{stop:,.6g} ms, compiling")
 
     def update(self, now: float) -> None:
         """Model time in ms at the end of the chunk that is done."""
@@ -46,20 +51,38 @@ class Progress:
             rate = (now - self._first[1]) / (wall - self._first[0])
             left = (self._stop - now) / rate
             text += f", {rate / 1e3:.3g} x real time, {clock_time(left)} left"
-        self._bar.set_description_str(text, refresh=False)
-        self._bar.update(now - self._now)
+        if self._bar is not None:
+            with self._harmless():
+                self._bar.set_description_str(text, refresh=False)
+                self._bar.update(now - self._now)
         self._now = now
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            with self._harmless():
+                self._bar.close()
+
+    @contextlib.contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """Whatever is wrong with the file that is written to, the run goes on, without a bar."""
+        try:
+            yield
+        except Exception:
+            bar, self._bar = self._bar, None
+            if bar is not None:
+                bar.disable = True  # else it would write once more when it is collected
 
 
 def _is_watched(file: Any) -> bool:
-    """Whether a person may be looking: at a terminal or a notebook, not at a log."""
-    return file.isatty() or type(file).__module__.startswith("ipykernel")
+    """Whether a person may be looking: at a terminal or a notebook, not at a log. What stands in
+    the place of `sys.stderr` may be `None`, closed, or lack `isatty`."""
+    try:
+        return bool(file.isatty()) or type(file).__module__.startswith("ipykernel")
+    except Exception:
+        return type(file).__module__.startswith("ipykernel")
 
 
 def clock_time(seconds: float) -> str:

@@ -8,7 +8,7 @@ import jax
 import jax.tree_util as jtu
 import numpy as np
 
-from ..record import AbstractEvents, AbstractReducer
+from ..record import AbstractEvents, AbstractReducer, SpikeTrains
 from ._loop import Example, finish, is_recorder
 
 
@@ -53,6 +53,27 @@ class Records:
         while name in self.empty:
             name += "_"
         return name
+
+    def about(self, dt: float) -> dict[str, Any]:
+        """What is needed to read the series without the model: see [`brainfn.load`][]."""
+        trains: dict[str, Any] = {}
+        for recorder, structure, names in self._parts:
+            if not isinstance(recorder, AbstractEvents):
+                continue
+            # The names in the place of the rows: they come out in the place of arrays.
+            result = recorder.result(jtu.tree_unflatten(structure, names), (0, 1), dt, self._output)
+            for leaf in jtu.tree_leaves(result, is_leaf=lambda x: isinstance(x, SpikeTrains)):
+                if isinstance(leaf, SpikeTrains):
+                    name = str(leaf.steps).removesuffix("steps").rstrip(".") or "outputs"
+                    trains[name] = (leaf.steps, leaf.neurons, leaf.size)
+        series = {name: (str(x.dtype), x.shape[1:]) for name, x in self.empty.items()}
+        return {
+            "series": series,
+            "dense": self._dense,
+            "trains": trains,
+            "every": self._every,
+            "dt": dt,
+        }
 
     def totals(self, n_steps: int) -> dict[str, int]:
         """How many rows each series will have, where that is known."""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from .._custom_types import Key
 from .._errors import count, is_concrete
+from .._memory import check_memory
 from .._model import AbstractModel
 from ..record import outputs
 from ._chunk import chunk_steps
@@ -20,7 +21,6 @@ from ._fingerprint import fingerprint
 from ._finite import check_finite, is_finite
 from ._folder import RunFolder
 from ._loop import Example, advance, begin, examples
-from ._memory import check_memory
 from ._progress import Interrupt, Progress
 from ._records import Records
 from ._result import Snapshot
@@ -149,10 +149,12 @@ def run(
                 series=series.kinds(),
                 record=record,
             )
-            about = files.open(lines)
+            kept = {"first": int(setup.start.step), **records.about(setup.dt)}
+            about = files.open(lines, kept)
             if about is not None:
                 done = _resumed(files, about, done, job)
-            stream = FolderStream(files.records, records.empty)
+            dense = records.totals(setup.n_steps)
+            stream = FolderStream(files.records, records.empty, dense, every)
             stream.cut(0, done.steps)
         return _drive(job, done, stream, files, snapshot_every, progress, begun)
 
@@ -207,7 +209,7 @@ def _chunk(
 
 
 def _launch(job: _Job, done: _Done) -> _Launched:
-    model, _, _, fixed, dt, total = job.setup
+    model, _, _, fixed, dt, total, _ = job.setup
     n = min(job.chunk, total - done.steps)
     rows = job.series.rows(done.steps, done.steps + n)
     arguments = (model, done.end, done.summaries, rows, fixed, job.key, job.records.record)
@@ -289,11 +291,11 @@ def _drive(
 def _check_finite(job: _Job, chunk: _Launched, partial: Callable[[], Run]) -> None:
     if bool(chunk.finite):
         return
-    model, _, _, fixed, dt, _ = job.setup
+    model, _, _, fixed, dt, _, kind = job.setup
     n = chunk.after.steps - chunk.before.steps
     ends = chunk.before.end, chunk.after.end
     try:
-        check_finite(model, *ends, chunk.rows, fixed, job.key, dt, n)
+        check_finite(model, *ends, chunk.rows, fixed, job.key, dt, n, kind)
     except FloatingPointError as found:
         error = NonFiniteError(*found.args)
         error.partial = partial()

@@ -14,13 +14,13 @@ import numpy as np
 from .._custom_types import Key
 from .._errors import check_key, count, is_concrete, time_step, whole_steps
 from .._field import check_model, with_arrays
+from .._memory import array_bytes, check_memory
 from .._model import AbstractModel
 from ..record import AbstractReducer, outputs
-from ._cache import remembered
+from ._cache import by_shape, remembered
 from ._finite import check_finite
 from ._inputs import split_inputs
 from ._loop import advance, begin, examples, finish, is_recorder
-from ._memory import check_memory
 from ._result import Simulation, Snapshot
 
 
@@ -89,7 +89,9 @@ def simulate(
     else:
         ts = (start.step + done).astype(jnp.result_type(float)) * dt
     if concrete:
-        check_finite(setup.model, start, final, setup.series, setup.fixed, key, dt, n_steps)
+        check_finite(
+            setup.model, start, final, setup.series, setup.fixed, key, dt, n_steps, setup.kind
+        )
     return Simulation(ts=ts, outputs=kept, state=final)
 
 
@@ -102,6 +104,7 @@ class Setup(NamedTuple):
     fixed: Any
     dt: float
     n_steps: int
+    kind: str
 
 
 def set_up(
@@ -143,6 +146,7 @@ def set_up(
     series, fixed = split_inputs(inputs, n_steps, prepared, on_host=on_host)
     start_key = None if key is None else jr.fold_in(key, _INIT)
     if not given:
+        _check_state_memory(prepared, start_key)
         state = _init(prepared, start_key)
     if not isinstance(state, Snapshot):
         state = Snapshot(state, jnp.zeros((), jnp.int32), dt)
@@ -154,7 +158,7 @@ def set_up(
             f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
             "but steps are counted up to 2**31."
         )
-    return Setup(prepared, state, series, fixed, dt, n_steps)
+    return Setup(prepared, state, series, fixed, dt, n_steps, type(model).__name__)
 
 
 def _prepare(model: AbstractModel, dt: float) -> AbstractModel:
@@ -271,27 +275,33 @@ def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> 
             )
 
 
+def _state_bytes(model: AbstractModel, key: Any) -> int:
+    state = eqx.filter_eval_shape(lambda m, k: m.init(key=k), model, key)
+    return array_bytes(state)
+
+
+def _check_state_memory(model: AbstractModel, key: Any) -> None:
+    """Raise if the model's state, delay lines included, can't fit into memory."""
+    if jax.default_backend() != "cpu":
+        return
+    check_memory(
+        by_shape(_state_bytes, model, key),
+        "model",
+        "its state, with the spikes on their way,",
+        "Delay lines take (longest `delay` / `dt`) numbers for each neuron or synapse target: make "
+        "`delay` shorter or `dt` larger, or simulate fewer neurons.",
+    )
+
+
 def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
     """Raise if what is to be recorded can't fit into memory, before anything is allocated."""
     model, start, series, fixed, key, record = arguments
     dt, n_steps, every, _ = options
     if every == n_steps or jax.default_backend() != "cpu":
         return
-    leaves, structure = jtu.tree_flatten((start, series, fixed, key))
-    shapes = tuple((x.shape, str(x.dtype)) if eqx.is_array(x) else id(x) for x in leaves)
-    recorders = tuple(jtu.tree_leaves(record, is_leaf=is_recorder))
-    example = remembered(
-        model,
-        ("example", structure, shapes, tuple(map(id, recorders)), dt),
-        lambda: (recorders, examples(model, start, series, fixed, key, record, dt)),
-    )[1]
-    rows = sum(
-        math.prod(x.shape) * x.dtype.itemsize
-        for x in jtu.tree_leaves(example.kept)
-        if isinstance(x, jax.ShapeDtypeStruct)
-    )
+    example = by_shape(examples, model, start, series, fixed, key, record, dt)
     check_memory(
-        rows * (n_steps // every),
+        array_bytes(example.kept) * (n_steps // every),
         "record",
         "the record",
         "Record less (e.g. record=brainfn.record.SpikeCount() or brainfn.record.packed_spikes), "

@@ -2,14 +2,19 @@
 
 import abc
 import os
+import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ._files import read_array, write_arrays
+from ._files import DamagedFileError, check_archive, read_array, reading, write_arrays
+
+# The names that are ours. Whatever else lies in the folder is neither read nor removed.
+_CHUNK = re.compile(r"(\d{10,})-(\d{10,})\.npz")
+_UNFINISHED = re.compile(r"\d{10,}-\d{10,}\.npz\.tmp")
 
 
 class AbstractStream(abc.ABC):
@@ -72,24 +77,41 @@ class FolderStream(AbstractStream):
 
     - `folder`: an existing folder.
     - `empty`: for each series an array without rows: its dtype and the shape of a row.
+    - `dense`: the series that have a row for each `every` steps.
     """
 
-    def __init__(self, folder: Path, empty: Mapping[str, np.ndarray]):
-        self._folder = folder
-        self._empty = dict(empty)
+    def __init__(
+        self, folder: Path, empty: Mapping[str, np.ndarray], dense: Iterable[str], every: int
+    ):
+        self._folder, self._every = folder, every
+        self._empty, self._dense = dict(empty), frozenset(dense)
 
     def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
         if rows:
             write_arrays(self._folder / f"{first:010d}-{last:010d}.npz", rows)
 
     def joined(self, last: int) -> dict[str, Any]:
-        paths = [path for _, stop, path in _chunks(self._folder) if stop <= last]
-        return {name: StoredArray(paths, name, none) for name, none in self._empty.items()}
+        chunks = [chunk for chunk in _chunks(self._folder) if chunk[1] <= last]
+        paths = [path for _, _, path in chunks]
+        rows = [(stop - start) // self._every for start, stop, _ in chunks]
+        return {
+            name: StoredArray(paths, name, none, rows if name in self._dense else None)
+            for name, none in self._empty.items()
+        }
+
+    def whole_until(self) -> int:
+        """The step up to which there are records without a gap."""
+        expected = 0
+        for start, stop, _ in _chunks(self._folder):
+            if start == expected:
+                expected = stop
+        return expected
 
     def cut(self, first: int, last: int) -> None:
         """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
-        for path in self._folder.glob("*.tmp"):
-            path.unlink()
+        for path in self._folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink()
         expected = first
         for start, stop, path in _chunks(self._folder):
             if stop > last:
@@ -97,6 +119,14 @@ class FolderStream(AbstractStream):
                 continue
             if start != expected:
                 break
+            try:
+                check_archive(path)
+            except DamagedFileError as error:
+                raise DamagedFileError(
+                    f"{error} It holds the records of steps {start} to {stop}, which are before "
+                    "the snapshot and are not computed again. The others can be read with "
+                    "brainfn.load; start the run again in another folder."
+                ) from None
             expected = stop
         if expected != last and self._empty:
             raise ValueError(
@@ -107,9 +137,10 @@ class FolderStream(AbstractStream):
 
 def _chunks(folder: Path) -> list[tuple[int, int, Path]]:
     found = []
-    for path in folder.glob("*-*.npz"):
-        start, _, stop = path.stem.partition("-")
-        found.append((int(start), int(stop), path))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name = _CHUNK.fullmatch(path.name)
+        if name is not None:
+            found.append((int(name[1]), int(name[2]), path))
     return sorted(found)
 
 
@@ -120,9 +151,16 @@ class StoredArray:
     `stored.chunks()` goes through it in pieces. `shape`, `dtype` and `len` are those of the whole.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str, empty: np.ndarray):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        name: str,
+        empty: np.ndarray,
+        lengths: list[int] | None = None,
+    ):
         self._paths, self._name, self._empty = tuple(paths), name, empty
-        self._lengths: list[int] | None = None
+        # Known from the names of the files, or read from them when it is asked for.
+        self._lengths = lengths
 
     @property
     def dtype(self) -> np.dtype:
@@ -185,7 +223,7 @@ class StoredArray:
 
 def _length(path: Path, name: str) -> int:
     """The number of rows, from the header alone."""
-    with zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
+    with reading(path), zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0
         if version != (1, 0):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._errors import is_concrete
+from .._errors import from_host, is_concrete
 from ._native import library
 
 _CHUNK = 1 << 22
@@ -42,6 +42,9 @@ def whole_number(name: str, value: Any, least: int, what: str) -> int:
 def as_array(name: str, value: Any, what: str, dtype: Any = None) -> jax.Array:
     """As an array of numbers; raises naming the argument."""
     try:
+        if isinstance(value, np.ndarray):
+            known = dtype is None or np.dtype(dtype) == value.dtype
+            return from_host(value if known else value.astype(dtype), copy=known)
         return jnp.asarray(value, dtype)
     except (TypeError, ValueError, OverflowError) as e:
         raise TypeError(
@@ -65,7 +68,7 @@ def index_array(name: str, index: Any, shape: tuple[int, int], what: str) -> jax
         )
     wide = name == "indptr" and index.dtype == np.int64
     if wide and (not concrete(index) or jnp.asarray(0).dtype == np.int64):
-        return jnp.asarray(index)
+        return _staged(index)
     if index.dtype != np.int32:
         if concrete(index) and not _fits_int32(np.asarray(index)):
             raise ValueError(
@@ -73,7 +76,11 @@ def index_array(name: str, index: Any, shape: tuple[int, int], what: str) -> jax
                 "int64 row pointers need jax_enable_x64."
             )
         index = index.astype(np.int32)
-    return jnp.asarray(index)
+    return _staged(index)
+
+
+def _staged(index: Any) -> jax.Array:
+    return from_host(index, copy=True) if isinstance(index, np.ndarray) else jnp.asarray(index)
 
 
 def _host_integers(name: str, index: Any, what: str) -> np.ndarray:

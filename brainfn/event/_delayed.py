@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
+from .._errors import from_host
 from ._bilinear import COLS, contract
 from ._check import as_array, concrete, whole_number
 from ._csr import CSR
@@ -76,11 +77,16 @@ class Delayed(eqx.Module):
                 f"Delayed: longest must lie in [1, {_LONGEST}] steps, got {longest}; use a larger "
                 "dt."
             )
-        narrow = longest <= np.iinfo(np.uint8).max
+        kind = np.uint8 if longest <= np.iinfo(np.uint8).max else np.uint16
         self.matrix = matrix
-        self.delays = jnp.broadcast_to(
-            delays.astype(jnp.uint8 if narrow else jnp.uint16), (matrix.nnz,)
-        )
+        if concrete(delays):
+            # On the host: no program is compiled for just this number of synapses.
+            narrow = np.broadcast_to(np.asarray(delays).astype(kind), (matrix.nnz,))
+            self.delays = from_host(narrow, copy=True)
+        else:
+            # A delay that the ring buffer can't hold would write outside of it.
+            held = jnp.clip(delays, 1, longest).astype(kind)
+            self.delays = jnp.broadcast_to(held, (matrix.nnz,))
         self.longest = int(longest)
 
     @property

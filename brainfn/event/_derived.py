@@ -48,9 +48,10 @@ def with_derivative(
             leaves = _filled(arrays, others, where)
             return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
 
+        mapped: Callable[..., Any] = flat
         for in_axes in axes:
-            flat = jax.vmap(flat, in_axes=in_axes)
-        return flat(*operands)
+            mapped = jax.vmap(mapped, in_axes=in_axes)
+        return mapped(*operands)
 
     def reference(*operands: Any, static: Any, axes: Any) -> list[Any]:
         return apply(fast, operands, static, axes)
@@ -92,9 +93,10 @@ def with_derivative(
             change = jtu.tree_unflatten(structure, _filled(changes, blank, where))
             return jtu.tree_leaves(slope(primal, change))
 
+        mapped: Callable[..., Any] = flat
         for in_axes in axes:
-            flat = jax.vmap(flat, in_axes=(*in_axes, *(in_axes[i] for i in moving)))
-        return flat(*primals, *some)
+            mapped = jax.vmap(mapped, in_axes=(*in_axes, *(in_axes[i] for i in moving)))
+        return mapped(*primals, *some)
 
     def batch(operands: Any, dims: Any, *, static: Any, axes: Any) -> Any:
         out = operator(*operands, static=static, axes=(*axes, tuple(dims)))

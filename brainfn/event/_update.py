@@ -165,7 +165,7 @@ def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
     factor = _number("factor", 0.0 if factor is None else factor, dtype, n_cols, what)
     lower = _number("lower", -jnp.inf if lower is None else lower, dtype, None, what)
     upper = _number("upper", jnp.inf if upper is None else upper, dtype, None, what)
-    if concrete(lower) and concrete(upper) and not lower <= upper:
+    if concrete(lower) and concrete(upper) and not np.asarray(lower) <= np.asarray(upper):
         raise ValueError(f"{what}: lower must not exceed upper, got {lower} and {upper}.")
     block = BlockSpec(
         layout.kind,

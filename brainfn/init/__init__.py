@@ -1,6 +1,7 @@
 """Initial values: how states and weights are filled."""
 
 from ._declared import initial as initial, start as start
+from ._draw import draw as draw
 from ._initializers import (
     AbstractInitializer as AbstractInitializer,
     Constant as Constant,

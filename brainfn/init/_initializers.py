@@ -13,7 +13,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from .. import _random as random
+from .. import random
 from .._custom_types import FloatArrayLike, Key
 
 

@@ -85,7 +85,7 @@ class SpikeTimes(AbstractSource[Empty, None]):
         _, per_step = np.unique(steps, return_counts=True)
         return PreparedSpikeTimes(
             self.size,
-            jnp.asarray(steps, jnp.int32),
+            jnp.asarray(np.minimum(steps, 2**31 - 1), jnp.int32),
             jnp.asarray(units, jnp.int32),
             int(per_step.max(initial=0)),
         )
@@ -124,7 +124,7 @@ class PreparedSpikeTimes(AbstractSource[Empty, None]):
             return state, out
         # Those of one step stand together: as many as there are in any step are looked at.
         first = jnp.searchsorted(self.steps, clock.step)
-        at = first + jnp.arange(self.most)
+        at = first + jnp.arange(self.most, dtype=first.dtype)
         inside = at < self.steps.shape[0]
         at = jnp.minimum(at, self.steps.shape[0] - 1)
         now: Bool[Array, " most"] = inside & (self.steps[at] == clock.step)

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
-from .. import _random as random
+from .. import random
 from .._custom_types import FloatArrayLike, Key
 from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import _random as random
+from .. import random
 from .._custom_types import Key, Parameter
 from .._field import param
 from .._model import Clock

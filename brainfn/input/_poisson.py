@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .. import _random as random
+from .. import random
 from .._custom_types import Key, Parameter
 from .._errors import is_concrete
 from .._field import flag, float_dtype, param, size as size_field

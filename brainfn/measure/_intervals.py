@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 
 from .._errors import count
 from ..record import SpikeTrains
+from ._trains import check_trains
 
 
 def interspike_intervals(
@@ -18,6 +19,7 @@ def interspike_intervals(
 
     **Returns:** the intervals in ms, sorted by neuron and then by time; and the neuron of each.
     """
+    check_trains(trains)
     steps, neurons = np.asarray(trains.steps), np.asarray(trains.neurons)
     order = np.lexsort((steps, neurons))
     steps, neurons = steps[order], neurons[order]
@@ -46,6 +48,7 @@ def cv_isi(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarray, " n"]:
         Softky and Koch (1993), "The highly irregular firing of cortical cells is inconsistent with
         temporal integration of random EPSPs", doi:10.1523/JNEUROSCI.13-01-00334.1993.
     """
+    check_trains(trains)
     minimum = count("minimum", minimum, minimum=3)
     intervals, neurons = interspike_intervals(trains)
     number = np.bincount(neurons, minlength=trains.size)
@@ -76,6 +79,7 @@ def local_variation(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarra
         Shinomoto, Shima and Tanji (2003), "Differences in spiking patterns among cortical
         neurons", doi:10.1162/089976603322518759.
     """
+    check_trains(trains)
     minimum = count("minimum", minimum, minimum=3)
     intervals, neurons = interspike_intervals(trains)
     pair = neurons[1:] == neurons[:-1]

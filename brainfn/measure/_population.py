@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from .._errors import whole_steps
 from ..record import SpikeTrains
-from ._trains import duration
+from ._trains import check_trains, duration, milliseconds
 
 
 def spike_counts(trains: SpikeTrains, bin_size: int | float) -> Int[np.ndarray, " bin"]:
@@ -21,6 +21,7 @@ def spike_counts(trains: SpikeTrains, bin_size: int | float) -> Int[np.ndarray, 
 
     **Raises:** `ValueError` for a bin that is no whole number of steps, or longer than the window.
     """
+    check_trains(trains)
     width, bins = _bins(trains, bin_size)
     where = (np.asarray(trains.steps) - trains.start) // width
     return np.bincount(where[where < bins], minlength=bins)
@@ -42,6 +43,7 @@ def population_rate(
 
         Gerstner, Kistler, Naud and Paninski (2014), Neuronal Dynamics, eq. 12.1.
     """
+    check_trains(trains)
     counts = spike_counts(trains, bin_size)
     width, bins = _bins(trains, bin_size)
     centres = (trains.start + (np.arange(bins) + 0.5) * width) * trains.dt
@@ -65,6 +67,7 @@ def fano_factor(trains: SpikeTrains, bin_size: int | float) -> float:
 
         Fano (1947), "Ionization yield of radiations. II", doi:10.1103/PhysRev.72.26.
     """
+    check_trains(trains)
     counts = spike_counts(trains, bin_size)
     mean = counts.mean()
     return float(counts.var() / mean) if mean > 0 else float("nan")
@@ -90,6 +93,7 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
         de la Rocha et al. (2007), "Correlation between neural spike trains increases with firing
         rate", doi:10.1038/nature06028.
     """
+    check_trains(trains)
     width, bins = _bins(trains, bin_size)
     where = (np.asarray(trains.steps) - trains.start) // width
     inside = where < bins
@@ -113,7 +117,7 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
 
 
 def _bins(trains: SpikeTrains, bin_size: int | float) -> tuple[int, int]:
-    width = whole_steps("bin_size", float(bin_size), trains.dt, minimum=1)
+    width = whole_steps("bin_size", milliseconds("bin_size", bin_size), trains.dt, minimum=1)
     bins = (trains.stop - trains.start) // width
     if bins == 0:
         raise ValueError(

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..record import SpikeTrains
-from ._trains import duration
+from ._trains import check_trains, duration
 
 
 def firing_rates(trains: SpikeTrains) -> Float[np.ndarray, " n"]:
@@ -16,6 +16,7 @@ def firing_rates(trains: SpikeTrains) -> Float[np.ndarray, " n"]:
 
     **Returns:** rates in 1/ms (divide by `brainfn.units.Hz`), shape `(size,)`.
     """
+    check_trains(trains)
     return trains.count / duration(trains)
 
 
@@ -26,4 +27,5 @@ def mean_rate(trains: SpikeTrains) -> float:
 
     - `trains`: the spikes.
     """
+    check_trains(trains)
     return len(trains) / (trains.size * duration(trains))

@@ -1,8 +1,9 @@
 """Spikes as two lists, the form that all measures take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from .._errors import count, time_step, whole_steps
@@ -93,7 +94,7 @@ def from_times(times: Any, neurons: Any, *, size: int, dt: float, duration: floa
 
     **Raises:** as [`brainfn.measure.from_events`][]; `ValueError` for times that are not finite.
     """
-    stop = whole_steps("duration", float(duration), time_step(dt), minimum=1)
+    stop = whole_steps("duration", milliseconds("duration", duration), time_step(dt), minimum=1)
     steps = np.rint(np.asarray(times, np.float64) / dt)
     if not np.all(np.isfinite(steps)):
         raise ValueError("`times` must be finite.")
@@ -110,8 +111,11 @@ def window(trains: SpikeTrains, start: int | float, stop: int | float | None = N
 
     **Raises:** `ValueError` if they don't lie in order within what was observed.
     """
-    first = whole_steps("start", float(start), trains.dt)
-    last = trains.stop if stop is None else whole_steps("stop", float(stop), trains.dt)
+    check_trains(trains)
+    first = whole_steps("start", milliseconds("start", start), trains.dt)
+    last = (
+        trains.stop if stop is None else whole_steps("stop", milliseconds("stop", stop), trains.dt)
+    )
     if not trains.start <= first < last <= trains.stop:
         raise ValueError(
             f"`start` and `stop` must lie in order within the observed window "
@@ -132,6 +136,13 @@ def pool(populations: Sequence[SpikeTrains]) -> SpikeTrains:
 
     **Raises:** `ValueError` if there are none, or windows differ.
     """
+    if isinstance(populations, Mapping):
+        raise TypeError(
+            "`populations` must be a list of spike trains, got a dictionary. Try "
+            "pool(list(populations.values()))."
+        )
+    for population in populations:
+        check_trains(population, "populations")
     if not populations:
         raise ValueError("`populations` must hold at least one, got none.")
     first = populations[0]
@@ -157,6 +168,24 @@ def pool(populations: Sequence[SpikeTrains]) -> SpikeTrains:
 def duration(trains: SpikeTrains) -> float:
     """Length of the window in ms."""
     return (trains.stop - trains.start) * trains.dt
+
+
+def check_trains(trains: Any, name: str = "trains") -> None:
+    """Raise `TypeError` for anything but spike trains."""
+    if not isinstance(trains, SpikeTrains):
+        hint = "Measure one population at a time, e.g. out.outputs['exc']."
+        if isinstance(trains, np.ndarray | jax.Array):
+            hint = "Try brainfn.measure.from_dense(spikes, dt=0.1)."
+        raise TypeError(
+            f"`{name}` must be a brainfn.record.SpikeTrains, got {type(trains).__name__}. {hint}"
+        )
+
+
+def milliseconds(name: str, value: Any) -> float:
+    """A number of ms as a Python float."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"`{name}` must be a number in ms, got {value!r}. Try 2.0.")
+    return float(value)
 
 
 def _whole(name: str, x: Any) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Array
 
 from .._custom_types import Key
-from .._errors import describe, is_concrete, whole_steps
+from .._errors import describe, from_host, is_concrete, whole_steps
 from .._field import Declared, as_parameter, check_parameter
 from ..delay import Axonal, Synaptic
 from ..event import CSR, AbstractMatrix
-from ..init import AbstractInitializer
+from ..init import AbstractInitializer, draw
 
 if TYPE_CHECKING:
     from ._pathway import Pathway
@@ -62,7 +62,7 @@ def build_delays(
             f"`delay` of projection {name!r} sets the length of a buffer, so it can't be traced. "
             "Build the network outside of `jit`."
         )
-    return float(np.max(np.asarray(values), initial=0.0)), jnp.asarray(values), synaptic
+    return float(np.max(np.asarray(values), initial=0.0)), values, synaptic
 
 
 def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) -> bool:
@@ -103,7 +103,7 @@ def _drawn(
     name: str, law: AbstractInitializer, matrix: AbstractMatrix, key: Key | None
 ) -> jax.Array:
     _check_stored(name, matrix)
-    values = law((matrix.synapses,), jnp.result_type(float), key=key)
+    values = draw(law, matrix.synapses, jnp.result_type(float), key=key)
     if is_concrete(values) and not np.all(np.asarray(values) >= 0):
         raise ValueError(
             f"`delay` of projection {name!r} must not be negative, but its law gives "
@@ -144,7 +144,7 @@ def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
             f"dt = {dt} ms, that is {_LONGEST * dt:g} ms, got {longest * dt:g} "
             "ms. Try a larger dt."
         )
-    return longest, jnp.asarray(steps)
+    return longest, from_host(steps) if isinstance(steps, np.ndarray) else steps
 
 
 def poisoned(weight: Any, steps: Any, longest: int) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._errors import from_host
 from ..neuron import AbstractDrive
 from ..synapse import AbstractOutput, AbstractReceptor
 
@@ -45,7 +46,7 @@ def where(positions: np.ndarray, size: int) -> Where:
     start = int(positions[0]) if n else 0
     together = bool(np.array_equal(positions, np.arange(start, start + n)))
     return Where(
-        None if together else jnp.asarray(positions, jnp.int32),
+        None if together else from_host(positions.astype(np.int32)),
         start,
         start + n,
         together and n == size,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._errors import is_concrete, nearest
+from .._errors import from_host, is_concrete, nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
 from ..input import Arrival, Several
@@ -185,7 +185,7 @@ def _join(parts: Sequence[Any], sizes: Sequence[int], dtype: Any) -> Any:
             np.broadcast_to(np.asarray(value), (size,))
             for value, size in zip(values, sizes, strict=True)
         ]
-        return jnp.asarray(np.concatenate([x.astype(dtype) for x in host]))
+        return from_host(np.concatenate([x.astype(dtype) for x in host]))
     return jnp.concatenate(
         [
             jnp.broadcast_to(jnp.asarray(value, dtype), (size,))

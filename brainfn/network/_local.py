@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .. import _random as random
+from .. import random
 from .._custom_types import Key
 from .._field import float_dtype
 from .._model import Clock

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.tree_util as jtu
 import numpy as np
 
-from .._errors import is_concrete
+from .._errors import from_host, is_concrete
 from .._field import fields, replace
 from ..init import AbstractInitializer
 
@@ -127,7 +127,7 @@ def _merge_leaf(leaves: Sequence[Any], sizes: Sequence[int]) -> Any:
         if all(x.ndim == 0 for x in host) and all(x == host[0] for x in host):
             return first
         parts = [np.broadcast_to(x, (n,)) for x, n in zip(host, sizes, strict=True)]
-        return jnp.asarray(np.concatenate(parts).astype(dtype))
+        return from_host(np.concatenate(parts).astype(dtype))
     return jnp.concatenate(
         [
             jnp.broadcast_to(jnp.asarray(leaf, dtype), (size,))

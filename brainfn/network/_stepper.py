@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
-from .. import _random as random
+from .. import random
 from .._custom_types import Key
 from .._model import AbstractModel, Clock
 from .._named import Emitted

@@ -8,11 +8,10 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
-from .._field import float_dtype, option, param, size as size_field
+from .._field import check_parameter, fields, float_dtype, option, param, size as size_field
 from .._model import Clock
 from ..channel import AbstractChannel, AbstractIon
 from ..event import materialize
@@ -176,8 +175,7 @@ def _check_sizes(cell: PointNeuron) -> None:
     parts = [(f"channels[{i}]", channel) for i, channel in enumerate(cell.channels)]
     parts += [(f"ions[{name!r}]", ion) for name, ion in cell.ions.items()]
     for path, part in parts:
-        for name, value in vars(part).items():
-            if eqx.is_array(value) and np.shape(value) not in ((), (cell.size,)):
-                raise ValueError(
-                    f"`{path}.{name}` must have shape () or ({cell.size},), got {value.shape}."
-                )
+        for field, value in fields(part):
+            declared = field.metadata.get("param")
+            if declared is not None:
+                check_parameter(f"{path}.{field.name}", value, declared, cell.size)

@@ -46,14 +46,15 @@ def _tangent(arguments: Any, tangents: Any) -> Any:
     v, spikes, v_reset = arguments
     dv, dspikes, dv_reset = tangents
     out = jnp.zeros_like(v)
+    # A potential that ran away is reset all the same: what it brings along, a tangent that may be
+    # infinite and the height of its fall, is left out, where 0 * inf would not be a number.
+    ran_away = (spikes > 0) & ~(jnp.abs(v) < jnp.sqrt(jnp.finfo(v.dtype).max).astype(v.dtype))
     if dv is not None:
-        out = out + (1 - spikes) * dv
+        out = out + (1 - spikes) * jnp.where(ran_away, jnp.zeros_like(dv), dv)
     if dv_reset is not None:
         out = out + spikes * dv_reset
     if dspikes is not None:
-        # A potential that ran away to infinity is reset all the same.
-        jump = v_reset - v
-        out = out + jnp.where(jnp.isfinite(jump), jump, 0) * dspikes
+        out = out + jnp.where(ran_away, jnp.zeros_like(v), v_reset - v) * dspikes
     return out
 
 

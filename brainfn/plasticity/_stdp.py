@@ -35,8 +35,8 @@ class STDP(AbstractPlasticity[PairTraces]):
 
     where $t_\mathrm{pre}$ is when the spike arrives. Two traces keep the sums over all earlier
     spikes: at an arrival the weights of that neuron fall by $A_-$ times the postsynaptic trace, at
-    a postsynaptic spike those onto that neuron rise by $A_+$ times the presynaptic trace, arrivals of
-    the same step included. Weights are clipped to their bounds where they are changed. The cost
+    a postsynaptic spike those onto that neuron rise by $A_+$ times the presynaptic trace, arrivals
+    of the same step included. Weights are clipped to their bounds where they are changed. The cost
     follows the spikes, not the synapses.
 
     **Arguments:**
@@ -90,8 +90,14 @@ class STDP(AbstractPlasticity[PairTraces]):
         arrived, fired = pre.signal.astype(dtype), post.signal.astype(dtype)
         x = traces.pre * jnp.exp(-clock.dt / self.tau_plus) + arrived
         y = traces.post * jnp.exp(-clock.dt / self.tau_minus)
-        bounds = {"lower": self.w_min, "upper": self.w_max}
-        matrix = on_pre(matrix, pre.signal, -self.A_minus * y, **bounds)
-        given = {} if traces.columns is None else {"columns": traces.columns}
-        matrix = on_post(matrix, post.signal, self.A_plus * x, **bounds, **given)
+        low, high = self.w_min, self.w_max
+        matrix = on_pre(matrix, pre.signal, -self.A_minus * y, lower=low, upper=high)
+        matrix = on_post(
+            matrix,
+            post.signal,
+            self.A_plus * x,
+            columns=traces.columns,
+            lower=low,
+            upper=high,
+        )
         return PairTraces(x, y + fired, traces.columns), matrix

@@ -132,11 +132,29 @@ def traces(
     - `v_spike`: up to where spikes are drawn, in mV.
 
     **Returns:** the axes.
+
+    **Raises:** `ValueError` naming the argument for shapes that do not fit.
     """
     ax = new_axes(ax)
     named = dict(v) if isinstance(v, Mapping) else {"": v}
     fired = dict(spikes) if isinstance(spikes, Mapping) else {"": spikes}
     times = np.asarray(ts)
+    if times.ndim != 1:
+        raise ValueError(f"`ts` must have shape (time,), got {times.shape}.")
+    given: dict[str, dict[str, Any]] = {"v": named, "spikes": {} if spikes is None else fired}
+    for argument, parts in given.items():
+        for name, values in parts.items():
+            path = f"{argument}[{name!r}]" if name else argument
+            if np.ndim(values) != 2:
+                raise ValueError(
+                    f"`{path}` must have shape (time, n), got {np.shape(values)}. For one neuron "
+                    "try v[:, None]."
+                )
+            if len(times) != np.shape(values)[0]:
+                raise ValueError(
+                    f"`ts` must have one time for each row of `{path}`, got shapes {times.shape} "
+                    f"and {np.shape(values)}."
+                )
     rows = [
         (place, name, np.asarray(values)[:, i], None if s is None else np.asarray(s)[:, i] > 0)
         for place, (name, values) in enumerate(named.items())

@@ -27,7 +27,14 @@ def new_figure(width: float, height: float) -> Any:
 
 def new_axes(ax: Any) -> Any:
     """`ax`, or the axes of a new figure."""
-    return new_figure(10.0, 4.0).add_subplot() if ax is None else ax
+    if ax is None:
+        return new_figure(10.0, 4.0).add_subplot()
+    if not callable(getattr(ax, "scatter", None)):
+        raise TypeError(
+            f"`ax` must be matplotlib axes, got {type(ax).__name__}. Try matplotlib.pyplot.gca(), "
+            "or leave it out."
+        )
+    return ax
 
 
 def by_name(trains: SpikeTrains | Mapping[str, SpikeTrains]) -> dict[str, SpikeTrains]:
@@ -38,6 +45,18 @@ def by_name(trains: SpikeTrains | Mapping[str, SpikeTrains]) -> dict[str, SpikeT
         raise TypeError(
             "`trains` must be a SpikeTrains or a dictionary of them by population, got "
             f"{type(trains).__name__}. Try brainfn.measure.from_dense(spikes, dt=0.1)."
+        )
+    for name, p in trains.items():
+        if not isinstance(p, SpikeTrains):
+            raise TypeError(
+                f"`trains[{name!r}]` must be a SpikeTrains, got {type(p).__name__}. Try "
+                "brainfn.measure.from_dense(spikes, dt=0.1)."
+            )
+    windows = {(p.start * p.dt, p.stop * p.dt) for p in trains.values()}
+    if len(windows) > 1:
+        raise ValueError(
+            "`trains` must all have been observed over the same time, got windows (in ms) "
+            f"{sorted(windows)}. Try brainfn.measure.window."
         )
     return dict(trains)
 

@@ -18,17 +18,16 @@ class ExponentialMidpoint(AbstractLocalSolver):
     $$y_m = y_0 + \tfrac h2\,\varphi_1(\tfrac h2\lambda_0)\,f(t_0, y_0), \qquad
     y_1 = y_0 + h\,\varphi_1(h\lambda_m)\,\bigl(f(t_m, y_m) + \lambda_m (y_0 - y_m)\bigr),$$
 
-    with $\lambda = \operatorname{diag}\,\partial f/\partial y$ at $y_0$ and at the midpoint $y_m$. A half
-    step of [`brainfn.solver.ExponentialEuler`][] gives the coefficients in the middle of the step;
-    with them each variable is solved exactly over the whole step from $y_0$. It costs two
+    with $\lambda = \operatorname{diag}\,\partial f/\partial y$ at $y_0$ and at the midpoint $y_m$.
+    A half step of [`brainfn.solver.ExponentialEuler`][] gives the coefficients in the middle of the
+    step; with them each variable is solved exactly over the whole step from $y_0$. It costs two
     evaluations and errs by $O(h^2)$.
 
     **Arguments:** None. Fixed steps only, and no error estimate; for ordinary differential
     equations.
 
-    **Source:** M. Hochbruck, A. Ostermann (2010), "Exponential integrators", Acta Numerica 19,
-    209-286, DOI 10.1017/S0962492910000048; for gating variables A. Sandu, M. Borden (2003) and
-    D. Mascagni, A. Sherman (1989), in Koch and Segev (eds), Methods in Neuronal Modeling.
+    **Source:** the midpoint rule, with the functions of exponential integrators in the place of
+    straight lines; its order is tested, not cited.
     """
 
     holds_inputs: ClassVar[bool] = False

@@ -88,8 +88,8 @@ def increment(
     dt: RealScalarLike,
     args: Args = None,
 ) -> Y:
-    r"""By how much a step changes the state, $y(\mathrm{dt}) - y(0)$, as [`brainfn.solver.integrate`][]
-    makes it, without the rounding of the sum.
+    r"""By how much a step changes the state, $y(\mathrm{dt}) - y(0)$, as
+    [`brainfn.solver.integrate`][] makes it, without the rounding of the sum.
 
     A change that is below half a unit in the last place of $y$ would be lost in $y + \Delta y$;
     with it the caller can carry the loss along. It is found by a step from $y$ of the

@@ -27,6 +27,9 @@ def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     **Source:** M. Hochbruck, A. Ostermann (2010), "Exponential integrators", Acta Numerica 19,
     209-286, DOI 10.1017/S0962492910000048.
     """
+    if isinstance(z, int | float):
+        # A Python number has no derivative, and stays one that takes the dtype of its partner.
+        return _moment_value(0, jnp.asarray(float(z)))
     return _moment(0, jnp.asarray(z))
 
 

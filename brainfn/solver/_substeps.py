@@ -18,8 +18,8 @@ class Substeps(AbstractLocalSolver):
     r"""Any solver, in several equal steps where one is asked for.
 
     A network exchanges spikes once per `dt`; stiff or fast cells may take `n` steps in between:
-    `solver=bf.solver.Substeps(bf.solver.ExponentialMidpoint(), 4)`. The order is that of the solver,
-    the error that of a step of `dt / n`.
+    `solver=bf.solver.Substeps(bf.solver.ExponentialMidpoint(), 4)`. The order is that of the
+    solver, the error that of a step of `dt / n`.
 
     **Arguments:**
 

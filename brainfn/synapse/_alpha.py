@@ -105,8 +105,8 @@ class DualExponential(AbstractReceptor[Rising]):
     def _gain(self) -> Array | float:
         if not self.normalize:
             return 1.0
-        # The peak is at log(r) / (r - 1) rise times, r = tau_rise / tau_decay, written so that r = 1
-        # is no exception: log(r) / (r - 1) = 1 / phi1(log r).
+        # The peak is at log(r) / (r - 1) rise times, r = tau_rise / tau_decay, written so that
+        # r = 1 is no exception: log(r) / (r - 1) = 1 / phi1(log r).
         ratio = self.tau_rise / self.tau_decay
         peak = self.tau_rise / phi1(jnp.log(ratio))
         return 1 / self._response(peak)

@@ -1,4 +1,4 @@
-"""The four parts of a synapse: release, receptor, output, and (in `brainfn.plasticity`) learning."""
+"""The parts of a synapse: release, receptor and output; plasticity has a room of its own."""
 
 import abc
 from typing import Any, ClassVar, Generic, TypeVar

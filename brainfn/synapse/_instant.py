@@ -5,22 +5,35 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._custom_types import FloatScalarLike, Key
+from .._custom_types import FloatScalarLike, Key, Parameter
+from .._field import param
 from ._base import AbstractReceptor
 from ._exponential import Conducting
 
 
 class Instant(AbstractReceptor[Conducting]):
-    """What arrives in a step acts during that step and is gone: for rates, gap junctions, graded
-    synapses and gates that live on the presynaptic side."""
+    r"""What arrives in a step acts during that step and is gone: for rates, gap junctions, graded
+    synapses and gates that live on the presynaptic side.
+
+    $$g_n = c \sum_k w_k, \qquad k \text{ over what arrives in step } n$$
+
+    **Arguments:**
+
+    - `scale`: $c$, a factor of all weights at once, such as a global coupling strength; a number or
+        one for each postsynaptic neuron, without a unit.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument.
+    """
+
+    scale: Parameter = param(1.0, unit="")
 
     def init(self, size: int, *, key: Key | None = None) -> Conducting:
         del key
-        return Conducting(jnp.zeros(size))
+        return Conducting(jnp.zeros(size, self.scale.dtype))
 
     def value(self, state: Conducting, t: FloatScalarLike) -> Float[Array, " n_post"]:
         del t
-        return state.g
+        return self.scale * state.g
 
     def advance(self, state: Conducting, dt: float) -> Conducting:
         del dt
@@ -28,4 +41,4 @@ class Instant(AbstractReceptor[Conducting]):
 
     def held(self, state: Conducting, rate: Any, dt: float) -> Float[Array, " n_post"]:
         del rate, dt
-        return state.g
+        return self.scale * state.g

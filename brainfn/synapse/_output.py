@@ -43,8 +43,8 @@ class Diffusive(AbstractOutput):
 
     $$I_j = \sum_i w_{ij}\,(x_i - v_j) = g_j - v_j \sum_i w_{ij}$$
 
-    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which a
-    network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
+    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which
+    a network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
     `synapse=Instant()` go with it.
     """
 
@@ -54,7 +54,12 @@ class Diffusive(AbstractOutput):
     def __call__(
         self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
     ) -> Float[Array, " n_post"]:
-        return g if self.total is None else g - self.total * v
+        if self.total is None:
+            raise ValueError(
+                "Diffusive needs the sum of the weights onto each neuron, which a network tells "
+                "it. Try Diffusive().with_total(weights.sum(0))."
+            )
+        return g - self.total * v
 
     def with_total(self, total: Float[Array, " n_post"]) -> "Diffusive":
         return replace(self, total=total)

@@ -1,7 +1,12 @@
 """What memory there is, and what would not fit into it."""
 
 import contextlib
+import math
 from pathlib import Path
+from typing import Any
+
+import jax
+import jax.tree_util as jtu
 
 _CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -37,3 +42,12 @@ def check_memory(needed: int, argument: str, what: str, hint: str) -> None:
             f"`{argument}`: {what} would take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of "
             f"memory are free. {hint}"
         )
+
+
+def array_bytes(shapes: Any) -> int:
+    """Bytes of the arrays that a pytree of `jax.ShapeDtypeStruct` describes."""
+    return sum(
+        math.prod(x.shape) * x.dtype.itemsize
+        for x in jtu.tree_leaves(shapes)
+        if isinstance(x, jax.ShapeDtypeStruct)
+    )

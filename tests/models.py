@@ -1,0 +1,57 @@
+"""One part of every kind. The law tests run over these lists: a new part is added here.
+
+Each entry is a name and a function that makes the part, so that nothing is built at import.
+"""
+
+import numpy as np
+
+import brainfn as bf
+
+all_receptors = {
+    "Exponential": lambda: bf.synapse.Exponential(5.0),
+    "Alpha": lambda: bf.synapse.Alpha(2.0),
+    "DualExponential": lambda: bf.synapse.DualExponential(0.7, 6.0),
+    "DualExponential, equal": lambda: bf.synapse.DualExponential(3.0, 3.0),
+    "DualExponential, rises slower": lambda: bf.synapse.DualExponential(6.0, 0.7),
+    "DualExponential, not normalized": lambda: bf.synapse.DualExponential(
+        0.7, 6.0, normalize=False
+    ),
+    "Instant": lambda: bf.synapse.Instant(),
+}
+
+all_releases = {
+    "Spikes": lambda: bf.synapse.Spikes(),
+    "Graded": lambda: bf.synapse.Graded(lambda state: state.v),
+    "TsodyksMarkram": lambda: bf.synapse.TsodyksMarkram(),
+    "TsodyksMarkram, facilitating": lambda: bf.synapse.TsodyksMarkram(
+        U=0.1, tau_facilitation=500.0, tau_recovery=100.0
+    ),
+    "NMDAGate": lambda: bf.synapse.NMDAGate(),
+}
+
+all_outputs = {
+    "Current": lambda: bf.synapse.Current(),
+    "Conductance": lambda: bf.synapse.Conductance(-80.0),
+    "MagnesiumBlock": lambda: bf.synapse.MagnesiumBlock(),
+    "Diffusive": lambda: bf.synapse.Diffusive(),
+}
+
+all_plasticity = {
+    "STDP": lambda: bf.plasticity.STDP(),
+}
+
+all_inputs = {
+    "Constant": lambda: bf.input.Constant(200.0),
+    "TimeSeries": lambda: bf.input.TimeSeries(np.arange(5.0), interval=0.2),
+    "Function": lambda: bf.input.Function(lambda t: 100.0 + t),
+    "OrnsteinUhlenbeck": lambda: bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=200.0),
+    "Sum": lambda: bf.input.OrnsteinUhlenbeck(50.0, 5.0) + 200.0,
+    "PoissonArrivals": lambda: bf.input.PoissonArrivals(3.0, 0.5, into="p"),
+}
+
+all_sources = {
+    "Poisson": lambda n=4: bf.input.Poisson(n, 0.3),
+    "Poisson, counts": lambda n=4: bf.input.Poisson(n, 30.0, counts=True),
+    "SpikeTimes": lambda n=4: bf.input.SpikeTimes(n, [0.5, 0.5, 1.2], [0, n - 1, 0]),
+    "Signal": lambda n=4: bf.input.Signal(n),
+}
