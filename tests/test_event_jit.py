@@ -321,3 +321,32 @@ def test_parameters_are_leaves():
     moved = eqx.tree_at(lambda m: m.weight.mean, matrix, jnp.asarray(2.0))
     oracle = dense(SHAPE, SEED, "normal", (2.0, 0.25), **PATTERNS["rows"])
     np.testing.assert_array_equal(moved.todense(), oracle)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_laws_of_16_bits_are_summed_in_float32(dtype):
+    """0.1 in 16 bits, 4000 times: a sum of 16 bits stands still long before (at 256 in bfloat16)."""
+    n, value = 4000, jnp.asarray(0.1, dtype)
+    matrix = ev.JIT(value, shape=(n, 2), seed=1, probability=1.0)
+    got = jnp.ones(n, bool) @ matrix
+    assert got.dtype == np.float32
+    # Some 4000 additions of float32, each with half a unit in the last place of at most 400.
+    np.testing.assert_allclose(got, n * float(value), rtol=1e-4)
+    slope = jax.grad(lambda w: jnp.sum(jnp.ones(n, bool) @ matrix.with_weight(w)))(value)
+    assert slope.dtype == dtype
+    np.testing.assert_allclose(float(slope), 2 * n, rtol=1e-2)  # 8 bits of bfloat16
+
+
+def test_other_parameters_of_the_same_law():
+    matrix, _ = make("uniform", **PATTERNS["rows"])
+    moved = matrix.with_weight(bf.init.Uniform(0.0, 1.0))
+    oracle = dense(SHAPE, SEED, "uniform", (0.0, 1.0), **PATTERNS["rows"])
+    np.testing.assert_array_equal(moved.todense(), oracle)
+    bare = matrix.with_weight(None)
+    assert not [x for x in jax.tree.leaves(bare) if jnp.issubdtype(x.dtype, jnp.floating)]
+    np.testing.assert_array_equal(bare.with_weight(moved.weight).todense(), oracle)
+    for wrong in (1.0, bf.init.Normal(0.0, 1.0)):
+        with pytest.raises(TypeError, match="`weight` must be a law, init.Uniform"):
+            matrix.with_weight(wrong)
+    with pytest.raises(ValueError, match=r"`weight` must have shape \(\)"):
+        matrix.with_weight(bf.init.Uniform(jnp.zeros(3), jnp.ones(3)))
