@@ -325,7 +325,7 @@ def test_parameters_are_leaves():
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 def test_laws_of_16_bits_are_summed_in_float32(dtype):
-    """0.1 in 16 bits, 4000 times: a sum of 16 bits stands still long before (at 256 in bfloat16)."""
+    """0.1 in 16 bits, 4000 times: a sum in bfloat16 stands still at 32."""
     n, value = 4000, jnp.asarray(0.1, dtype)
     matrix = ev.JIT(value, shape=(n, 2), seed=1, probability=1.0)
     got = jnp.ones(n, bool) @ matrix
