@@ -6,14 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import brainfn as bf
 import brainfn.event as ev
 from brainfn.event import _bilinear
 from brainfn.event._jit_reference import HOMOGENEOUS, NORMAL, UNIFORM
 
 LAWS = {
-    HOMOGENEOUS: lambda a, b, **kw: ev.JITHomogeneous(a, **kw),
-    UNIFORM: lambda a, b, **kw: ev.JITUniform(a, a + b, **kw),
-    NORMAL: lambda a, b, **kw: ev.JITNormal(a, b, **kw),
+    HOMOGENEOUS: lambda a, b, **kw: ev.JIT(a, **kw),
+    UNIFORM: lambda a, b, **kw: ev.JIT(bf.init.Uniform(a, a + b), **kw),
+    NORMAL: lambda a, b, **kw: ev.JIT(bf.init.Normal(a, b), **kw),
 }
 # Several tiles of 1024 positions in both directions, or one.
 PATTERNS = {
@@ -97,8 +98,8 @@ def test_just_in_time_products(emulated, monkeypatch, name, deterministic):
 def test_just_in_time_in_float32_and_in_any_order(emulated, monkeypatch):
     x = np.random.default_rng(1).standard_normal(37).astype(np.float32)
     kind = PATTERNS["rows"]
-    w = ev.JITNormal(np.float32(1.0), np.float32(0.5), seed=1, **kind)
-    wide = ev.JITNormal(1.0, 0.5, seed=1, **kind)
+    w = ev.JIT(bf.init.Normal(jnp.float32(1.0), jnp.float32(0.5)), seed=1, **kind)
+    wide = ev.JIT(bf.init.Normal(1.0, 0.5), seed=1, **kind)
     bits = {}
     for deterministic in (False, True):
         monkeypatch.setattr(_bilinear, "deterministic", lambda d=deterministic: d)
@@ -108,7 +109,7 @@ def test_just_in_time_in_float32_and_in_any_order(emulated, monkeypatch):
             y, pull = jax.vjp(lambda w: x @ w, w)
             (grad,) = pull(y)
             bits.setdefault(deterministic, set()).add(
-                (y.tobytes(), grad.mean.tobytes(), grad.std.tobytes())
+                (y.tobytes(), grad.weight.mean.tobytes(), grad.weight.std.tobytes())
             )
             # Some 40 additions in float32.
             np.testing.assert_allclose(y, x.astype(float) @ wide, rtol=1e-5, atol=1e-5)

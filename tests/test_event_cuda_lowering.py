@@ -12,6 +12,7 @@ import jaxlib
 import numpy as np
 import pytest
 
+import brainfn as bf
 import brainfn.event as ev
 from brainfn.event import _cuda, _native
 
@@ -24,7 +25,7 @@ MATRICES = {
     "dense": ev.Dense(jnp.asarray(WHERE * 0.5)),
     "fan_out": ev.FixedFanout(0.5, np.tile(np.arange(5), (20, 1)), shape=SHAPE),
     "one_to_one": ev.OneToOne(jnp.ones(20)),
-    "just in time": ev.JITNormal(0.0, 1.0, shape=SHAPE, probability=0.1, seed=1),
+    "just in time": ev.JIT(bf.init.Normal(0.0, 1.0), shape=SHAPE, probability=0.1, seed=1),
 }
 KERNELS = {"brainfn_scatter", "brainfn_gather", "brainfn_sddmm", "brainfn_update"}
 

@@ -9,6 +9,7 @@ import pytest
 from _jit_oracle import dense, distribution, philox, quantiles
 from hypothesis import given, settings, strategies as st
 
+import brainfn as bf
 import brainfn.event as ev
 from brainfn.event import _prim
 from brainfn.event._jit_counts import normal_quantiles, thresholds, tile_bits
@@ -16,9 +17,9 @@ from brainfn.event._jit_counts import normal_quantiles, thresholds, tile_bits
 SEED = 0x0123456789ABCDEF
 SHAPE = (21, 46)
 LAWS = {
-    "homogeneous": (ev.JITHomogeneous, (1.5,), (1.5,)),
-    "uniform": (ev.JITUniform, (-1.0, 2.0), (-1.0, 3.0)),
-    "normal": (ev.JITNormal, (0.5, 0.25), (0.5, 0.25)),
+    "homogeneous": (bf.init.Constant, (1.5,), (1.5,)),
+    "uniform": (bf.init.Uniform, (-1.0, 2.0), (-1.0, 3.0)),
+    "normal": (bf.init.Normal, (0.5, 0.25), (0.5, 0.25)),
 }
 # Every law of connectivity, with and without what restricts it.
 PATTERNS = {
@@ -34,7 +35,7 @@ PATTERNS = {
 def make(law, shape=SHAPE, dtype=None, seed=SEED, **pattern):
     cls, arguments, theta = LAWS[law]
     arguments = arguments if dtype is None else [np.asarray(x, dtype) for x in arguments]
-    return cls(*arguments, shape=shape, seed=seed, **pattern), dense(
+    return ev.JIT(cls(*arguments), shape=shape, seed=seed, **pattern), dense(
         shape, seed, law, theta, **pattern
     )
 
@@ -178,7 +179,7 @@ def test_any_size_place_and_seed(shape, law, p, seed, origin, columns):
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
 def test_empty_matrices(shape):
-    matrix = ev.JITNormal(0.0, 1.0, shape=shape, seed=1, probability=0.5)
+    matrix = ev.JIT(bf.init.Normal(0.0, 1.0), shape=shape, seed=1, probability=0.5)
     np.testing.assert_array_equal(np.ones(shape[0]) @ matrix, np.zeros(shape[1]))
     np.testing.assert_array_equal(matrix @ np.ones(shape[1]), np.zeros(shape[0]))
     assert matrix.todense().shape == matrix.tocsr().shape == shape
@@ -186,25 +187,25 @@ def test_empty_matrices(shape):
 
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_no_synapses_and_all(p):
-    matrix = ev.JITHomogeneous(2.0, shape=(30, 1500), seed=5, probability=p)
+    matrix = ev.JIT(2.0, shape=(30, 1500), seed=5, probability=p)
     np.testing.assert_array_equal(matrix.todense(), np.full((30, 1500), 2 * p))
-    alone = ev.JITHomogeneous(2.0, shape=(30, 30), seed=5, probability=p, autapses=False)
+    alone = ev.JIT(2.0, shape=(30, 30), seed=5, probability=p, autapses=False)
     np.testing.assert_array_equal(alone.todense(), 2 * p * (1 - np.eye(30)))
 
 
 def test_full_fan_out_is_the_full_matrix():
-    matrix = ev.JITHomogeneous(1.0, shape=(8, 40), seed=5, fan_out=40)
+    matrix = ev.JIT(1.0, shape=(8, 40), seed=5, fan_out=40)
     np.testing.assert_array_equal(matrix.todense(), np.ones((8, 40)))
-    alone = ev.JITHomogeneous(1.0, shape=(40, 40), seed=5, fan_in=39, autapses=False)
+    alone = ev.JIT(1.0, shape=(40, 40), seed=5, fan_in=39, autapses=False)
     np.testing.assert_array_equal(alone.todense(), 1 - np.eye(40))
 
 
 def test_growing_leaves_the_existing_block():
-    small = ev.JITNormal(0.0, 1.0, shape=(20, 900), seed=3, probability=0.02)
-    large = ev.JITNormal(0.0, 1.0, shape=(31, 2500), seed=3, probability=0.02)
+    small = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(20, 900), seed=3, probability=0.02)
+    large = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(31, 2500), seed=3, probability=0.02)
     np.testing.assert_array_equal(large.todense()[:20, :900], small.todense())
-    rows = ev.JITUniform(0.0, 1.0, shape=(20, 90), seed=3, fan_out=5)
-    more = ev.JITUniform(0.0, 1.0, shape=(33, 90), seed=3, fan_out=5)
+    rows = ev.JIT(bf.init.Uniform(0.0, 1.0), shape=(20, 90), seed=3, fan_out=5)
+    more = ev.JIT(bf.init.Uniform(0.0, 1.0), shape=(33, 90), seed=3, fan_out=5)
     np.testing.assert_array_equal(more.todense()[:20], rows.todense())
 
 
@@ -234,7 +235,7 @@ def test_in_one_call_with_other_blocks():
 @pytest.mark.parametrize("n", [60_000])
 def test_threads_and_many_tiles(n):
     """Large enough that the kernels share the work out among threads."""
-    matrix = ev.JITUniform(0.0, 1.0, shape=(2000, n), seed=9, probability=0.001)
+    matrix = ev.JIT(bf.init.Uniform(0.0, 1.0), shape=(2000, n), seed=9, probability=0.001)
     csr = matrix.tocsr()
     rng = np.random.default_rng(1)
     x, v = rng.normal(size=(3, 2000)), rng.normal(size=(3, n))
@@ -242,7 +243,7 @@ def test_threads_and_many_tiles(n):
         rows, cols = (x, v) if a.shape[0] == 2000 else (v, x)
         np.testing.assert_allclose(rows @ a, rows @ b, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(a @ cols[0], b @ cols[0], rtol=1e-11, atol=1e-11)
-    fixed = ev.JITHomogeneous(1.0, shape=(2000, n), seed=9, fan_out=60)
+    fixed = ev.JIT(1.0, shape=(2000, n), seed=9, fan_out=60)
     np.testing.assert_allclose(x @ fixed, x @ fixed.tocsr(), rtol=1e-11, atol=1e-11)
 
 
@@ -274,15 +275,15 @@ def test_philox_known_answers():
 
 def test_golden_values():
     """The numbers of docs/just_in_time.md: they must never change."""
-    w = ev.JITHomogeneous(1.0, shape=(4, 60), seed=42, probability=0.1)
+    w = ev.JIT(1.0, shape=(4, 60), seed=42, probability=0.1)
     csr = w.tocsr()
     golden = GOLDEN["homogeneous"]
     rows = np.split(np.asarray(csr.indices), np.asarray(csr.indptr)[1:-1])
     assert [row.tolist() for row in rows] == golden
-    fixed = ev.JITHomogeneous(1.0, shape=(3, 1000), seed=2**63 + 1, fan_out=4).tocsr()
+    fixed = ev.JIT(1.0, shape=(3, 1000), seed=2**63 + 1, fan_out=4).tocsr()
     assert fixed.indices.reshape(3, 4).tolist() == GOLDEN["fan_out"]
-    for law, cls in (("uniform", ev.JITUniform), ("normal", ev.JITNormal)):
-        values = cls(0.0, 1.0, shape=(1, 100), seed=42, probability=0.05).tocsr().data
+    for law, cls in (("uniform", bf.init.Uniform), ("normal", bf.init.Normal)):
+        values = ev.JIT(cls(0.0, 1.0), shape=(1, 100), seed=42, probability=0.05).tocsr().data
         scale = 2**24 if law == "uniform" else 2**26
         assert [round(float(x) * scale) for x in values] == GOLDEN[law]
 
@@ -305,7 +306,7 @@ def test_different_seeds_and_traced_seeds():
     x = np.random.default_rng(1).normal(size=21)
 
     def product(seed):
-        return x @ ev.JITNormal(0.0, 1.0, shape=SHAPE, seed=seed, probability=0.2)
+        return x @ ev.JIT(bf.init.Normal(0.0, 1.0), shape=SHAPE, seed=seed, probability=0.2)
 
     together = jax.jit(jax.vmap(product))(seeds)
     for seed, got in zip(np.asarray(seeds), together, strict=True):
@@ -317,6 +318,35 @@ def test_different_seeds_and_traced_seeds():
 
 def test_parameters_are_leaves():
     matrix, _ = make("normal", **PATTERNS["rows"])
-    moved = eqx.tree_at(lambda m: m.mean, matrix, jnp.asarray(2.0))
+    moved = eqx.tree_at(lambda m: m.weight.mean, matrix, jnp.asarray(2.0))
     oracle = dense(SHAPE, SEED, "normal", (2.0, 0.25), **PATTERNS["rows"])
     np.testing.assert_array_equal(moved.todense(), oracle)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_laws_of_16_bits_are_summed_in_float32(dtype):
+    """0.1 in 16 bits, 4000 times: a sum in bfloat16 stands still at 32."""
+    n, value = 4000, jnp.asarray(0.1, dtype)
+    matrix = ev.JIT(value, shape=(n, 2), seed=1, probability=1.0)
+    got = jnp.ones(n, bool) @ matrix
+    assert got.dtype == np.float32
+    # Some 4000 additions of float32, each with half a unit in the last place of at most 400.
+    np.testing.assert_allclose(got, n * float(value), rtol=1e-4)
+    slope = jax.grad(lambda w: jnp.sum(jnp.ones(n, bool) @ matrix.with_weight(w)))(value)
+    assert slope.dtype == dtype
+    np.testing.assert_allclose(float(slope), 2 * n, rtol=1e-2)  # 8 bits of bfloat16
+
+
+def test_other_parameters_of_the_same_law():
+    matrix, _ = make("uniform", **PATTERNS["rows"])
+    moved = matrix.with_weight(bf.init.Uniform(0.0, 1.0))
+    oracle = dense(SHAPE, SEED, "uniform", (0.0, 1.0), **PATTERNS["rows"])
+    np.testing.assert_array_equal(moved.todense(), oracle)
+    bare = matrix.with_weight(None)
+    assert not [x for x in jax.tree.leaves(bare) if jnp.issubdtype(x.dtype, jnp.floating)]
+    np.testing.assert_array_equal(bare.with_weight(moved.weight).todense(), oracle)
+    for wrong in (1.0, bf.init.Normal(0.0, 1.0)):
+        with pytest.raises(TypeError, match="`weight` must be a law, init.Uniform"):
+            matrix.with_weight(wrong)
+    with pytest.raises(ValueError, match=r"`weight` must have shape \(\)"):
+        matrix.with_weight(bf.init.Uniform(jnp.zeros(3), jnp.ones(3)))

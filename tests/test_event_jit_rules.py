@@ -13,6 +13,7 @@ import pytest
 from _jit_oracle import dense
 from jax.sharding import PartitionSpec as P
 
+import brainfn as bf
 import brainfn.event as ev
 
 SEED, SHAPE = 77, (30, 41)
@@ -30,7 +31,7 @@ def vectors(*batch):
 
 
 def uniform(low, high, pattern, **more):
-    return ev.JITUniform(low, high, shape=SHAPE, seed=SEED, **PATTERNS[pattern], **more)
+    return ev.JIT(bf.init.Uniform(low, high), shape=SHAPE, seed=SEED, **PATTERNS[pattern], **more)
 
 
 @functools.cache
@@ -73,7 +74,7 @@ def test_derivatives_are_exact(pattern):
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_transpose_is_the_adjoint(pattern):
     x, v = vectors()
-    matrix = ev.JITNormal(0.3, 2.0, shape=SHAPE, seed=SEED, **PATTERNS[pattern])
+    matrix = ev.JIT(bf.init.Normal(0.3, 2.0), shape=SHAPE, seed=SEED, **PATTERNS[pattern])
     (pulled,) = jax.linear_transpose(lambda x: x @ matrix, x)(v)
     left = jnp.vdot(x @ matrix, v)
     for right in (jnp.vdot(x, pulled), jnp.vdot(x, matrix @ v), jnp.vdot(x, v @ matrix.T)):
@@ -132,7 +133,7 @@ def test_batches_of_everything(pattern):
 
 def test_gradient_inside_a_scan():
     """The parameters' cotangent is two numbers, whatever the size of the matrix."""
-    matrix = ev.JITNormal(0.1, 0.2, shape=(50, 50), seed=3, probability=0.2)
+    matrix = ev.JIT(bf.init.Normal(0.1, 0.2), shape=(50, 50), seed=3, probability=0.2)
     full = dense((50, 50), 3, "homogeneous", (1.0,), probability=0.2)
     z = dense((50, 50), 3, "normal", (10.0, 1.0), probability=0.2) - 10 * full
 
@@ -145,7 +146,7 @@ def test_gradient_inside_a_scan():
 
     got = eqx.filter_grad(lambda m: run(lambda v: v @ m))(matrix)
     want = jax.grad(lambda m, s: run(lambda v: v @ (m * full + s * z)), (0, 1))(0.1, 0.2)
-    np.testing.assert_allclose((got.mean, got.std), want, rtol=1e-10)
+    np.testing.assert_allclose((got.weight.mean, got.weight.std), want, rtol=1e-10)
 
 
 @pytest.mark.parametrize(("pattern", "native"), [("rows", True), ("fan_in", True), ("rows", False)])
@@ -160,11 +161,11 @@ def test_each_device_makes_its_own_part(monkeypatch, pattern, native):
 
     def part(std, x):
         i = jax.lax.axis_index("i")
-        columns = ev.JITNormal(
-            0.0, std, shape=(24, 20), seed=SEED, origin=(0, 20 * i), **law, **extent
+        columns = ev.JIT(
+            bf.init.Normal(0.0, std), shape=(24, 20), seed=SEED, origin=(0, 20 * i), **law, **extent
         )
-        rows = ev.JITNormal(
-            0.0, std, shape=(12, 40), seed=SEED, origin=(12 * i, 0), **law, **extent
+        rows = ev.JIT(
+            bf.init.Normal(0.0, std), shape=(12, 40), seed=SEED, origin=(12 * i, 0), **law, **extent
         )
         mine = jax.lax.dynamic_slice_in_dim(x, 12 * i, 12)
         return x @ columns, jax.lax.psum(mine @ rows, "i"), rows.T @ mine
@@ -183,6 +184,7 @@ _WITHOUT_X64 = """
 import sys, numpy as np, jax, jax.numpy as jnp
 sys.path.insert(0, {tests!r})
 from _jit_oracle import dense
+import brainfn as bf
 import brainfn.event as ev
 from brainfn.event import _prim
 assert not jax.config.jax_enable_x64
@@ -191,7 +193,7 @@ for pattern in ({{"probability": 0.1}}, {{"fan_in": 5}}):
     for native in (True, False):
         if not native:
             _prim.handler_available = lambda *args: False
-        w = ev.JITNormal(0.0, 1.0, shape=(20, 33), seed=5, **pattern)
+        w = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(20, 33), seed=5, **pattern)
         np.testing.assert_array_equal(jax.jit(lambda w: w.todense())(w), oracle.astype(np.float32))
         jax.clear_caches()
     np.testing.assert_array_equal(w.tocsr().todense(), oracle.astype(np.float32))
@@ -208,11 +210,12 @@ def test_the_same_bits_without_x64():
 
 _MEMORY = """
 import resource, jax, jax.numpy as jnp, numpy as np
+import brainfn as bf
 import brainfn.event as ev
 n = 1_000_000
 x = jnp.asarray(np.random.default_rng(0).random(n) < 0.001)
-small = ev.JITNormal(0.0, 1.0, shape=(1000, 1000), seed=1, probability=0.001)
-w = ev.JITNormal(0.0, 1.0, shape=(n, n), seed=1, probability=0.001)
+small = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(1000, 1000), seed=1, probability=0.001)
+w = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(n, n), seed=1, probability=0.001)
 product = jax.jit(lambda x, w: x @ w)
 jax.block_until_ready(product(x[:1000], small))
 compiled = product.lower(x, w).compile()

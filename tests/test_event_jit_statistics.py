@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import brainfn as bf
 import brainfn.event as ev
 from brainfn.event._jit_reference import _permute
 
@@ -16,7 +17,7 @@ from brainfn.event._jit_reference import _permute
 @functools.cache
 def synapses(p, shape, seed=1, **more):
     """Rows and columns."""
-    csr = ev.JITHomogeneous(1.0, shape=shape, seed=seed, probability=p, **more).tocsr()
+    csr = ev.JIT(1.0, shape=shape, seed=seed, probability=p, **more).tocsr()
     rows = np.repeat(np.arange(shape[0]), np.diff(csr.indptr))
     return rows, np.asarray(csr.indices)
 
@@ -113,14 +114,14 @@ def test_order_of_a_tile_is_uniform(k):
 
 def test_fan_out_is_exact_and_uniform():
     n, m, k = 4000, 1300, 40
-    csr = ev.JITHomogeneous(1.0, shape=(n, m), seed=4, fan_out=k).tocsr()
+    csr = ev.JIT(1.0, shape=(n, m), seed=4, fan_out=k).tocsr()
     indices = np.asarray(csr.indices).reshape(n, k)
     assert (np.diff(csr.indptr) == k).all() and (np.diff(indices, axis=1) > 0).all()
     in_degree = np.bincount(indices.reshape(-1), minlength=m)
     # Multinomial without replacement: variance n k/m (1 - k/m), one constraint.
     chi2 = ((in_degree - n * k / m) ** 2).sum() / (n * k / m * (1 - k / m)) * (1 - 1 / m)
     assert abs(normalised(chi2, m - 1)) < 5
-    alone = ev.JITHomogeneous(1.0, shape=(m, m), seed=4, fan_in=k, autapses=False).tocsr()
+    alone = ev.JIT(1.0, shape=(m, m), seed=4, fan_in=k, autapses=False).tocsr()
     columns = np.asarray(alone.indices)
     assert (np.bincount(columns, minlength=m) == k).all()
     assert (np.repeat(np.arange(m), np.diff(alone.indptr)) != columns).all()
@@ -128,8 +129,10 @@ def test_fan_out_is_exact_and_uniform():
 
 def test_weights_follow_their_law():
     shape, p = (500, 20_000), 0.05
-    uniform = np.asarray(ev.JITUniform(0.0, 1.0, shape=shape, seed=6, probability=p).tocsr().data)
-    csr = ev.JITNormal(0.0, 1.0, shape=shape, seed=6, probability=p).tocsr()
+    uniform = np.asarray(
+        ev.JIT(bf.init.Uniform(0.0, 1.0), shape=shape, seed=6, probability=p).tocsr().data
+    )
+    csr = ev.JIT(bf.init.Normal(0.0, 1.0), shape=shape, seed=6, probability=p).tocsr()
     normal, n = np.asarray(csr.data), uniform.size
     assert n > 490_000
     # Kolmogorov-Smirnov: exceeded with probability 3e-7.

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import brainfn as bf
 import brainfn.event as ev
 
 GOOD = {"shape": (10, 20), "seed": 1, "probability": 0.1}
@@ -12,7 +13,7 @@ GOOD = {"shape": (10, 20), "seed": 1, "probability": 0.1}
 
 def make(**changes):
     arguments = {**GOOD, **changes}
-    return ev.JITHomogeneous(arguments.pop("weight", 1.0), **arguments)
+    return ev.JIT(arguments.pop("law", 1.0), **arguments)
 
 
 @pytest.mark.parametrize(
@@ -56,25 +57,27 @@ def make(**changes):
         (ValueError, "origin .shape must be below|origin must not be", {"origin": (2**31 - 5, 0)}),
         (TypeError, "autapses must be", {"autapses": 1}),
         (TypeError, "diagonal must be", {"diagonal": 0.5}),
-        (TypeError, "weight must be a number", {"weight": "1"}),
-        (TypeError, "weight must be a number", {"weight": True}),
-        (TypeError, "floating point", {"weight": np.int32(1)}),
-        (ValueError, "weight must be one number", {"weight": np.ones(3)}),
-        (ValueError, "weight must be finite", {"weight": float("nan")}),
+        (TypeError, "law must be a number", {"law": "1"}),
+        (TypeError, "law must be a number", {"law": True}),
+        (TypeError, "floating point", {"law": np.int32(1)}),
+        (ValueError, "law must be one number", {"law": np.ones(3)}),
+        (ValueError, "law must be finite", {"law": float("nan")}),
+        (TypeError, "law must be .*init.Normal", {"law": bf.init.TruncatedNormal()}),
+        (ValueError, "low must be one number", {"law": bf.init.Uniform(np.zeros(3), 1.0)}),
     ],
 )  # fmt: skip
 def test_refused(error, words, changes):
-    with pytest.raises(error, match=f"JITHomogeneous: {words}|JITHomogeneous: .*{words}"):
+    with pytest.raises(error, match=f"JIT: {words}|JIT: .*{words}"):
         make(**changes)
 
 
 def test_refused_parameters_of_the_laws():
-    with pytest.raises(ValueError, match="low must not exceed high.*swap"):
-        ev.JITUniform(2.0, 1.0, **GOOD)
-    with pytest.raises(ValueError, match="std must not be negative"):
-        ev.JITNormal(0.0, -1.0, **GOOD)
+    with pytest.raises(ValueError, match="`low` .*must not exceed `high`"):
+        ev.JIT(bf.init.Uniform(2.0, 1.0), **GOOD)
+    with pytest.raises(ValueError, match="`std` .*must not be negative"):
+        ev.JIT(bf.init.Normal(0.0, -1.0), **GOOD)
     with pytest.raises(TypeError, match="one dtype"):
-        ev.JITNormal(np.float32(0.0), np.float64(1.0), **GOOD)
+        ev.JIT(bf.init.Normal(jnp.float32(0.0), jnp.float64(1.0)), **GOOD)
 
 
 def test_refused_later():
@@ -88,9 +91,9 @@ def test_refused_later():
     with pytest.raises(ValueError, match="outside jax.jit"):
         jax.jit(lambda m: m.tocsr().data)(matrix)
     with pytest.raises(ValueError, match="extent must say how many columns"):
-        jax.jit(
-            lambda i: ev.JITHomogeneous(1.0, shape=(4, 4), seed=0, fan_out=2, origin=(0, i)).data
-        )(jnp.int32(3))
+        jax.jit(lambda i: ev.JIT(1.0, shape=(4, 4), seed=0, fan_out=2, origin=(0, i)).data)(
+            jnp.int32(3)
+        )
 
 
 def test_tocsr_refuses_what_row_pointers_cannot_count(monkeypatch):
@@ -98,14 +101,14 @@ def test_tocsr_refuses_what_row_pointers_cannot_count(monkeypatch):
 
     monkeypatch.setattr(_jit_pattern, "_INT32_MAX", 10)
     with jax.enable_x64(False), pytest.raises(ValueError, match="overflow int32 row pointers"):
-        make(weight=np.float32(1.0), probability=1.0).tocsr()
+        make(law=np.float32(1.0), probability=1.0).tocsr()
 
 
 def test_tocsr_without_the_native_library(monkeypatch):
     from brainfn.event import _jit_pattern
 
     for law in ({"probability": 0.3}, {"fan_in": 4}):
-        matrix = ev.JITNormal(0.0, 1.0, shape=(10, 20), seed=1, **law)
+        matrix = ev.JIT(bf.init.Normal(0.0, 1.0), shape=(10, 20), seed=1, **law)
         native = matrix.tocsr()
         with monkeypatch.context() as patch:
             patch.setattr(_jit_pattern, "library", lambda: None)

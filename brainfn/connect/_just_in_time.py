@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 
 from .._custom_types import Key
-from ..event import AbstractMatrix, JITHomogeneous, JITNormal, JITUniform
+from ..event import JIT
 from ..init import Constant, Normal, Uniform
 from ._check import check_key
 from ._csr import check_weight
@@ -68,27 +68,22 @@ class JustInTime(AbstractRule):
         key: Key | None = None,
         diagonal: int | None = None,
         dtype: Any = None,
-    ) -> AbstractMatrix:
+    ) -> JIT:
         """The connections as a matrix that is not stored, with the arguments of
         [`brainfn.connect.csr`][].
 
-        **Returns:** a [`brainfn.event.JITHomogeneous`][], [`brainfn.event.JITUniform`][] or
-        [`brainfn.event.JITNormal`][].
+        **Returns:** a [`brainfn.event.JIT`][].
 
         **Raises:** `ValueError` or `TypeError`, naming the argument, for a missing key, and for
         weights that follow no law.
         """
         options = self._options(n_pre, n_post, key, diagonal)
         initializer, dtype = check_weight(weight, dtype)
-        if initializer is None or isinstance(initializer, Constant):
-            value = weight if initializer is None else initializer.value
-            return JITHomogeneous(_number(value, dtype), **options)
-        if isinstance(initializer, Uniform):
-            low, high = initializer.low, initializer.high
-            return JITUniform(_number(low, dtype), _number(high, dtype), **options)
-        if isinstance(initializer, Normal):
-            mean, std = initializer.mean, initializer.std
-            return JITNormal(_number(mean, dtype), _number(std, dtype), **options)
+        if initializer is None:
+            return JIT(_number(weight, dtype), **options)
+        if isinstance(initializer, Constant | Uniform | Normal):
+            values = {name: _number(x, dtype) for name, x in vars(initializer).items()}
+            return JIT(type(initializer)(**values), **options)
         raise TypeError(
             "`weight` of just-in-time connections must be a number or init.Constant, init.Uniform "
             f"or init.Normal, got {weight!r}."
@@ -99,7 +94,7 @@ class JustInTime(AbstractRule):
     ) -> Structure:
         """The same connections as a structure that is stored."""
         options = self._options(n_pre, n_post, key, diagonal)
-        rows = JITHomogeneous(1.0, **options).tocsr()
+        rows = JIT(1.0, **options).tocsr()
         return rows.indices, rows.indptr
 
     def _options(

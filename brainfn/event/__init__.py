@@ -8,11 +8,7 @@ from ._delayed import Delayed as Delayed, delayed_matvec as delayed_matvec
 from ._dense import Dense as Dense
 from ._derived import with_derivative as with_derivative
 from ._fixed import FixedFanin as FixedFanin, FixedFanout as FixedFanout, OneToOne as OneToOne
-from ._jit import (
-    JITHomogeneous as JITHomogeneous,
-    JITNormal as JITNormal,
-    JITUniform as JITUniform,
-)
+from ._jit import JIT as JIT
 from ._lineax import LinearOperator as LinearOperator
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix

@@ -18,4 +18,4 @@ from ._integrate_and_fire import (
 from ._izhikevich import Izhikevich as Izhikevich, Recovering as Recovering
 from ._lif import LIF as LIF
 from ._point import PointNeuron as PointNeuron, PointState as PointState
-from ._reset import reset as reset
+from ._reset import jump as jump, reset as reset

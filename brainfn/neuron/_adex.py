@@ -14,7 +14,7 @@ from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive
 from ._integrate_and_fire import AbstractIntegrateAndFire
-from ._reset import reset
+from ._reset import jump, reset
 
 
 class Adapting(eqx.Module):
@@ -97,4 +97,4 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
         return (state.v - self.v_rheobase) / (self.v_rheobase - self.v_rest)
 
     def on_spike(self, y: Adapting, spikes: Spikes) -> Adapting:
-        return Adapting(reset(y.v, spikes, self.v_reset), y.w + spikes * self.b)
+        return Adapting(reset(y.v, spikes, self.v_reset), jump(y.w, spikes, self.b))

@@ -123,7 +123,7 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     @abc.abstractmethod
     def on_spike(self, y: Y, spikes: Spikes) -> Y:
         """`y` after the spikes; use [`brainfn.neuron.reset`][] to set a variable, and
-        `y.w + spikes * jump` to let it jump."""
+        [`brainfn.neuron.jump`][] to let it jump."""
 
     def leak_rate(self) -> Float[Array, " *size"] | None:
         """At which rate in 1/ms the membrane forgets a current, if its equation is linear; `None`

@@ -15,7 +15,7 @@ from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive
 from ._integrate_and_fire import AbstractIntegrateAndFire
-from ._reset import reset
+from ._reset import jump, reset
 
 
 class Recovering(eqx.Module):
@@ -88,4 +88,4 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
         return (state.v + 50) / 10
 
     def on_spike(self, y: Recovering, spikes: Spikes) -> Recovering:
-        return Recovering(reset(y.v, spikes, self.c), y.u + spikes * self.d)
+        return Recovering(reset(y.v, spikes, self.c), jump(y.u, spikes, self.d))

@@ -11,7 +11,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
-from .._field import check_parameter, fields, float_dtype, option, param, size as size_field
+from .._field import (
+    check_fields,
+    check_parameter,
+    fields,
+    float_dtype,
+    option,
+    param,
+    size as size_field,
+)
 from .._model import Clock
 from ..channel import AbstractChannel, AbstractIon
 from ..event import materialize
@@ -85,6 +93,7 @@ class PointNeuron(AbstractNeuron[PointState]):
     surrogate: AbstractSurrogate | None = surrogate()
 
     def __check_init__(self):
+        check_fields(self)
         for i, channel in enumerate(self.channels):
             if not isinstance(channel, AbstractChannel):
                 raise TypeError(

@@ -38,6 +38,18 @@ def reset(
     return _reset(v, spikes, v_reset)
 
 
+def jump(w: Float[Array, " size"], spikes: Spikes, by: FloatArrayLike) -> Float[Array, " size"]:
+    r"""$w + s\,b$: a variable that jumps where there is a spike, such as an adaptation.
+
+    **Arguments:**
+
+    - `w`: the variable, shape `(size,)`.
+    - `spikes`: bool, or 0/1 in a float dtype.
+    - `by`: $b$, by how much it jumps, a number or one for each neuron.
+    """
+    return w + spikes.astype(w.dtype) * jnp.asarray(by, w.dtype)
+
+
 def _value(v: Any, spikes: Any, v_reset: Any) -> Any:
     return jnp.where(spikes > 0, v_reset, v)
 

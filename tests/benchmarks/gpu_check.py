@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import brainfn as bf
 import brainfn.event as ev
 
 GRAPHS = "--xla_gpu_graph_min_graph_size=1 --xla_gpu_enable_command_buffer="
@@ -53,11 +54,16 @@ def matrices(rng, n_rows, n_cols, dtype):
     }
     common = {"shape": (n_rows, n_cols), "seed": 3}
     made = {
-        "just in time, homogeneous": ev.JITHomogeneous(dtype(0.5), probability=0.1, **common),
-        "just in time, uniform, by columns": ev.JITUniform(
-            dtype(-1.0), dtype(1.0), probability=0.03, orientation="columns", **common
+        "just in time, homogeneous": ev.JIT(dtype(0.5), probability=0.1, **common),
+        "just in time, uniform, by columns": ev.JIT(
+            bf.init.Uniform(jnp.asarray(-1.0, dtype), jnp.asarray(1.0, dtype)),
+            probability=0.03,
+            orientation="columns",
+            **common,
         ),
-        "just in time, normal": ev.JITNormal(dtype(0.0), dtype(1.0), fan_out=30, **common),
+        "just in time, normal": ev.JIT(
+            bf.init.Normal(jnp.asarray(0.0, dtype), jnp.asarray(1.0, dtype)), fan_out=30, **common
+        ),
     }
     return out | {name: (w, _host(w.tocsr())) for name, w in made.items()}
 
@@ -193,7 +199,7 @@ def times(n=100_000, calls=200):
         weights = jnp.asarray(rng.random(indices.size), jnp.float32)
         csr = ev.CSR(weights, indices.reshape(-1), indptr, shape=(n, n))
         one = ev.CSR(jnp.float32(0.5), csr.indices, csr.indptr, shape=(n, n))
-        jit = ev.JITHomogeneous(jnp.float32(0.5), shape=(n, n), probability=fan_out / n, seed=1)
+        jit = ev.JIT(jnp.float32(0.5), shape=(n, n), probability=fan_out / n, seed=1)
         for name, w in (("csr", csr), ("csr, one weight", one), ("just in time", jit)):
             for activity in (0.001, 0.01, 0.1, 1.0):
                 xs = jnp.asarray(rng.random((8, n)) < activity)

@@ -21,14 +21,15 @@ ROWS = ("own axis", "other axis", "floats, own axis", "floats, other axis")
 def brainfn(law, n, probability, pool, case):
     import jax.numpy as jnp
 
+    import brainfn as bf
     import brainfn.event as ev
 
     common = {"shape": (n, n), "probability": probability, "seed": 1}
     one, two = jnp.float32(0.5), jnp.float32(1.5)
     matrix = {
-        "homogeneous": lambda: ev.JITHomogeneous(one, **common),
-        "uniform": lambda: ev.JITUniform(one, two, **common),
-        "normal": lambda: ev.JITNormal(one, two, **common),
+        "homogeneous": lambda: ev.JIT(one, **common),
+        "uniform": lambda: ev.JIT(bf.init.Uniform(one, two), **common),
+        "normal": lambda: ev.JIT(bf.init.Normal(one, two), **common),
     }[law]()
     return scanned(lambda w, x: x @ w, matrix.T if "other" in case else matrix, pool)
 
