@@ -59,7 +59,7 @@ def test_many_small_matrices_are_a_few_and_change_no_bit():
 
 
 def test_gradients_reach_each_weight_through_the_joined_matrices():
-    net = network(20, n_populations=4, surrogate=bf.surrogate.ReluGrad(width=0.5))
+    net = network(20, n_populations=6, surrogate=bf.surrogate.ReluGrad(width=0.5))
 
     def weights(net):
         return [net.projections[name].weight for name in net.projections]
@@ -71,7 +71,7 @@ def test_gradients_reach_each_weight_through_the_joined_matrices():
         ).outputs
         return sum(jnp.sum(x[-1] ** 2) for x in out.values())
 
-    apart = network(20, n_populations=4, merge=False, surrogate=bf.surrogate.ReluGrad(width=0.5))
+    apart = network(20, n_populations=6, merge=False, surrogate=bf.surrogate.ReluGrad(width=0.5))
     got = jax.grad(loss)(weights(net), net)
     expected = jax.grad(loss)(weights(apart), apart)
     assert sum(bool(jnp.any(g != 0)) for g in got) > 15

@@ -71,17 +71,20 @@ class Local(eqx.Module):
             terms = self.terms[g]
             ours = tuple(terms) == ("",)
             state = groups[g]
-            if ours and self._alone(terms[""]):
+            if ours and all(term.where.whole for term in terms[""]):
                 parts = [(term.synapse, term.output) for term in terms[""]]
-                mine = [layers[term.layer] for term in terms[""]]
+                mine = [
+                    take(layers[term.layer], term.total, term.start, term.size)
+                    for term in terms[""]
+                ]
                 current = jnp.zeros(()) if injected[g] is None else injected[g]
                 fused = find(model, parts, state, mine, current)
                 if fused is not None:
                     whole = (fused, model, tuple(terms[""]), state, tuple(mine), current, clock)
                     state, out, after = _fused(whole)
-                    advanced.update(
-                        {term.layer: x for term, x in zip(terms[""], after, strict=True)}
-                    )
+                    # A layer that other groups have a part in is advanced below, as a whole.
+                    both = zip(terms[""], after, strict=True)
+                    advanced.update({t.layer: x for t, x in both if t.size == t.total})
                     states.append(state)
                     emitted.append(self._checked(g, out))
                     continue
@@ -95,10 +98,6 @@ class Local(eqx.Module):
         for i, layer in zip(left, waiting, strict=True):
             advanced[i] = self.layers[i].synapse.advance(layer, clock.dt)
         return tuple(states), tuple(advanced[i] for i in range(len(layers))), tuple(emitted)
-
-    def _alone(self, terms: Sequence[Term]) -> bool:
-        """Whether each layer reaches all neurons of the group, and no others."""
-        return all(term.where.whole and term.size == term.total for term in terms)
 
     def _inputs(
         self,
