@@ -273,10 +273,10 @@ def check_parameter(name: str, value: Any, declared: Declared, size: int | None)
     if not shared:
         allowed = {(), (size,)} if size is not None else {(), shape if len(shape) == 1 else ()}
         if shape not in allowed:
-            expected = "() or (size,)" if size is None else f"() or ({size},)"
+            expected = "(size,)" if size is None else f"({size},)"
             raise ValueError(
-                f"`{name}` must have shape {expected}, one number for all or one for each, got "
-                f"{shape}."
+                f"`{name}` must be one number for all or have shape {expected}, one for each, got "
+                f"shape {shape}."
             )
     if not is_concrete(value):
         return

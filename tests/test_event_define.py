@@ -1,6 +1,7 @@
 """Operators made by `bf.event.define`: every kind of kernel through every transformation."""
 
 import importlib.util
+import os
 import pathlib
 import re
 import shutil
@@ -396,8 +397,8 @@ def test_cache_is_shared_by_processes(tmp_path, monkeypatch):
     ]
     for process in processes:
         assert process.communicate()[0] == "[0. 2. 4.]\n"
-    (path,) = folder.iterdir()  # nothing else is left behind
-    assert path.suffix == ".so"
+    digest, path = sorted(folder.iterdir())  # nothing else is left behind
+    assert (digest.suffix, path.suffix) == (".sha256", ".so")
 
     def compile_again(*args):
         raise AssertionError("compiled although another process had done so")
@@ -410,6 +411,26 @@ def test_cache_is_shared_by_processes(tmp_path, monkeypatch):
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"nothing that can be loaded")
     assert _compile._load(broken) is None and _compile._load(path) is not None
+    # Nor is what was cut short, or changed, after it was written.
+    cut = tmp_path / "cut.so"
+    cut.write_bytes(path.read_bytes()[:5000])
+    cut.chmod(0o700)
+    cut.with_suffix(".sha256").write_text(digest.read_text())
+    assert _compile._load(cut) is None
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="this system has no owners of files")
+def test_a_cache_that_others_can_write_is_not_trusted(tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    monkeypatch.setenv("BRAINFN_CACHE_DIR", str(shared))
+    monkeypatch.setattr(_compile, "_LOADED", {})
+    with pytest.warns(RuntimeWarning, match="can be written by others"):
+        out = small()(jnp.arange(3, dtype=jnp.float32))
+    np.testing.assert_array_equal(out, [0, 2, 4])
+    assert not list(shared.iterdir())
 
 
 @pytest.mark.skipif(not NATIVE, reason="kernels are turned off")

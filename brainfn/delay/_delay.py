@@ -4,11 +4,12 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Int, Shaped
 
 from .._custom_types import Key
-from .._errors import count
+from .._errors import count, is_concrete
 from .._model import AbstractModel, Clock
 
 
@@ -61,8 +62,8 @@ class Delay(AbstractModel):
         - `steps`: the delay in steps, from 1 to `self.steps`: one for the whole signal, or an
             array of shape `self.shape` with one for each entry.
 
-        **Raises:** `ValueError` if a static `steps` is out of range; entries of an array are not
-        looked at.
+        **Raises:** `ValueError` if `steps` is out of range or of another shape. A traced entry that
+        is out of range gives NaN.
         """
         if isinstance(steps, int):
             if not 1 <= steps <= self.steps:
@@ -73,11 +74,32 @@ class Delay(AbstractModel):
                 return state.buffer[0]
             row = (clock.step - steps) % self.steps
             return lax.dynamic_index_in_dim(state.buffer, row, keepdims=False)
+        if is_concrete(steps) and steps.size:
+            host = np.asarray(steps)
+            if host.min() < 1 or host.max() > self.steps:
+                raise ValueError(
+                    f"`steps` must be from 1 to {self.steps}, the length of the line, got values "
+                    f"from {host.min()} to {host.max()}."
+                )
+        if steps.shape != self.shape:
+            raise ValueError(
+                f"`steps` must be one number or have the shape of the signal {self.shape}, got "
+                f"{steps.shape}."
+            )
         rows = (clock.step - steps.astype(clock.step.dtype)) % self.steps
-        return jnp.take_along_axis(state.buffer, rows[None], axis=0)[0]
+        out = jnp.take_along_axis(state.buffer, rows[None], axis=0)[0]
+        if is_concrete(steps) or not jnp.issubdtype(out.dtype, jnp.floating):
+            return out
+        # Traced delays can't be refused: what the line does not hold is NaN.
+        held = (steps >= 1) & (steps <= self.steps)
+        return jnp.where(held, out, jnp.asarray(jnp.nan, out.dtype))
 
     def write(self, state: DelayState, value: Shaped[Array, "..."], clock: Clock) -> DelayState:
         """The line with `value` as that of the present step."""
+        if jnp.shape(value) != self.shape:
+            raise ValueError(
+                f"`value` must have the shape of the signal {self.shape}, got {jnp.shape(value)}."
+            )
         value = value.astype(self.dtype)
         if self.steps == 1:
             return DelayState(value[None])

@@ -49,6 +49,8 @@ class Block(eqx.Module):
                 f"Block: matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
                 "brainfn.event.Dense or CSR.fromdense."
             )
+        if isinstance(matrix, Delayed):
+            matrix.check()
         self.matrix = matrix
         self.source = int(source)
         self.row_offset = int(row_offset)

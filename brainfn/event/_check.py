@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from .._errors import from_host, is_concrete
 from ._native import library
@@ -111,14 +112,20 @@ def as_weights(data: Any, what: str) -> jax.Array:
 
 
 def check_weights(data: jax.Array, what: str) -> None:
-    """Raises where concrete weights hold NaN."""
+    """Raises where concrete weights are not finite."""
     if not concrete(data):
         return
     weights = np.asarray(data).reshape(-1)
     for start in range(0, weights.size, _CHUNK):
-        bad = np.isnan(weights[start : start + _CHUNK])
+        bad = ~np.isfinite(_wide(weights[start : start + _CHUNK]))
         if bad.any():
-            raise ValueError(f"{what}: data has NaN at position {start + int(bad.argmax())}.")
+            at = start + int(bad.argmax())
+            raise ValueError(f"{what}: data must be finite, got {weights[at]} at position {at}.")
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    """Half-precision numbers as float32: NumPy does not know all of them."""
+    return x.astype(np.float32) if x.dtype.itemsize < 4 else x
 
 
 def check_columns(indices, indptr, shape: tuple[int, int], what: str) -> None:
@@ -153,6 +160,30 @@ def check_columns(indices, indptr, shape: tuple[int, int], what: str) -> None:
             f"{columns[where]} after {columns[where - 1]}. Use CSR.fromcoo, which sorts, or sort "
             "each row."
         )
+
+
+def guarded(
+    data: jax.Array, indices: jax.Array, n_cols: int, indptr: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """Weights, indices and row pointers with which no kernel leaves its arrays.
+
+    What is concrete was checked. Traced indices and row pointers, whose values can't be looked at,
+    are cut to what is allowed; where that changes one, all weights become NaN, so that the
+    mistake is seen in every result.
+    """
+    wrong = []
+    if not concrete(indices):
+        inside = jnp.clip(indices, 0, max(n_cols - 1, 0))
+        wrong.append(jnp.any(inside != indices))
+        indices = inside
+    if indptr is not None and not concrete(indptr):
+        nnz = indices.shape[0]
+        rising = jnp.clip(lax.cummax(indptr), 0, nnz).at[0].set(0).at[-1].set(nnz)
+        wrong.append(jnp.any(rising != indptr))
+        indptr = rising
+    for one in wrong:
+        data = jnp.where(one, jnp.full_like(data, jnp.nan), data)
+    return data, indices, indptr
 
 
 def _first_offence(columns: np.ndarray, starts: np.ndarray, n_cols: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import platform as host
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -48,10 +49,11 @@ class Source(NamedTuple):
 
 
 def cache_folder() -> pathlib.Path:
-    """Where compiled operators are kept: `BRAINFN_CACHE_DIR`, or the user's cache directory."""
+    """Where compiled operators are kept: `BRAINFN_CACHE_DIR`, or the user's cache directory; an
+    absolute path."""
     chosen = os.environ.get("BRAINFN_CACHE_DIR")
     if chosen:
-        return pathlib.Path(chosen).expanduser()
+        return pathlib.Path(chosen).expanduser().absolute()
     home = pathlib.Path.home()
     if sys.platform == "darwin":
         base = home / "Library" / "Caches"
@@ -59,7 +61,7 @@ def cache_folder() -> pathlib.Path:
         base = pathlib.Path(os.environ.get("LOCALAPPDATA", home))
     else:
         base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "brainfn"
+    return (base / "brainfn").absolute()
 
 
 def compiled_target(source: Source) -> str | None:
@@ -80,11 +82,9 @@ def compiled_target(source: Source) -> str | None:
     target = f"{source.symbol}_{key}"
     with _LOCK:
         if target not in _LOADED:
-            path = cache_folder() / f"{key}.so"
-            library = _load(path)
+            library = _library(source, [*command, *flags], key)
             if library is None:
-                _compile(source, [*command, *flags], path)
-                library = ctypes.CDLL(str(path))
+                return None
             try:
                 function = getattr(library, source.symbol)
             except AttributeError:
@@ -100,15 +100,67 @@ def compiled_target(source: Source) -> str | None:
     return target
 
 
-def _load(path: pathlib.Path) -> ctypes.CDLL | None:
+def _library(source: Source, command: list[str], key: str) -> ctypes.CDLL | None:
+    """The compiled source, from the cache or made now; None where no library can be kept (after a
+    warning), so that the reference runs."""
     try:
-        return ctypes.CDLL(str(path)) if path.exists() else None
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _is_ours(folder):
+            raise OSError(f"{folder} belongs to another user or can be written by others")
+        path = folder / f"{key}.so"
+        library = _load(path)
+        if library is None:
+            _compile(source, command, path)
+            library = _load(path)
+        return library
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, CompileError):
+            raise
+        warnings.warn(
+            f"brainfn runs {source.symbol} on its pure-JAX reference: its compiled kernel can't be "
+            f"kept ({error}). Set BRAINFN_CACHE_DIR to a folder of your own.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+    """Whether a file or folder belongs to this user, and nobody else may write there: what lies in
+    it is run."""
+    if not hasattr(os, "getuid"):
+        return True
+    about = path.stat()
+    return about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _load(path: pathlib.Path) -> ctypes.CDLL | None:
+    """The library at `path`; None if there is none, it is not ours, or is not what was written."""
+    written = path.with_suffix(".sha256")
+    try:
+        if not (path.exists() and written.exists() and _is_ours(path) and _is_ours(written)):
+            return None
+        if written.read_text().strip() != _digest(path):
+            return None
+        return ctypes.CDLL(str(path))
     except OSError:
         return None  # made on another machine that shares the directory: compiled anew
 
 
+def _keep(made: pathlib.Path, path: pathlib.Path) -> None:
+    """Puts a file in its place so that it is seen whole or not at all, also after a power cut."""
+    with open(made, "rb+") as file:
+        os.fsync(file.fileno())
+    made.chmod(0o700)
+    made.replace(path)
+
+
 def _compile(source: Source, command: list[str], path: pathlib.Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Made beside its place and then renamed: other processes see all of it or nothing.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
         code = pathlib.Path(folder) / pathlib.Path(source.name).name
@@ -127,7 +179,10 @@ def _compile(source: Source, command: list[str], path: pathlib.Path) -> None:
                 f"define: {command[0]} could not compile {source.name} (exit status "
                 f"{done.returncode}):\n{said}"
             )
-        made.replace(path)
+        digest = pathlib.Path(folder) / "operator.sha256"
+        digest.write_text(_digest(made) + "\n")
+        _keep(made, path)
+        _keep(digest, path.with_suffix(".sha256"))
 
 
 def _flags(source: Source) -> list[str]:

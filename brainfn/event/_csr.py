@@ -14,6 +14,7 @@ from ._check import (
     check_columns,
     check_shape,
     check_weights,
+    guarded,
     index_array,
 )
 from ._matrix import AbstractMatrix, unchecked
@@ -59,8 +60,8 @@ class CSR(AbstractMatrix):
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
 
         Raises `ValueError` or `TypeError` where these do not fit together. Values are checked when
-        they are concrete. Indices and row pointers that are traced are trusted: wrong ones make the
-        kernels read and write outside of their arrays, so make matrices outside of `jax.jit`.
+        they are concrete. Indices and row pointers that are traced are cut to what is allowed, and
+        make all weights NaN if one was wrong.
         """
         shape = check_shape(shape, "CSR")
         indices = index_array("indices", indices, shape, "CSR")
@@ -92,9 +93,11 @@ class CSR(AbstractMatrix):
             )
         check_weights(data, "CSR")
         check_columns(indices, indptr, shape, "CSR")
+        data, indices, starts = guarded(data, indices, shape[1], indptr)
+        assert starts is not None
         self.data = data
         self.indices = indices
-        self.indptr = indptr
+        self.indptr = starts
         self.shape = shape
 
     @classmethod

@@ -108,6 +108,17 @@ class Delayed(eqx.Module):
         """The smallest ring buffer for these delays, empty: `longest + 1` slots."""
         return jnp.zeros((self.longest + 1, self.shape[1]), self.vector_dtype)
 
+    def check(self) -> None:
+        """Raises for concrete delays that a ring buffer of these slots can't hold, as
+        `eqx.tree_at` may put them in."""
+        if concrete(self.delays) and self.delays.size:
+            host = np.asarray(self.delays)
+            if host.min() < 1 or host.max() > self.longest:
+                raise ValueError(
+                    f"Delayed: delays must lie in [1, {self.longest}] steps, got values from "
+                    f"{host.min()} to {host.max()}. Make the matrix again with these delays."
+                )
+
     def layout(self, ring_shape: tuple[int, ...], now: Any, what: str) -> Layout:
         """As a block into a ring buffer of this shape at step `now`."""
         length, width = ring_shape
@@ -156,6 +167,7 @@ def delayed_matvec(
         raise TypeError(
             f"{what}: matrix must be a brainfn.event.Delayed, got {type(matrix).__name__}."
         )
+    matrix.check()
     ring, x = as_array("ring", ring, what), as_array("spikes", spikes, what)
     if ring.ndim != 2 or ring.shape[1] != matrix.shape[1]:
         raise ValueError(

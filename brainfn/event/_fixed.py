@@ -13,6 +13,7 @@ from ._check import (
     check_columns,
     check_shape,
     check_weights,
+    guarded,
     index_array,
     whole_number,
 )
@@ -174,6 +175,7 @@ def _checked(data: Any, indices: Any, shape: tuple[int, int], what: str):
     check_weights(data, what)
     starts = np.arange(shape[0] + 1, dtype=np.int64) * indices.shape[1]
     check_columns(indices, starts, shape, what)
+    data, indices, _ = guarded(data, indices, shape[1])
     return data, indices
 
 

@@ -4,14 +4,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ._check import as_array, whole_number
+from ._check import as_array, concrete, whole_number
 from ._prim import Native, define
 from ._reference import row_ids
 
 
 def transpose_structure(
-    indices: Int[Array, "..."],
-    indptr: Int[Array, "..."],
+    indices: Int[Array | np.ndarray, "..."],
+    indptr: Int[Array | np.ndarray, "..."],
     n_cols: int,
     *,
     permutation: bool = True,
@@ -51,6 +51,18 @@ def transpose_structure(
         )
     if n_cols > np.iinfo(np.int32).max:
         raise ValueError(f"transpose_structure: n_cols must lie in [0, 2**31), got {n_cols}.")
+    if concrete(indices) and concrete(indptr):
+        starts, columns = np.asarray(indptr), np.asarray(indices)
+        if starts[0] != 0 or starts[-1] != columns.size or np.any(np.diff(starts) < 0):
+            raise ValueError(
+                "transpose_structure: indptr must rise from 0 to nnz = "
+                f"{columns.size}, the length of indices."
+            )
+        if columns.size and not (columns.min() >= 0 and columns.max() < n_cols):
+            raise ValueError(
+                f"transpose_structure: indices must lie in [0, n_cols) = [0, {n_cols}), got values "
+                f"from {columns.min()} to {columns.max()}."
+            )
     out = _operator(indices, indptr, n_cols=n_cols, permutation=bool(permutation))
     return out[0], out[1], out[2] if permutation else None
 

@@ -163,8 +163,12 @@ def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
         data = contract(WEIGHTS, (), [layout.data], [()], [t])
         return eqx.tree_at(lambda m: m.data, matrix, data[0])
     factor = _number("factor", 0.0 if factor is None else factor, dtype, n_cols, what)
-    lower = _number("lower", -jnp.inf if lower is None else lower, dtype, None, what)
-    upper = _number("upper", jnp.inf if upper is None else upper, dtype, None, what)
+    lower = _number(
+        "lower", float(jnp.finfo(dtype).min) if lower is None else lower, dtype, None, what
+    )
+    upper = _number(
+        "upper", float(jnp.finfo(dtype).max) if upper is None else upper, dtype, None, what
+    )
     if concrete(lower) and concrete(upper) and not np.asarray(lower) <= np.asarray(upper):
         raise ValueError(f"{what}: lower must not exceed upper, got {lower} and {upper}.")
     block = BlockSpec(
@@ -186,6 +190,8 @@ def _number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array
     if value.shape != () and (n is None or value.shape != (n,)):
         shapes = "()" if n is None else f"() or ({n},)"
         raise ValueError(f"{what}: {name} must have shape {shapes}, got {value.shape}.")
+    if concrete(value) and not np.all(np.isfinite(np.asarray(value))):
+        raise ValueError(f"{what}: {name} must be finite, got {value!r:.100}.")
     return as_spikes(value, dtype, f"{what}: {name}").astype(dtype)
 
 

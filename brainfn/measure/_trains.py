@@ -80,24 +80,48 @@ def from_dense(spikes: Any, *, dt: float, start: int = 0) -> SpikeTrains:
     return from_events(steps + start, neurons, size=spikes.shape[1], dt=dt, start=start, stop=stop)
 
 
-def from_times(times: Any, neurons: Any, *, size: int, dt: float, duration: float) -> SpikeTrains:
+def from_times(
+    times: Any,
+    neurons: Any,
+    *,
+    size: int,
+    dt: float,
+    duration: float,
+    stamp: str = "beginning",
+) -> SpikeTrains:
     """The spikes of a population from times in ms, e.g. of another simulator or of
     [`brainfn.record.spike_times`][]. The window is `[0, duration)`.
 
     **Arguments:**
 
-    - `times`: in ms, shape `(spike,)`; taken to the step they are nearest to.
+    - `times`: in ms, shape `(spike,)`. A time between two points of the grid belongs to the step
+        in which it lies; one on the grid to the step that begins there, or ends there.
     - `neurons`: the neuron of each spike.
     - `size`: number of neurons.
     - `dt`: the grid in ms.
     - `duration`: the length of the window in ms, a whole number of steps.
+    - `stamp`: `"beginning"`, or `"end"` where spikes are stamped with the end of the step in which
+        the threshold was crossed, as NEST does: their times lie in `(0, duration]`.
 
-    **Raises:** as [`brainfn.measure.from_events`][]; `ValueError` for times that are not finite.
+    **Raises:** as [`brainfn.measure.from_events`][]; `ValueError` for times that are not finite or
+    not in the window.
     """
+    if stamp not in ("beginning", "end"):
+        raise ValueError(f"`stamp` must be 'beginning' or 'end', got {stamp!r}.")
     stop = whole_steps("duration", milliseconds("duration", duration), time_step(dt), minimum=1)
-    steps = np.rint(np.asarray(times, np.float64) / dt)
-    if not np.all(np.isfinite(steps)):
+    host = np.asarray(times, np.float64)
+    if not np.all(np.isfinite(host)):
         raise ValueError("`times` must be finite.")
+    ratio = host / dt
+    # Times may come from float32, which knows them to 7 digits.
+    on_grid = np.abs(ratio - np.rint(ratio)) <= np.minimum(1e-3 + 1.2e-7 * np.abs(ratio), 0.25)
+    steps = np.where(on_grid, np.rint(ratio) - (stamp == "end"), np.floor(ratio))
+    if steps.size and not (steps.min() >= 0 and steps.max() < stop):
+        window = f"[0, {duration:g})" if stamp == "beginning" else f"(0, {duration:g}]"
+        raise ValueError(
+            f"`times` must lie in {window} ms, got values from {host.min():g} to {host.max():g}. "
+            "Where spikes are stamped with the end of their step, as NEST does, give stamp='end'."
+        )
     return from_events(steps.astype(np.int64), neurons, size=size, dt=dt, stop=stop)
 
 

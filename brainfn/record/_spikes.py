@@ -226,7 +226,8 @@ def spike_times(
     **Arguments:**
 
     - `packed`: bits of the spikes, uint8 of shape `(time, ceil(n / 8))`; or a dictionary of such.
-    - `ts`: the time of each row in ms, shape `(time,)`: the `ts` of the simulation.
+    - `ts`: the time of each row in ms, shape `(time,)`: the `ts` of the simulation. With `every=`
+        it has the last of each few steps; those between are found from them.
     - `n`: the number of neurons; for a dictionary of populations a dictionary of numbers.
 
     **Returns:** the times in ms and the indices of the neurons of all spikes, two NumPy arrays of
@@ -249,6 +250,11 @@ def _decode(packed: Any, ts: Any, n: int, name: str) -> tuple[np.ndarray, np.nda
     packed, ts = np.asarray(packed), np.asarray(ts)
     n = count("n", n)
     label = f"`packed[{name!r}]`" if name else "`packed`"
+    if ts.size > 1 and len(packed) > len(ts) and len(packed) % len(ts) == 0:
+        # `every=` keeps the time of the last of each few steps, and the bits of all of them.
+        every = len(packed) // len(ts)
+        dt = (ts[-1] - ts[0]) / (len(ts) - 1) / every
+        ts = ts[0] + (np.arange(len(packed)) - (every - 1)) * dt
     expected = (len(ts), -(-n // 8))
     if packed.dtype != np.uint8 or packed.shape != expected:
         raise ValueError(

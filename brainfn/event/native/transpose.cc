@@ -105,6 +105,9 @@ ffi::Error transpose(ffi::AnyBuffer indices, ffi::AnyBuffer indptr, ffi::Remaini
     if (starts[0] != 0 || starts[n_rows] != nnz) {
       return ffi::Error::InvalidArgument("transpose_structure: indptr does not run from 0 to nnz");
     }
+    for (int64_t row = 0; row < n_rows; ++row) {
+      if (starts[row + 1] < starts[row]) return ffi::Error::InvalidArgument("transpose_structure: indptr falls");
+    }
     if (!transpose_typed<P>(columns, starts, nnz, n_rows, n_cols, columns_t,
                             static_cast<P*>(indptr_t->untyped_data()), static_cast<P*>(permutation))) {
       return ffi::Error::InvalidArgument("transpose_structure: an index is outside [0, n_cols)");
