@@ -55,3 +55,23 @@ all_sources = {
     "SpikeTimes": lambda n=4: bf.input.SpikeTimes(n, [0.5, 0.5, 1.2], [0, n - 1, 0]),
     "Signal": lambda n=4: bf.input.Signal(n),
 }
+
+# Each takes the number of neurons and options.
+all_neurons = {
+    "LIF": lambda n=3, **o: bf.neuron.LIF(n, **o),
+    "AdEx": lambda n=3, **o: bf.neuron.AdEx(n, **o),
+    "Izhikevich": lambda n=3, **o: bf.neuron.Izhikevich(n, **o),
+    "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
+        n, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], **o
+    ),
+}
+
+# A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
+currents = {
+    "LIF": (300.0, 50.0),
+    "AdEx": (1000.0, 100.0),
+    "Izhikevich": (15.0, 1.0),
+    "PointNeuron": (15.0, 1.0),
+}
+
+all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}

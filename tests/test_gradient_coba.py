@@ -134,7 +134,10 @@ def central(f, theta, direction, h):
 
 @pytest.mark.parametrize(
     ("surrogate", "solver"),
-    [(None, None), (bf.surrogate.ReluGrad(), bf.solver.Heun())],
+    [
+        (None, bf.solver.ExponentialEuler()),
+        (bf.surrogate.ReluGrad(), bf.solver.Heun()),
+    ],
     ids=["bool, exponential Euler", "surrogate, Heun"],
 )
 def test_gradient_where_the_loss_is_smooth(surrogate, solver):
@@ -150,7 +153,7 @@ def test_gradient_where_the_loss_is_smooth(surrogate, solver):
                 ["exc", "inh"],
                 bf.connect.AllToAll(),
                 weight=1.0,
-                synapse=bf.synapse.Exponential(tau, init=20.0),
+                synapse=bf.synapse.Exponential(tau, g_init=20.0),
                 output=bf.synapse.Conductance(reversal),
                 delay=0.5,
             )

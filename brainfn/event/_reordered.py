@@ -75,4 +75,11 @@ def with_columns(matrix: CSR, columns: Any, n_cols: int) -> Reordered:
         rows = jnp.searchsorted(matrix.indptr, jnp.arange(new.shape[0]), side="right")
         place = jnp.lexsort((new, rows)).astype(jnp.int32)
         indices = new[place].astype(jnp.int32)
-    return Reordered(matrix.data, indices, matrix.indptr, place, (matrix.shape[0], n_cols))
+    return unchecked(
+        Reordered,
+        data=matrix.data,
+        indices=indices,
+        indptr=matrix.indptr,
+        order=place,
+        shape=(matrix.shape[0], n_cols),
+    )

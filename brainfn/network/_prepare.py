@@ -203,9 +203,14 @@ def _exchange(
     order = [i for i, n in enumerate(slots) if n]
     n_layers = len(layout.layers)
     lines = []
-    for sender, most in zip(senders, longest, strict=True):
+    for i, (sender, most) in enumerate(zip(senders, longest, strict=True)):
         size = sum(sender.sizes)
-        lines.append(Delay(most, size, sender.dtype(groups[sender.group])))
+        dtype = sender.dtype(groups[sender.group])
+        # Numbers travel in the precision of the weights that they meet.
+        met = {matrix.vector_dtype for matrix, s, *_ in routes if due[s].sender == i}
+        if jnp.issubdtype(dtype, jnp.floating) and len(met) == 1:
+            (dtype,) = met
+        lines.append(Delay(most, size, dtype))
     return Exchange(
         lines=tuple(lines),
         due=tuple(due),
