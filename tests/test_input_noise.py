@@ -86,8 +86,8 @@ def test_poisson_arrivals_are_counts():
     variance = rate * DT * w**2 * decay**2 / (1 - decay**2)
     assert abs(g.mean() - mean) < 5 * np.sqrt(variance / n) + 1e-3 * mean
     assert abs(g.var() / variance - 1) < 5 * np.sqrt(2 / n)
+    wrong = {"e": bf.input.PoissonArrivals(rate, w, into="y")}
     with pytest.raises(ValueError, match="`into` must name a projection onto 'e', got 'y'"):
-        wrong = {"e": bf.input.PoissonArrivals(rate, w, into="y")}
         bf.simulate(driven(2), inputs=wrong, duration=1.0, dt=DT, key=jr.key(0))
 
 
@@ -118,9 +118,9 @@ def test_rate_may_be_driven():
 
 def test_windows_are_exact_after_hours():
     step = round(3 * 3600e3 / DT)
+    p = bf.input.Poisson(1, 1e6, start=(step + 10) * DT, stop=(step + 20) * DT)
+    state = bf.Snapshot(p.init(), jnp.asarray(step, jnp.int32), DT)
     with pytest.warns(UserWarning, match="are lost"):
-        p = bf.input.Poisson(1, 1e6, start=(step + 10) * DT, stop=(step + 20) * DT)
-        state = bf.Snapshot(p.init(), jnp.asarray(step, jnp.int32), DT)
         out = bf.simulate(p, state=state, key=jr.key(0), duration=5.0, dt=DT).outputs
     assert np.flatnonzero(np.asarray(out)[:, 0]).tolist() == list(range(10, 20))
 
