@@ -88,7 +88,7 @@ GOOD = {"data": np.ones(3), "indices": [1, 0, 2], "indptr": [0, 1, 1, 3], "shape
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"data": NAN}, ValueError, "data has NaN at position 1"),
+        ({"data": NAN}, ValueError, "data must be finite, got nan at position 1"),
         ({"data": np.ones(2)}, ValueError, "data must be one number or have the shape of indices"),
         ({"data": np.ones((3, 1))}, ValueError, "data must be one number or a vector"),
         ({"data": np.ones(3, np.int32)}, TypeError, "data must be floating point"),

@@ -132,7 +132,7 @@ def test_all_formats_in_one_call(dtype):
         (
             lambda: ev.Dense(np.full((2, 2), np.nan)),
             ValueError,
-            "Dense: data has NaN at position 0",
+            "Dense: data must be finite, got nan at position 0",
         ),
         (lambda: ev.FixedFanout(1.0, [[0, 3]], shape=(1, 3)), ValueError, "got 3 at position 1"),
         (lambda: ev.FixedFanout(1.0, [[2, 0]], shape=(1, 3)), ValueError, "must ascend within"),

@@ -118,7 +118,7 @@ WRONG = {
     "update bound nan": (
         lambda: ev.on_pre(C, S, 1.0, lower=float("nan")),
         ValueError,
-        "on_pre: lower must be finite",
+        "on_pre: lower must be a number, got NaN",
     ),
     "columns a matrix": (
         lambda: ev.on_post(C, POST, 1.0, columns=C),

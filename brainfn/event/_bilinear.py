@@ -295,6 +295,18 @@ _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
+# From this many elements of a batch on XLA's product of dense matrices is faster than going through
+# the spikes one by one, at any activity (`tests/benchmarks/dense.py`).
+_MATRIX = 16
+
+
+def _is_matrix_product(spec: Spec) -> bool:
+    """Whether a call is a product of dense matrices: a large batch through shared weights."""
+    dense = all(b.kind == "dense" for b in spec.blocks)
+    shared = not any(any(mask) for mask in spec.masks[WEIGHTS])
+    return bool(spec.blocks) and dense and shared and math.prod(spec.batch) >= _MATRIX
+
+
 def native_call(role, *avals, spec):
     groups = spec.split(avals)
     dtype = groups[COLS][0].dtype if groups[COLS] else None
@@ -309,6 +321,8 @@ def native_call(role, *avals, spec):
     if any(a.dtype != dtype for a in made):
         return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
+        return None
+    if _is_matrix_product(spec):
         return None
     if any(a.size >= 2**31 for group in groups[:2] for a in group):
         return None

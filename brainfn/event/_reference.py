@@ -124,38 +124,39 @@ def _reduce(value: jax.Array, mask, union) -> jax.Array:
 
 
 def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> jax.Array:
+    """A block whose elements are all stored, as one `einsum`: products of matrices where there is a
+    batch."""
     n_rows, n_cols = term.block.shape
-    union = _union(batch, term)
     row_at, col_at = term.block.row_offset, term.block.col_offset
     slices = (slice(row_at, row_at + n_rows), slice(col_at, col_at + n_cols))
-    mask = term.masks[role]
     dtype = sum_dtype(accumulator)
-    transposed = term.block.extra == (1,)
+    # One letter for each batch dimension; rows are `y`, columns `z`.
+    letters = "abcdefgh"[: len(batch)]
+    weight_axes = "zy" if term.block.extra == (1,) else "yz"
 
-    def segment(x, mask, picks):
-        return _align(x[..., picks].astype(dtype), mask, union)
+    def labels(mask, core):
+        return "".join(x for x, has in zip(letters, mask, strict=True) if has) + core
 
-    def weights():
-        w = _align(term.arrays[2].astype(dtype), term.masks[2], union)
-        return jnp.swapaxes(w, -1, -2) if transposed else w
-
-    def needed(x):
-        return x * segment(term.need[0], term.need[1], slices[0]) if term.need else x
-
+    operands, names = [], []
+    for r, core in enumerate(("y", "z", weight_axes)):
+        if r != role:
+            x = term.arrays[r] if r == 2 else term.arrays[r][..., slices[r]]
+            operands.append(x.astype(dtype))
+            names.append(labels(term.masks[r], core))
+    if term.need:
+        operands.append(term.need[0][..., slices[0]].astype(dtype))
+        names.append(labels(term.need[1], "y"))
+    mask = term.masks[role]
+    # Batch dimensions that only the accumulator has are broadcast.
+    given = set("".join(names))
+    has = tuple(own and x in given for own, x in zip(mask, letters, strict=True))
+    out = labels(has, ("y", "z", weight_axes)[role])
     with jax.default_matmul_precision("highest"):
-        if role == 0:
-            v = segment(term.arrays[1], term.masks[1], slices[1])
-            value = needed((weights() @ v[..., None])[..., 0])
-        elif role == 1:
-            x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
-            value = (x[..., None, :] @ weights())[..., 0, :]
-        else:
-            x = needed(segment(term.arrays[0], term.masks[0], slices[0]))
-            v = segment(term.arrays[1], term.masks[1], slices[1])
-            value = x[..., :, None] * v[..., None, :]
-    full = tuple(n for n, has in zip(batch, union, strict=True) if has)
-    core = (n_rows, n_cols) if role == 2 else (term.block.shape[role],)
-    value = _reduce(jnp.broadcast_to(value, (*full, *core)), mask, union)
+        value = jnp.einsum(f"{','.join(names)}->{out}", *operands)
+    dims = [i for i, (own, there) in enumerate(zip(mask, has, strict=True)) if own and not there]
+    places = [sum(mask[:i]) for i in dims]
+    value = jnp.expand_dims(value, places) if places else value
     if role == 2:
-        return _add(accumulator, jnp.swapaxes(value, -1, -2) if transposed else value)
-    return accumulator.at[..., slices[role]].add(value)
+        return _add(accumulator, jnp.broadcast_to(value, accumulator.shape))
+    at = accumulator.at[..., slices[role]]
+    return at.add(jnp.broadcast_to(value, (*accumulator.shape[:-1], value.shape[-1])))
