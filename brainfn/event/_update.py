@@ -190,7 +190,7 @@ def _number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array
     if value.shape != () and (n is None or value.shape != (n,)):
         shapes = "()" if n is None else f"() or ({n},)"
         raise ValueError(f"{what}: {name} must have shape {shapes}, got {value.shape}.")
-    if concrete(value) and bool(jnp.any(jnp.isnan(value))):
+    if concrete(value) and np.any(np.isnan(np.asarray(value, np.float64))):
         raise ValueError(f"{what}: {name} must be a number, got NaN.")
     return as_spikes(value, dtype, f"{what}: {name}").astype(dtype)
 
