@@ -554,11 +554,11 @@ def test_wrong_definitions():
         return x * w
 
     cases = [
-        (TypeError, "reference must be a function in JAX, got int", (3,), {}),
+        (TypeError, "reference must be a JAX function, got int", (3,), {}),
         (TypeError, r"must name all of its arguments, got \*xs", (starred,), {}),
         (TypeError, "'w' of reference is an array and can't have a default", (default,), {}),
         (TypeError, "at least one array", (lambda: 1,), {"name": "f"}),
-        (ValueError, r"name must be a name as of a function, got '<lambda>'", (lambda x: x,), {}),
+        (ValueError, r"name must be a valid function name, got '<lambda>'", (lambda x: x,), {}),
         (
             TypeError,
             r"linear must be a tuple of names, got 'x'; try \('x',\)",
@@ -582,7 +582,12 @@ def test_wrong_definitions():
             (ring,),
             {"cpp": pathlib.Path("no.cc")},
         ),
-        (TypeError, "flags must be a tuple of words", (ring,), {"cpp": SOURCE, "flags": "-O2 -g"}),
+        (
+            TypeError,
+            "flags must be a tuple of strings",
+            (ring,),
+            {"cpp": SOURCE, "flags": "-O2 -g"},
+        ),
         (ValueError, "give cpp or numba, not both", (ring,), {"cpp": SOURCE, "numba": ring_numba}),
     ]
     for error, match, args, options in cases:
@@ -619,7 +624,7 @@ def test_wrong_calls():
 @pytest.mark.skipif(not NATIVE, reason="kernels are turned off")
 def test_static_argument_that_no_kernel_can_take():
     op = ev.define(lambda x, *, f: f(x), name="apply", cpp=SOURCE)
-    with pytest.raises(TypeError, match="apply: 'f' is handed to a native kernel"):
+    with pytest.raises(TypeError, match="apply: 'f' is passed to a native kernel"):
         op(jnp.ones(3), f=jnp.sin)
 
 

@@ -84,7 +84,11 @@ WRONG = {
     "swapped": (lambda: ev.matvec(C, S), TypeError, "matvec: x must be an array.* comes first"),
     "a dense array": (lambda: ev.matvec(S, np.ones((3, 4))), TypeError, "got ndarray. Try .*Dense"),
     "matrix with delays": (lambda: ev.matvec(S, D), TypeError, "got Delayed.*delayed_matvec"),
-    "matmat none": (lambda: ev.matmat(S[None], None), TypeError, "must be one of brainfn.event"),
+    "matmat none": (
+        lambda: ev.matmat(S[None], None),
+        TypeError,
+        "must be a matrix of brainfn.event",
+    ),
     "need text": (lambda: ev.matvec(S, C, need="all"), TypeError, "matvec: need must be"),
     "delays none": (lambda: ev.Delayed(C, None), TypeError, "Delayed: delays must be"),
     "delays zero": (lambda: ev.Delayed(C, 0), ValueError, r"lie in \[1, 65535\].* from 0 to 0"),
@@ -123,7 +127,7 @@ WRONG = {
     "columns a matrix": (
         lambda: ev.on_post(C, POST, 1.0, columns=C),
         TypeError,
-        "columns must be what matrix.column_index",
+        "columns must be the result of matrix.column_index",
     ),
     "columns of a taller matrix": (
         lambda: ev.on_post(C, POST, np.ones(3), columns=OTHER.column_index()),

@@ -1,4 +1,4 @@
-"""Checks of what rules are given, before anything is allocated."""
+"""Argument checks of rules, before anything is allocated."""
 
 import math
 from typing import Any
@@ -13,17 +13,17 @@ INT32_MAX = 2**31 - 1
 
 
 def as_size(name: str, value: Any) -> int:
-    """A number of neurons as a Python int that 32-bit indices can count."""
+    """A number of neurons as a Python int that fits 32-bit indices."""
     if not is_concrete(value):
         raise TypeError(
             f"`{name}` is traced by JAX, expected a Python int, since it fixes shapes. "
-            "Try to make it static."
+            "Make it static."
         )
     number = count(name, value)
     if number >= INT32_MAX:
         raise ValueError(
             f"`{name}` must be less than {INT32_MAX}, since indices are 32-bit, got {number}. "
-            "Try to split the population."
+            "Split the population."
         )
     return number
 
@@ -33,7 +33,7 @@ def as_degree(name: str, value: Any) -> int:
     if not is_concrete(value):
         raise TypeError(
             f"`{name}` is traced by JAX, expected a Python int, since it fixes shapes. "
-            "Try to build the connections outside of `jit`, or to make it static."
+            "Build the connections outside of `jit`, or make it static."
         )
     number = count(name, value)
     if number > INT32_MAX:
@@ -56,7 +56,7 @@ def as_probability(name: str, value: Any) -> float:
     if not is_concrete(value):
         raise TypeError(
             f"`{name}` is traced by JAX, expected a Python number, since it decides "
-            "how many synapses there are. Try to build the connections outside of `jit` and `vmap`."
+            "how many synapses there are. Build the connections outside of `jit` and `vmap`."
         )
     try:
         if isinstance(value, bool | str):
@@ -93,11 +93,11 @@ def check_key(rule: str, key: Any) -> Key:
 
 
 def check_synapses(rule: str, expected: float | int) -> None:
-    """Raises if there are going to be more synapses than 32-bit indices can count."""
+    """Raises if there would be more synapses than 32-bit indices can count."""
     if expected > INT32_MAX:
         raise ValueError(
             f"{rule} would make {expected:.6g} synapses; 32-bit indices count up to {INT32_MAX}. "
-            "Try fewer synapses for each neuron, or to split the population."
+            "Try fewer synapses for each neuron, or split the population."
         )
 
 
@@ -109,6 +109,7 @@ def as_diagonal(value: Any) -> int | None:
         return count("diagonal", value, minimum=-INT32_MAX)
     except TypeError as e:
         raise TypeError(
-            f"{e} Expected an offset o (neuron i before is neuron i + o after), or None for two "
-            "disjoint populations. Try `diagonal=0` for a population that connects to itself."
+            f"{e} Expected an offset o (presynaptic neuron i is postsynaptic neuron i + o), or "
+            "None for two disjoint populations. Try `diagonal=0` for a population that connects to "
+            "itself."
         ) from None

@@ -11,7 +11,7 @@ from jaxtyping import Array, Int32
 
 from .._errors import from_host
 
-# Up to this size an array is put together on the host, without a program for just its length.
+# Up to this size an array is assembled on the host, without compiling a program for its length.
 _SMALL = 2**21
 
 
@@ -40,7 +40,7 @@ def write(
     chunk: Int32[Array, " length"],
     start: Int32[Array, ""] | np.ndarray,
 ) -> Int32[Array, " nnz"]:
-    """Writes `chunk` at `start` into the donated buffer; what is beyond its end is dropped."""
+    """Writes `chunk` at `start` into the donated buffer; entries beyond its end are dropped."""
     length = min(chunk.shape[0], buffer.shape[0])
     chunk = chunk[:length]
     place = jnp.minimum(start, buffer.shape[0] - length)

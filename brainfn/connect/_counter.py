@@ -37,8 +37,8 @@ def bounded(bits: Words, width: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
 def unit_exponential(bits: UInt32[Array, "..."]) -> Float32[Array, "..."]:
     r"""Standard exponential numbers $-\log u$ in float32, $u = (b + 1/2)\,2^{-32}$ for 32 bits $b$.
 
-    The relative error is a few $10^{-7}$ for all bits: next to $u = 1$, where $u$ has no float32 of
-    its own, the number comes from $1 - u$, as $2\,\mathrm{artanh}$ of $(1 - u) / (1 + u)$.
+    The relative error is a few $10^{-7}$ for all bits: near $u = 1$, which float32 can't resolve,
+    the number is computed from $1 - u$, as $2\,\mathrm{artanh}$ of $(1 - u) / (1 + u)$.
     """
     far = -jnp.log((bits.astype(jnp.float32) + 0.5) * 2.0**-32)
     v = (~bits).astype(jnp.float32) * 2.0**-32 + 2.0**-33

@@ -1,4 +1,4 @@
-"""From a rule to a matrix of weights."""
+"""Build a matrix of weights from a rule."""
 
 import numbers
 from typing import Any
@@ -42,11 +42,12 @@ def csr(
     - `weight`: one number for all synapses, which is stored once; an array with one number for each
         synapse, `(nnz,)`, sorted by source and then by target; or an initializer of
         [`brainfn.init`][], which draws one for each synapse.
-    - `key`: a JAX key, which is split in two: for the connections and for the weights. Rules and
-        weights without randomness do without.
-    - `diagonal`: the offset `o` if neuron `i` before the synapse is the same neuron as `i + o`
-        after it, which `autapses=False` needs to know; `None` if no neuron is in both populations.
-    - `dtype`: of the weights; that of an array of weights, or else JAX's default float dtype.
+    - `key`: a JAX key, which is split in two: for the connections and for the weights. Not needed
+      if neither the rule nor the weights are random.
+    - `diagonal`: the offset `o` if presynaptic neuron `i` is the same neuron as postsynaptic neuron
+      `i + o`, which `autapses=False` needs to know; `None` if no neuron is in both populations.
+    - `dtype`: dtype of the weights; by default that of an array of weights, or else JAX's default
+      float dtype.
 
     **Returns:**
 

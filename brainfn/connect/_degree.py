@@ -1,4 +1,4 @@
-"""Every neuron has the same number of synapses, before or after it."""
+"""Every neuron has the same number of outgoing, or of incoming, synapses."""
 
 from functools import partial
 from typing import NamedTuple
@@ -21,17 +21,17 @@ from ._sort import sort_columns
 
 # Numbers in a chunk, so that its intermediate arrays stay in the cache.
 _CHUNK = 2**16
-# The same for the method that looks at every column, and the least number of rows in a chunk.
+# The same for the method that visits every column, and the smallest number of rows in a chunk.
 _SCAN_CHUNK = 2**20
 _MIN_LANES = 16
-# Where more than one column in this many is chosen, look at every column.
+# If more than one column in this many is chosen, visit every column.
 _DENSE = 6
-# Stands for "no column" and sorts behind all columns.
+# Means "no column" and sorts after all columns.
 _NONE = 2**31 - 1
 
 
 class AbstractDegree(AbstractRule):
-    """A number of synapses for each neuron on one side."""
+    """A fixed number of synapses for each neuron on one side."""
 
     k: eqx.AbstractVar[int]
     autapses: eqx.AbstractVar[bool]
@@ -45,8 +45,8 @@ class AbstractDegree(AbstractRule):
         diagonal: int | None,
         key: Key | None,
     ) -> Int32[Array, " nnz"]:
-        """`k` columns for each row, in ascending order; `argument` is the number of columns as the
-        user knows it."""
+        """`k` columns for each row, in ascending order; `argument` is the user's name for the
+        number of columns."""
         name = f"{type(self).__name__}(k={self.k})"
         key = check_key(name, key)
         check_synapses(name, n_rows * self.k)
@@ -61,9 +61,9 @@ class FixedOutDegree(AbstractDegree):
     With multapses the `k` targets are drawn independently, so a pair may be connected more than
     once; without, each of the $\binom{n}{k}$ sets of targets is equally probable.
 
-    Each row has a random stream of its own, which counts up from (key, row): adding neurons before
-    the synapse leaves the targets of the others as they were. The number of synapses is known, so
-    this may be built under `jit`.
+    Each row has its own random stream, which counts up from (key, row): adding presynaptic neurons
+    leaves the targets of the others unchanged. The number of synapses is known, so this may be
+    built under `jit`.
 
     **Arguments:**
 
@@ -101,10 +101,10 @@ class FixedInDegree(AbstractDegree):
     With multapses the `k` sources are drawn independently, so a pair may be connected more than
     once; without, each of the $\binom{n}{k}$ sets of sources is equally probable.
 
-    Each neuron after the synapse has a random stream of its own, which counts up from (key,
-    neuron): adding neurons there leaves the sources of the others as they were. The number of
-    synapses is known, so this may be built under `jit`. Reordering the synapses by source takes the
-    memory of the structure once more.
+    Each postsynaptic neuron has its own random stream, which counts up from (key, neuron): adding
+    postsynaptic neurons leaves the sources of the others unchanged. The number of synapses is
+    known, so this may be built under `jit`. Sorting the synapses by source temporarily doubles the
+    memory of the structure.
 
     **Arguments:**
 
@@ -132,7 +132,7 @@ class FixedInDegree(AbstractDegree):
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
     ) -> Structure:
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
-        # The same as out-degrees of the transposed matrix.
+        # In-degrees are out-degrees of the transposed matrix.
         mirrored = None if diagonal is None else -diagonal
         sources = self.draw(n_post, n_pre, "n_pre", mirrored, key)
         starts = jnp.arange(n_post + 1, dtype=jnp.int32) * self.k
@@ -181,7 +181,7 @@ def _draw(
     height = n_columns if scans else 1 << (k - 1).bit_length()
     lanes = max(_MIN_LANES, (_SCAN_CHUNK if scans else _CHUNK) // height)
     lanes = min(lanes, _bucket(n_rows))
-    # Where repeats are rare, few rows need another round: take some of them at a time.
+    # If repeats are rare, few rows need another round: take some of them at a time.
     some = lanes if k * k > n_columns else max(_MIN_LANES, lanes // 8)
     method = "scan" if scans else "redraw" if distinct else "draw"
     place = _Place(*(np.asarray(x, np.int32) for x in (n_columns, *self_rows, diagonal or 0)))
@@ -215,7 +215,7 @@ def _bucket(size: int) -> int:
 
 
 class _Place(NamedTuple):
-    """How many columns there are, and which rows leave out their own."""
+    """The number of columns, and the rows that leave out their own column."""
 
     n_columns: Int32[Array, ""] | np.ndarray
     self_start: Int32[Array, ""] | np.ndarray
@@ -270,9 +270,9 @@ def _draw_once(words, row, width, k, height) -> Int32[Array, "k lanes"]:
 
 
 def _draw_again(words, row, width, k, height, some) -> Int32[Array, "k lanes"]:
-    """Different numbers: those that came twice are drawn again until there are none.
+    """Distinct numbers: repeats are drawn again until there are none.
 
-    Which numbers are drawn again does not depend on how numbers are named, so all sets are equally
+    The choice of numbers to draw again is symmetric in their values, so all sets are equally
     probable. A round takes the first `some` of the rows that still need one.
     """
     columns = _draw_once(words, row, width, k, height)
@@ -286,7 +286,7 @@ def _draw_again(words, row, width, k, height, some) -> Int32[Array, "k lanes"]:
         take = jnp.argsort(~waiting)[:some]
         mine = columns[:, take]
         rounds = rounds.at[take].add(jnp.uint32(1))
-        # No row has this stream, so it serves to make a new key for each round.
+        # No row uses this stream, so it provides a new key for each round.
         fresh = threefry(words, rounds[take], jnp.full(some, 2**32 - 1, jnp.uint32))
         drawn = _uniform(tuple(w[None, :] for w in fresh), row[take], width[take], k)
         mine = sort_columns(_pad(jnp.where(repeats(mine), drawn, mine), height))[:k]
@@ -298,7 +298,7 @@ def _draw_again(words, row, width, k, height, some) -> Int32[Array, "k lanes"]:
 
 
 def _scan(words, row, width, k, n_columns) -> Int32[Array, "k lanes"]:
-    """Different numbers: each is kept with the probability that its turn has, given those before.
+    """Distinct numbers, visited in turn: each is kept with its probability given those before it.
 
     ??? cite
 

@@ -1,4 +1,4 @@
-"""Connections that are made anew whenever they are used."""
+"""Connections that are regenerated whenever they are used."""
 
 from typing import Any
 
@@ -19,18 +19,19 @@ from ._simple import AllToAll
 
 
 class JustInTime(AbstractRule):
-    r"""Connections that follow a rule and are not stored: each product makes them anew from a seed.
+    r"""Connections that follow a rule and are not stored: each product regenerates them from a
+    seed.
 
     A network of $10^6$ neurons with $10^9$ synapses needs no memory for them. The connections have
-    the law of the rule; they are other ones than the rule draws itself, since they are made in
-    another order. See [Just-in-time connectivity](../just_in_time.md).
+    the distribution of the rule, but are not the same as those that the rule itself draws, since
+    they are drawn in another order. See [Just-in-time connectivity](../just_in_time.md).
 
     ```python
     rule = bf.connect.JustInTime(bf.connect.FixedProbability(0.02))
     projection = bf.Projection("exc", "inh", rule, weight=bf.init.Uniform(5*nS, 7*nS), ...)
     ```
 
-    The weights follow a law too: one number, or a [`brainfn.init.Constant`][],
+    The weights follow a distribution too: one number, or a [`brainfn.init.Constant`][],
     [`brainfn.init.Uniform`][] or [`brainfn.init.Normal`][], whose parameters stay leaves of the
     network and have exact gradients: `net.projections["exc"].weight.low`.
 
@@ -75,7 +76,7 @@ class JustInTime(AbstractRule):
         **Returns:** a [`brainfn.event.JIT`][].
 
         **Raises:** `ValueError` or `TypeError`, naming the argument, for a missing key, and for
-        weights that follow no law.
+        weights that do not follow such a distribution.
         """
         options = self._options(n_pre, n_post, key, diagonal)
         initializer, dtype = check_weight(weight, dtype)
@@ -92,7 +93,7 @@ class JustInTime(AbstractRule):
     def build(
         self, n_pre: int, n_post: int, *, key: Key | None = None, diagonal: int | None = None
     ) -> Structure:
-        """The same connections as a structure that is stored."""
+        """The same connections as a stored structure."""
         options = self._options(n_pre, n_post, key, diagonal)
         rows = JIT(1.0, **options).tocsr()
         return rows.indices, rows.indptr
@@ -121,7 +122,7 @@ class JustInTime(AbstractRule):
 def _number(value: Any, dtype: Any) -> jax.Array:
     if np.ndim(value) != 0:
         raise ValueError(
-            "`weight` of just-in-time connections must follow a law of numbers for all synapses, "
-            f"got shape {np.shape(value)}."
+            "`weight` of just-in-time connections must be a distribution with one set of "
+            f"parameters, got shape {np.shape(value)}."
         )
     return jnp.asarray(value, dtype)

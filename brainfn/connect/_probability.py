@@ -19,8 +19,8 @@ from ._counter import Words, key_words, threefry, unit_exponential
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
 from ._simple import AllToAll
 
-# Positions are walked through in lanes of this many gaps. The stream does not depend on the number
-# of lanes, but it does depend on this number.
+# Positions are traversed in lanes of this many gaps. The stream does not depend on the number of
+# lanes, but it does depend on this number.
 _LANE = 64
 # Synapses in a chunk, so that its arrays stay in the cache; and its rows and positions.
 _CHUNK = 60_000
@@ -37,9 +37,9 @@ class FixedProbability(AbstractRule):
 
     The distances between the synapses of consecutive pairs are geometric numbers
     $1 + \lfloor \log u / \log(1 - p) \rfloor$, so the work is proportional to the number of
-    synapses, not of pairs. Rows are walked through in chunks; the chunk that begins with row $r$
-    has a random stream of its own, which counts up from (key, $r$). So adding neurons before the
-    synapse leaves the targets of the others as they were.
+    synapses, not of pairs. Rows are processed in chunks; the chunk that begins with row $r$ has its
+    own random stream, which counts up from (key, $r$). So adding presynaptic neurons leaves the
+    targets of the others unchanged.
 
     How many synapses there are depends on the random numbers, so build outside of `jit`. The same
     key gives the same bits on the same kind of device.
@@ -75,9 +75,9 @@ class FixedProbability(AbstractRule):
         key = check_key(name, key)
         if not is_concrete(key):
             raise TypeError(
-                f"`key` is traced by JAX, but {name} decides with it how many synapses there are, "
-                "and shapes must be known. Try to build the connections outside of `jit` and "
-                "`vmap`, or FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
+                f"`key` is traced by JAX, but {name} draws the number of synapses from it, "
+                "and shapes must be known. Build the connections outside of `jit` and "
+                "`vmap`, or try FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
             )
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
         check_synapses(name, self.p * (n_pre * n_post - (stop - start)))
@@ -99,7 +99,7 @@ class _Chunk(NamedTuple):
     start: int
     rows: int
     width: int
-    # The own column of the first row, if it is left out.
+    # The first row's own column, if it is left out.
     own: int | None
 
 
@@ -122,10 +122,10 @@ def _build(words: Words, chunks: list[_Chunk], p: float, n_pre: int) -> Structur
     while True:
         count = partial(_count, words, law, lanes=lanes, rows=rows)
         ends = [count(_operands(c)) for c in chunks]
-        # One look at the host for all chunks; the device runs ahead until here.
+        # One transfer to the host for all chunks; the device runs ahead until here.
         if all(bool(complete) for _, complete in ends):
             break
-        # A chunk needed more random numbers than foreseen, which happens once in 10^15 times. The
+        # A chunk needed more random numbers than expected, which happens once in 10^15 times. The
         # stream does not depend on the number of lanes, so no other chunk changes.
         lanes *= 4
     indptr = np.zeros(n_pre + 1, np.int64)
@@ -154,8 +154,8 @@ def _bucket(x: float | int, least: int) -> int:
 class _Law(eqx.Module):
     """Constants of the geometric law with probability p, computed in float64 on the host.
 
-    A gap minus one is a number whose digits are independent: `high * block + middle * unit + low`.
-    Where p is not small, `block` is 1 and only `high` is left.
+    A gap minus one has independent digits: `high * block + middle * unit + low`. Where p is not
+    small, `block` is 1 and only `high` is left.
     """
 
     per_block: Float32[Array, ""]
@@ -169,7 +169,7 @@ class _Law(eqx.Module):
 
     @staticmethod
     def of(p: float) -> "_Law":
-        # Below 2^-64 no synapse is ever drawn, so the law is that of 2^-64.
+        # Below 2^-64 no synapse is ever drawn, so the law of 2^-64 is used.
         rate = -math.log1p(-max(p, 2.0**-64))
         sparse = p < _SPARSE
         bits = min(24, max(0, math.floor(-8 - math.log2(rate)))) if sparse else 0
@@ -279,7 +279,7 @@ def _square_side(size: int) -> int:
 
 @partial(jax.jit, static_argnames=("lanes", "rows"))
 def _count(words: Words, law: _Law, chunk: _Operands, *, lanes: int, rows: int):
-    """How many synapses stand before the end of each row, and whether the end was reached."""
+    """The number of synapses before the end of each row, and whether the end was reached."""
     positions, complete = _positions(words, law, chunk, lanes)
     ends = (jnp.arange(rows, dtype=jnp.uint32) + jnp.uint32(1)) * chunk.width
     return jnp.searchsorted(positions, jnp.minimum(ends, chunk.area)).astype(jnp.int32), complete
@@ -287,7 +287,7 @@ def _count(words: Words, law: _Law, chunk: _Operands, *, lanes: int, rows: int):
 
 @partial(jax.jit, static_argnames=("lanes",))
 def _fill(words: Words, law: _Law, chunk: _Operands, *, lanes: int) -> Int32[Array, " length"]:
-    """The columns of the synapses; those beyond the end are anything."""
+    """The columns of the synapses; entries beyond the end are arbitrary."""
     positions, _ = _positions(words, law, chunk, lanes)
     width = chunk.width.astype(jnp.int32)
     # Integer division is slow on CPU. This one is off by at most one row.

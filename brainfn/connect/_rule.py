@@ -36,10 +36,10 @@ class AbstractRule(eqx.Module):
 
         **Arguments:**
 
-        - `n_pre`, `n_post`: how many neurons stand before and after the synapses; Python ints.
+        - `n_pre`, `n_post`: numbers of presynaptic and postsynaptic neurons; Python ints.
         - `key`: a JAX key; a rule without randomness ignores it.
-        - `diagonal`: the offset `o` if neuron `i` before the synapse is the same neuron as `i + o`
-            after it; `None` if no neuron is in both populations, so that there are no autapses.
+        - `diagonal`: the offset `o` if presynaptic neuron `i` is the same neuron as postsynaptic
+          neuron `i + o`; `None` if no neuron is in both populations, so that there are no autapses.
 
         **Returns:**
 
@@ -49,12 +49,13 @@ class AbstractRule(eqx.Module):
 
 
 def check_sizes(n_pre: int, n_post: int, diagonal: int | None) -> tuple[int, int, int | None]:
-    """The arguments of `build` as Python numbers; raises if one of them makes no sense."""
+    """The arguments of `build` as Python numbers; raises if one of them is invalid."""
     return as_size("n_pre", n_pre), as_size("n_post", n_post), as_diagonal(diagonal)
 
 
 def self_rows(n_pre: int, n_post: int, diagonal: int | None, autapses: bool) -> tuple[int, int]:
-    """The range of rows whose own neuron is left out: these have one column less to choose from."""
+    """The range of rows that leave out their own neuron: these have one column less to choose
+    from."""
     if autapses or diagonal is None:
         return 0, 0
     start = min(max(-diagonal, 0), n_pre)

@@ -40,13 +40,13 @@ class AllToAll(AbstractRule):
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _all(n_pre: int, n_post: int, start: int, stop: int, diagonal: int) -> Structure:
-    """All pairs, without the own neurons of rows `start` to `stop`."""
+    """All pairs, but rows `start` to `stop` leave out their own neuron."""
     row = jnp.arange(n_pre + 1, dtype=jnp.int32)
     indptr = row * n_post - jnp.clip(row - start, 0, stop - start)
     at = jnp.arange(n_pre * n_post - (stop - start), dtype=jnp.int32)
     if stop > start:
-        # Own columns stand n_post + 1 apart in the flattened matrix, with n_post others between two
-        # of them, so each synapse knows how many were left out before it.
+        # Own columns are n_post + 1 apart in the flattened matrix, with n_post others between two
+        # of them, so each synapse's position gives the number left out before it.
         first = start * n_post + start + diagonal
         left_out = jnp.where(at < first, 0, jnp.minimum((at - first) // n_post + 1, stop - start))
         at = at + left_out
@@ -54,7 +54,7 @@ def _all(n_pre: int, n_post: int, start: int, stop: int, diagonal: int) -> Struc
 
 
 class OneToOne(AbstractRule):
-    """Neuron `i` connects to neuron `i`, whatever the `diagonal`.
+    """Neuron `i` connects to neuron `i`, regardless of `diagonal`.
 
     **Raises:**
 
@@ -69,7 +69,7 @@ class OneToOne(AbstractRule):
         if n_pre != n_post:
             raise ValueError(
                 f"OneToOne connects populations of equal size, got `n_pre` = {n_pre} and "
-                f"`n_post` = {n_post}. Try a part of the larger one, or FixedInDegree(1)."
+                f"`n_post` = {n_post}. Try part of the larger one, or FixedInDegree(1)."
             )
         index = jnp.arange(n_pre + 1, dtype=jnp.int32)
         return index[:-1], index

@@ -7,7 +7,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int32
 
-# Above this height few columns share the cache, and a network does too much.
+# Above this height few columns fit into the cache, and a sorting network does too much work.
 _MAX_HEIGHT = 2048
 
 
@@ -15,7 +15,7 @@ def sort_columns(x: Int32[Array, "height lanes"]) -> Int32[Array, "height lanes"
     """`x` with each column in ascending order; the height is a power of two.
 
     XLA sorts with one comparison at a time. A sorting network compares whole rows instead, which
-    the vector units like: on CPU it is four times as fast for a hundred numbers in each column.
+    suits vector units: on CPU it is four times as fast for a hundred numbers in each column.
 
     ??? cite
 
@@ -37,7 +37,8 @@ def sort_columns(x: Int32[Array, "height lanes"]) -> Int32[Array, "height lanes"
 
 @ft.cache
 def _network(height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Who is compared with whom in each step of a bitonic merge sort, and who keeps the smaller."""
+    """Which rows are compared in each step of a bitonic merge sort, and which one keeps the
+    smaller."""
     at = np.arange(height)
     partners = []
     run = 1

@@ -12,10 +12,10 @@ accumulators, in place:
 - `sddmm` ($\partial/\partial W$): $y_k \mathrel{+}= x_{r(k)} v_{c(k)}$, only rows with $x \neq 0$
   are touched.
 
-JVP and transpose of each are calls of the three again. Batches: `Spec.batch` lists batch sizes and
-each operand has a mask that says which of these dimensions it has (in front); a block runs over the
-union of the masks of its operands and sums into an accumulator that lacks a dimension. So `vmap`,
-also nested, never copies what it does not batch.
+The JVP and the transpose of each are again calls of the three. Batches: `Spec.batch` lists batch
+sizes and each operand has a mask that says which of these dimensions it has (in front); a block
+runs over the union of the masks of its operands and sums into an accumulator that lacks a
+dimension. So `vmap`, nested or not, never copies an operand that it does not batch.
 """
 
 import math
@@ -65,7 +65,7 @@ class BlockSpec(NamedTuple):
     structure: tuple[int, ...]
     need: int = -1
     need_tangent: int = -1
-    extra: tuple[int, ...] = ()  # what else the kind of structure has to say
+    extra: tuple[int, ...] = ()  # further integers that the kind needs
 
 
 class Spec(NamedTuple):
@@ -219,7 +219,7 @@ def _transpose(role, cotangents, operands, running, *, spec):
                     wanted.append(i)
                 terms.append(_retarget(_retarget(term, role, cotangent), r, wanted.index(i)))
         if wanted:
-            # Added to what the cotangents have collected so far, in place where JAX carries them.
+            # Added to the cotangents accumulated so far, in place where JAX carries them.
             collected = [
                 jnp.zeros(groups[r][i].aval.shape, groups[r][i].aval.dtype)
                 if is_zero(out[r][i])
@@ -231,8 +231,8 @@ def _transpose(role, cotangents, operands, running, *, spec):
                 wanted, contract(r, spec.batch, collected, masks, terms), strict=True
             ):
                 out[r][i] = value
-    # Cotangents of ring buffers are changed in place, by a slot, once they have been read: if XLA
-    # did not know the order, it would copy the ring.
+    # The cotangent of a ring buffer is changed in place, one slot at a time, after it has been
+    # read: if XLA did not know this order, it would copy the ring.
     for i in {b.arrays[COLS] for b in spec.blocks if b.kind == "delayed"} if role == COLS else ():
         if out[COLS][i] is not None and not is_zero(out[COLS][i]):
             read = [x for r in (ROWS, WEIGHTS) for x in out[r] if x is not None and not is_zero(x)]
@@ -295,8 +295,8 @@ _MAX_STRUCTURE = _MAX_EXTRA = 4
 _TARGETS = ("brainfn_gather", "brainfn_scatter", "brainfn_sddmm")
 
 
-# From this many elements of a batch on XLA's product of dense matrices is faster than going through
-# the spikes one by one, at any activity (`tests/benchmarks/dense.py`).
+# From this batch size on, XLA's dense matrix product is faster than processing spikes one by one,
+# at any activity (`tests/benchmarks/dense.py`).
 _MATRIX = 16
 
 
@@ -357,7 +357,7 @@ def cuda_call(role, *avals, spec):
 
 
 def for_cuda(call: Native) -> Native:
-    """A call with what the handlers for CUDA ask for besides."""
+    """The call with the additional attribute that the CUDA handlers need."""
     return call._replace(attributes={**call.attributes, "deterministic": deterministic()})
 
 

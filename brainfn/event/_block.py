@@ -46,8 +46,8 @@ class Block(eqx.Module):
             whole_number(name, value, 0, "Block")
         if not isinstance(matrix, AbstractMatrix | Delayed):
             raise TypeError(
-                f"Block: matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
-                "brainfn.event.Dense or CSR.fromdense."
+                f"Block: matrix must be a matrix of brainfn.event, got {type(matrix).__name__}. "
+                "Try brainfn.event.Dense or CSR.fromdense."
             )
         if isinstance(matrix, Delayed):
             matrix.check()
@@ -83,7 +83,7 @@ def block_matvec(
       (a surrogate with compact support), or None; see [`brainfn.event.matvec`][].
     - `now`: the present step, needed where a block has delays.
 
-    **Returns:** the accumulators after the addition, one for each given.
+    **Returns:** the accumulators after the addition, in the same order.
 
     Raises `ValueError` where a block does not fit into its vectors, `TypeError` where dtypes
     differ.
@@ -91,8 +91,8 @@ def block_matvec(
     for name, value in (("accumulators", accumulators), ("spikes", spikes), ("blocks", blocks)):
         if not isinstance(value, list | tuple):
             raise TypeError(
-                f"block_matvec: {name} must be a list or tuple, got {type(value).__name__}; put "
-                "brackets around one."
+                f"block_matvec: {name} must be a list or tuple, got {type(value).__name__}; put a "
+                "single one in brackets."
             )
     for i, b in enumerate(blocks):
         if not isinstance(b, Block):

@@ -1,4 +1,4 @@
-"""Checks that the sparse formats share: what is wrong with an array, and what to try."""
+"""Argument checks shared by the sparse formats."""
 
 import ctypes
 from typing import Any
@@ -15,7 +15,7 @@ _CHUNK = 1 << 22
 
 
 def check_shape(shape: Any, what: str) -> tuple[int, int]:
-    """`shape` as two integers that the kernels can count."""
+    """`shape` as two integers that fit the kernels' 32-bit indices."""
     if not isinstance(shape, tuple | list) or not all(map(_is_integer, shape)):
         raise TypeError(f"{what}: shape must be two integers (n_rows, n_cols), got {shape!r}.")
     if len(shape) != 2 or min(shape) < 0:
@@ -54,7 +54,7 @@ def as_array(name: str, value: Any, what: str, dtype: Any = None) -> jax.Array:
 
 
 def concrete(x: Any) -> bool:
-    """Whether `x` is an array whose values may be looked at."""
+    """Whether `x` is an array whose values can be inspected."""
     return isinstance(x, (np.ndarray, jax.Array)) and is_concrete(x)
 
 
@@ -85,7 +85,7 @@ def _staged(index: Any) -> jax.Array:
 
 
 def _host_integers(name: str, index: Any, what: str) -> np.ndarray:
-    """A list of integers as an array; one without elements has the dtype of none."""
+    """A list of integers as an array; an empty one becomes int32."""
     try:
         host = np.asarray(index)
     except (TypeError, ValueError) as e:
@@ -129,7 +129,7 @@ def _wide(x: np.ndarray) -> np.ndarray:
 
 
 def check_columns(indices, indptr, shape: tuple[int, int], what: str) -> None:
-    """Raises where concrete row pointers or column indices break the rules of compressed rows."""
+    """Raises if concrete row pointers or column indices are not valid compressed rows."""
     if not concrete(indptr):
         return
     starts = np.asarray(indptr)
@@ -165,11 +165,11 @@ def check_columns(indices, indptr, shape: tuple[int, int], what: str) -> None:
 def guarded(
     data: jax.Array, indices: jax.Array, n_cols: int, indptr: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-    """Weights, indices and row pointers with which no kernel leaves its arrays.
+    """Weights, indices and row pointers with which no kernel accesses memory out of bounds.
 
-    What is concrete was checked. Traced indices and row pointers, whose values can't be looked at,
-    are cut to what is allowed; where that changes one, all weights become NaN, so that the
-    mistake is seen in every result.
+    Concrete values have been checked already. Traced indices and row pointers can't be inspected,
+    so they are clipped to the allowed range; if that changes any of them, all weights become NaN,
+    so that the mistake shows in every result.
     """
     wrong = []
     if not concrete(indices):
@@ -178,7 +178,7 @@ def guarded(
         indices = inside
     if indptr is not None and not concrete(indptr):
         nnz = indices.shape[0]
-        # What is stored beyond the last row is padding (see `split_columns`).
+        # Elements stored beyond the last row are padding (see `split_columns`).
         rising = jnp.clip(lax.cummax(indptr), 0, nnz).at[0].set(0)
         wrong.append(jnp.any(rising != indptr))
         indptr = rising
@@ -188,7 +188,7 @@ def guarded(
 
 
 def _first_offence(columns: np.ndarray, starts: np.ndarray, n_cols: int) -> tuple[int, int]:
-    """First offence: (1, position) out of range, (2, position) descending, (0, 0) none."""
+    """First violation: (1, position) out of range, (2, position) descending, (0, 0) none."""
     lib = library()
     columns, starts = np.ascontiguousarray(columns), np.ascontiguousarray(starts)
     if lib is not None:
@@ -209,7 +209,7 @@ def _first_offence(columns: np.ndarray, starts: np.ndarray, n_cols: int) -> tupl
         if outside.size:
             return 1, first + int(outside[0])
         falls = first + 1 + np.flatnonzero(part[1:] < part[:-1])
-        # A fall is allowed where a row starts.
+        # A decrease is allowed where a row starts.
         falls = falls[starts[np.minimum(np.searchsorted(starts, falls), starts.size - 1)] != falls]
         if falls.size:
             return 2, int(falls[0])

@@ -29,7 +29,7 @@ _HANDLER = re.compile(r"\bXLA_FFI_DEFINE_HANDLER_SYMBOL\s*\(\s*(\w+)")
 
 
 class CompileError(RuntimeError):
-    """The compiler refused the source of an operator; the message holds what it said."""
+    """The compiler rejected the source of an operator; the message contains its output."""
 
 
 class Source(NamedTuple):
@@ -43,7 +43,7 @@ class Source(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         suffix = ".cu" if self.platform == "cuda" else ".cc"
         return self.path if self.path is not None else f"{self.symbol}{suffix}"
 
@@ -65,8 +65,8 @@ def cache_folder() -> pathlib.Path:
 
 
 def compiled_target(source: Source) -> str | None:
-    """The name under which XLA knows the handler of `source`, compiled, loaded and registered; None
-    where there is no compiler (after one warning)."""
+    """Compiles, loads and registers the handler of `source`. Returns its name in XLA, or None if
+    there is no compiler (after one warning)."""
     compiler = _compiler(source.platform)
     if compiler is None:
         return None
@@ -101,8 +101,8 @@ def compiled_target(source: Source) -> str | None:
 
 
 def _library(source: Source, command: list[str], key: str) -> ctypes.CDLL | None:
-    """The compiled source, from the cache or made now; None where no library can be kept (after a
-    warning), so that the reference runs."""
+    """The compiled source, from the cache or newly compiled; None if it can't be stored (after a
+    warning): the reference then runs."""
     try:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -119,7 +119,7 @@ def _library(source: Source, command: list[str], key: str) -> ctypes.CDLL | None
             raise
         warnings.warn(
             f"brainfn runs {source.symbol} on its pure-JAX reference: its compiled kernel can't be "
-            f"kept ({error}). Set BRAINFN_CACHE_DIR to a folder of your own.",
+            f"stored ({error}). Set BRAINFN_CACHE_DIR to a folder of your own.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -127,8 +127,8 @@ def _library(source: Source, command: list[str], key: str) -> ctypes.CDLL | None
 
 
 def _is_ours(path: pathlib.Path) -> bool:
-    """Whether a file or folder belongs to this user, and nobody else may write there: what lies in
-    it is run."""
+    """Whether a file or folder belongs to this user and is not writable by others: its contents are
+    executed."""
     if not hasattr(os, "getuid"):
         return True
     about = path.stat()
@@ -140,7 +140,8 @@ def _digest(path: pathlib.Path) -> str:
 
 
 def _load(path: pathlib.Path) -> ctypes.CDLL | None:
-    """The library at `path`; None if there is none, it is not ours, or is not what was written."""
+    """The library at `path`; None if it does not exist, belongs to another user, or is not what was
+    written."""
     written = path.with_suffix(".sha256")
     try:
         if not (path.exists() and written.exists() and _is_ours(path) and _is_ours(written)):
@@ -149,11 +150,11 @@ def _load(path: pathlib.Path) -> ctypes.CDLL | None:
             return None
         return ctypes.CDLL(str(path))
     except OSError:
-        return None  # made on another machine that shares the directory: compiled anew
+        return None  # made on another machine that shares the directory: recompiled
 
 
 def _keep(made: pathlib.Path, path: pathlib.Path) -> None:
-    """Puts a file in its place so that it is seen whole or not at all, also after a power cut."""
+    """Writes a file atomically: it appears whole or not at all, even after a power cut."""
     with open(made, "rb+") as file:
         os.fsync(file.fileno())
     made.chmod(0o700)
@@ -161,7 +162,7 @@ def _keep(made: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def _compile(source: Source, command: list[str], path: pathlib.Path) -> None:
-    # Made beside its place and then renamed: other processes see all of it or nothing.
+    # Written next to its destination and then renamed: other processes see all of it or nothing.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
         code = pathlib.Path(folder) / pathlib.Path(source.name).name
         code.write_text(source.code)
@@ -197,7 +198,7 @@ def _flags(source: Source) -> list[str]:
 
 
 def _included(source: Source) -> list[str]:
-    """The text of the headers that stand beside the source and are included by it."""
+    """The text of the headers next to the source that it includes."""
     if source.path is None:
         return []
     folder, texts, todo = pathlib.Path(source.path).parent, {}, [source.code]
@@ -241,7 +242,7 @@ def _probe(variable: str, chosen: str | None, names: tuple[str, ...], path: str 
 
 @ft.cache
 def _processor() -> tuple[str, ...]:
-    """What a library made for this very processor depends on."""
+    """The properties of this processor on which a library compiled for it depends."""
     info = pathlib.Path("/proc/cpuinfo")
     if not info.exists():
         return (host.processor(),)

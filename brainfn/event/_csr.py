@@ -23,9 +23,9 @@ from ._transpose import transpose_structure
 
 
 class ColumnIndex(eqx.Module):
-    """Where the stored elements of compressed rows are, column by column: integers without weights.
+    """The positions of the stored elements of compressed rows, column by column, without weights.
 
-    [`brainfn.event.CSR.column_index`][] makes it; [`brainfn.event.on_post`][] takes it.
+    Made by [`brainfn.event.CSR.column_index`][] for [`brainfn.event.on_post`][].
     """
 
     rows: Int[Array, " nnz"]
@@ -60,8 +60,8 @@ class CSR(AbstractMatrix):
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
 
         Raises `ValueError` or `TypeError` where these do not fit together. Values are checked when
-        they are concrete. Indices and row pointers that are traced are cut to what is allowed, and
-        make all weights NaN if one was wrong.
+        they are concrete. Traced indices and row pointers are clipped to the allowed range, and all
+        weights become NaN if any was out of range.
         """
         shape = check_shape(shape, "CSR")
         indices = index_array("indices", indices, shape, "CSR")
@@ -244,8 +244,8 @@ class CSR(AbstractMatrix):
 def _check_known(name: str, value: Any, what: str) -> None:
     if not is_concrete(value):
         raise TypeError(
-            f"{what}: {name} is traced, but the places of the elements depend on its values. Call "
-            "it outside of jit, and only `data` inside."
+            f"{what}: {name} is traced, but the positions of the elements depend on its values. "
+            "Call it outside of jit, and only `data` inside."
         )
 
 
@@ -254,9 +254,9 @@ class CSC(AbstractMatrix):
 
     The weights are stored column by column, and a second set of indices says where the elements of
     each row are, so that both products are event-driven: `spikes @ W` touches only the rows of
-    neurons that spike, `W @ x` only the columns with $x_j \neq 0$. It is what the transpose of a
-    [`brainfn.event.CSR`][] is, and shares its weights with it: `W.T` of either is made without
-    copying a weight.
+    neurons that spike, `W @ x` only the columns with $x_j \neq 0$. The transpose of a
+    [`brainfn.event.CSR`][] has this format and shares its weights: `W.T` of either copies no
+    weights.
     """
 
     data: Float[Array, "*nnz"]
@@ -274,8 +274,8 @@ class CSC(AbstractMatrix):
         - `indptr`: integers `(n_cols + 1,)`, where each column starts.
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
 
-        Raises `ValueError` or `TypeError` where these do not fit together; messages speak of the
-        transposed matrix as a CSR.
+        Raises `ValueError` or `TypeError` where these do not fit together; messages refer to the
+        transposed matrix, as a CSR.
         """
         shape = check_shape(shape, "CSC")
         by_columns = CSR(data, indices, indptr, shape=(shape[1], shape[0]))

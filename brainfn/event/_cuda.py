@@ -18,7 +18,7 @@ def cuda_library() -> ctypes.CDLL | None:
     """The library of CUDA kernels with its handlers registered, or None (after one warning that
     says why).
 
-    It is asked for when something is lowered for a GPU, not before. Loading it needs no driver.
+    It is loaded when something is first lowered for a GPU. Loading it needs no driver.
     """
     if os.environ.get("BRAINFN_NATIVE", "1") == "0":
         return None
@@ -52,9 +52,9 @@ def _without(reason: str) -> None:
 def deterministic() -> bool:
     """Whether results on a GPU must not depend on the order of atomic additions.
 
-    True where the environment has `BRAINFN_DETERMINISTIC=1`, or where it asks XLA for the same by
-    `--xla_gpu_deterministic_ops` or `--xla_gpu_exclude_nondeterministic_ops` in `XLA_FLAGS`. It is
-    read when a function is compiled. Raises `ValueError` for another value of the variable.
+    True where the environment has `BRAINFN_DETERMINISTIC=1`, or asks the same of XLA with
+    `--xla_gpu_deterministic_ops` or `--xla_gpu_exclude_nondeterministic_ops` in `XLA_FLAGS`. Both
+    are read when a function is compiled. Raises `ValueError` for any other value of the variable.
     """
     value = os.environ.get("BRAINFN_DETERMINISTIC", "").lower()
     if value in _YES:

@@ -28,47 +28,47 @@ def define(
     aliases: Mapping[str, int] | None = None,
     accumulate: Mapping[str, int] | None = None,
 ) -> Operator:
-    r"""Makes an operator of a function in JAX and, optionally, native kernels of the same meaning.
+    r"""Makes an operator from a JAX function and, optionally, native kernels that compute the same.
 
-    The operator works wherever a function of JAX does: eagerly, under `jit`, `vmap` (nested too),
-    `jvp`, `grad`, `scan` and `jax.shard_map`. On a platform with a kernel that kernel is called,
-    with no Python in between; elsewhere the reference is. Derivatives follow from linearity. For an
-    operator $f$ that is linear in each of the arguments $x$ and $w$,
+    The operator works wherever a JAX function does: eagerly, under `jit`, `vmap` (nested too),
+    `jvp`, `grad`, `scan` and `jax.shard_map`. On a platform with a kernel, that kernel is called,
+    with no Python in between; elsewhere the reference is used. Derivatives follow from linearity.
+    For an operator $f$ that is linear in each of the arguments $x$ and $w$,
     $$ \dot f = f(\dot x, w) + f(x, \dot w), $$
-    so the kernel computes tangents as well, and cotangents are those of the reference or of
-    operators that you name. The page [Custom operators](../custom_operators.md) has an example.
+    so the kernel computes tangents as well; cotangents come from the reference or from operators
+    that you name. The page [Custom operators](../custom_operators.md) has an example.
 
     **Arguments:**
 
-    - `reference`: the meaning of the operator, in pure JAX. Its positional arguments are arrays,
+    - `reference`: the definition of the operator, in pure JAX. Its positional arguments are arrays,
       its keyword-only arguments static (hashable); it returns an array or a tuple of arrays.
     - `name`: shown in jaxprs and messages; by default the name of `reference`.
-    - `linear`: names of the arguments in which the function is linear, each while the others are
-      held (multilinear). Derivatives in other floating-point arguments are those of the reference;
-      integers and bools have none.
+    - `linear`: names of the arguments in which the function is linear, each with the others held
+      fixed (multilinear). Derivatives with respect to other floating-point arguments are those of
+      the reference; integers and bools have none.
     - `cpp`: C++17 source (or the path of a file) with an XLA FFI handler for CPU that takes the
       arrays in order, static arguments as attributes by name. Compiled when first needed, by `CXX`,
       `g++` or `clang++`, against the headers that come with jaxlib, and kept in the user's cache
       directory (`BRAINFN_CACHE_DIR`). Without a compiler the reference runs, after a warning.
     - `cuda`: the same in CUDA, by `NVCC` or `nvcc`, for NVIDIA GPUs.
     - `numba`: instead of `cpp`, a function for Numba to compile: it takes the arrays, then the
-      outputs, which it fills, and the static arguments by name. It may hold no Python objects.
+      outputs, which it fills, and the static arguments by name. It must not use Python objects.
     - `symbol`: the handler's name in the sources; by default `name`.
-    - `flags`, `cuda_flags`: instead of `-O3 -march=native`, and `-O3`.
+    - `flags`, `cuda_flags`: compiler flags, by default `-O3 -march=native` and `-O3`.
     - `supports`: `supports(*arrays, **static)` says from shapes and dtypes whether the kernels can
-      be used; where not, the reference is.
+      be used; otherwise the reference is.
     - `transpose`: for a linear argument, `rule(ct, *arguments, **static)` that gives its cotangent,
       event-driven for instance. `ct` is the cotangent of the output (a tuple for several
-      floating-point outputs); in place of the argument asked for stands a `jax.ShapeDtypeStruct`.
-      By default the transpose of the reference.
+      floating-point outputs); the argument whose cotangent is computed is replaced by a
+      `jax.ShapeDtypeStruct`. By default the transpose of the reference.
     - `batch`: what `vmap` does. `"loop"` calls the kernel for each element, `"reference"` maps the
       reference, and a function `rule(axis_size, batched, *arguments, **static) -> (outputs,
-      outputs_batched)`, as of `jax.custom_batching.custom_vmap`, may widen to another operator;
+      outputs_batched)`, as for `jax.custom_batching.custom_vmap`, may call another, wider operator;
       batched arguments have the new axis in front.
-    - `aliases`: arguments whose memory becomes that of an output (its position), of the same shape
-      and dtype. JAX copies where the argument is used again.
+    - `aliases`: arguments whose memory is reused for an output (given by its position) of the same
+      shape and dtype. JAX copies the argument if it is used again.
     - `accumulate`: the same for arguments to which the output is added, $y + f(x, w)$: `linear`
-      then speaks of $f$, and derivatives are added in place.
+      then refers to $f$, and derivatives are added in place.
 
     **Returns:** the operator, a function of the same arguments. `operator.check(*arguments)`
     compares kernel, reference and rules on an example.
@@ -90,7 +90,8 @@ def define(
     ):
         if rules is not None and not isinstance(rules, Mapping):
             raise TypeError(
-                f"define: {argument} must be a dictionary from names of arguments, got {rules!r}."
+                f"define: {argument} must be a dictionary with names of arguments as keys, got "
+                f"{rules!r}."
             )
     if supports is not None and not callable(supports):
         raise TypeError(f"define: supports must be a function, got {supports!r}.")
@@ -152,7 +153,7 @@ def _signature(reference: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Names of the array arguments, and static arguments with their defaults."""
     if not callable(reference):
         raise TypeError(
-            f"define: reference must be a function in JAX, got {type(reference).__name__}: "
+            f"define: reference must be a JAX function, got {type(reference).__name__}: "
             f"{reference!r}."
         )
     arrays, static = [], {}
@@ -179,7 +180,7 @@ def _signature(reference: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
 def _name(argument: str, name: Any) -> str:
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(
-            f"define: {argument} must be a name as of a function, got {name!r}. Give name=."
+            f"define: {argument} must be a valid function name, got {name!r}. Give name=."
         )
     return name
 
@@ -188,12 +189,12 @@ def _source(argument, source, symbol, platform, flags) -> Source | None:
     if source is None:
         return None
     if isinstance(flags, str):
-        raise TypeError(f"define: flags must be a tuple of words, got {flags!r}; try .split().")
+        raise TypeError(f"define: flags must be a tuple of strings, got {flags!r}; try .split().")
     if isinstance(source, str):
         if "\n" not in source and pathlib.PurePath(source).suffix in (".cc", ".cpp", ".cu", ".cxx"):
             raise ValueError(
-                f"define: {argument} is source code, got what looks like the name of a file: "
-                f"{source!r}. Try pathlib.Path({source!r})."
+                f"define: {argument} is source code, but {source!r} looks like a file name. "
+                f"Try pathlib.Path({source!r})."
             )
         return Source(source, None, symbol, platform, tuple(flags))
     if not isinstance(source, pathlib.Path):

@@ -20,11 +20,11 @@ _LONGEST = np.iinfo(np.uint16).max
 class Delayed(eqx.Module):
     r"""A sparse matrix with a delay in whole steps for each stored element.
 
-    It acts on a ring buffer of shape `(length, n_post)` whose slot $m \bmod L$ holds what arrives
-    in step $m$, as [`brainfn.Delay`][] numbers its rows: a spike of step $n$ through a synapse with
-    delay $d$ is added to slot $(n + d) \bmod L$ and acts in step $n + d$. So $1 \le d \le L - 1$.
-    Within a step first take what arrives ([`brainfn.event.arrivals`][]), then add the new spikes
-    ([`brainfn.event.delayed_matvec`][]).
+    It acts on a ring buffer of shape `(length, n_post)` whose slot $m \bmod L$ holds the input that
+    arrives in step $m$, numbered like the rows of [`brainfn.Delay`][]: a spike of step $n$ through
+    a synapse with delay $d$ is added to slot $(n + d) \bmod L$ and acts in step $n + d$. So
+    $1 \le d \le L - 1$. Within a step, first take the arriving input
+    ([`brainfn.event.arrivals`][]), then add the new spikes ([`brainfn.event.delayed_matvec`][]).
     """
 
     matrix: CSR
@@ -109,18 +109,18 @@ class Delayed(eqx.Module):
         return jnp.zeros((self.longest + 1, self.shape[1]), self.vector_dtype)
 
     def check(self) -> None:
-        """Raises for concrete delays that a ring buffer of these slots can't hold, as
-        `eqx.tree_at` may put them in."""
+        """Raises for concrete delays that are too long for the ring buffer, as `eqx.tree_at` may
+        introduce them."""
         if concrete(self.delays) and self.delays.size:
             host = np.asarray(self.delays)
             if host.min() < 1 or host.max() > self.longest:
                 raise ValueError(
                     f"Delayed: delays must lie in [1, {self.longest}] steps, got values from "
-                    f"{host.min()} to {host.max()}. Make the matrix again with these delays."
+                    f"{host.min()} to {host.max()}. Rebuild the matrix with these delays."
                 )
 
     def layout(self, ring_shape: tuple[int, ...], now: Any, what: str) -> Layout:
-        """As a block into a ring buffer of this shape at step `now`."""
+        """The layout of a block that adds to a ring buffer of this shape at step `now`."""
         length, width = ring_shape
         if length <= self.longest:
             raise ValueError(
@@ -149,7 +149,7 @@ def delayed_matvec(
     $$ R_{(n + d_{ij}) \bmod L,\, j} \mathrel{+}= s_i W_{ij} $$
 
     Its derivatives with respect to the ring buffer, the spikes and the weights are exact and
-    event-driven, as those of [`brainfn.event.matvec`][].
+    event-driven, like those of [`brainfn.event.matvec`][].
 
     **Arguments:**
 

@@ -55,7 +55,7 @@ class Dense(AbstractMatrix):
         return self.data
 
     def tocsr(self) -> CSR:
-        """As a `CSR` that stores every element, zeros too."""
+        """As a `CSR` that stores every element, including zeros."""
         n_rows, n_cols = self.shape
         indices = jnp.tile(jnp.arange(n_cols, dtype=jnp.int32), n_rows)
         indptr = jnp.arange(n_rows + 1, dtype=jnp.int32) * n_cols

@@ -23,19 +23,19 @@ def with_derivative(
     clipped = with_derivative(lambda x: jnp.clip(x, 0, 1), jax.nn.sigmoid)
     ```
 
-    `jax.custom_jvp` promises the same, but is wrong for second derivatives inside `jax.lax.scan`
-    by reverse mode over reverse mode, where its rule is lost. This is a JAX primitive: wherever it
-    is differentiated, `slow` stands in its place, so that derivatives of any order, in any
-    combination of modes, are those of `slow`.
+    `jax.custom_jvp` promises the same, but gives wrong second derivatives inside `jax.lax.scan` in
+    reverse mode over reverse mode, where its rule is lost. This is a JAX primitive: wherever it is
+    differentiated, `slow` replaces it, so that derivatives of any order, in any combination of
+    modes, are those of `slow`.
 
     **Arguments:**
 
     - `fast`, `slow`: functions of pytrees of arrays (and of other leaves, which are hashable and
         static), with outputs of the same structure, shapes and dtypes. Where they are
         differentiated the value is that of `slow`, too. Define them at the top level of a module:
-        they are part of what JAX compiles for.
-    - `tangent`: in the place of `slow`, a function `(arguments, tangents) -> tangent of the
-        output`, both tuples as `fast` takes them, with `None` for tangents that are zero. The value
+        they are part of the key of JAX's compilation cache.
+    - `tangent`: instead of `slow`, a function `(arguments, tangents) -> tangent of the output`,
+        both tuples in the form that `fast` takes, with `None` for tangents that are zero. The value
         stays that of `fast`; higher derivatives are those of `tangent`.
 
     **Returns:** the function.

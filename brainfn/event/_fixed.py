@@ -95,7 +95,7 @@ class FixedFanin(AbstractMatrix):
     Weights are stored by postsynaptic neuron, and an index made at construction says where the
     elements of each row are, so that both products are event-driven: `spikes @ W` touches only rows
     of neurons that spike, `W @ x` only columns with $x_j \neq 0$. It is the transpose of a
-    [`brainfn.event.FixedFanout`][]: `W.T` is made without copying a weight.
+    [`brainfn.event.FixedFanout`][]: `W.T` copies no weights.
     """
 
     data: Float[Array, "..."]

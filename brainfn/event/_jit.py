@@ -1,4 +1,4 @@
-"""Just-in-time connectivity: matrices that are a law and a seed, and are never stored."""
+"""Just-in-time connectivity: matrices defined by a law and a seed, and never stored."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,22 +22,23 @@ _CODES = {Constant: HOMOGENEOUS, Uniform: UNIFORM, Normal: NORMAL}
 
 
 class JIT(AbstractMatrix):
-    r"""A random matrix that is never stored: a law of the weights, a law of the synapses, and a
-    seed.
+    r"""A random matrix that is never stored: it is defined by the distribution of its weights, the
+    distribution of its synapses, and a seed.
 
     $$ W_{ij} = (\theta_0 + \theta_1 z_{ij}) \, B_{ij}, \qquad
        B_{ij} \sim \operatorname{Bernoulli}(p) $$
 
-    or with an exact number of synapses in each row or column. With one number $\theta_1 = 0$; with
-    [`brainfn.init.Uniform`][] $\theta = (\mathrm{low}, \mathrm{high} - \mathrm{low})$ and
-    $z_{ij} \sim U[0, 1)$; with [`brainfn.init.Normal`][] $\theta = (\mathrm{mean}, \mathrm{std})$
-    and $z_{ij} \sim N(0, 1)$, whose tails end at 6.3.
+    or with an exact number of synapses in each row or column. With a single number as law,
+    $\theta_1 = 0$; with [`brainfn.init.Uniform`][]
+    $\theta = (\mathrm{low}, \mathrm{high} - \mathrm{low})$ and $z_{ij} \sim U[0, 1)$; with
+    [`brainfn.init.Normal`][] $\theta = (\mathrm{mean}, \mathrm{std})$ and $z_{ij} \sim N(0, 1)$,
+    whose tails end at 6.3.
 
-    Every product makes the synapses anew from the seed, the same bits in every orientation, batch
-    and dtype and on every device; growing the matrix leaves the existing block as it was.
+    Every product regenerates the synapses from the seed, bit for bit the same in every orientation,
+    batch and dtype and on every device; enlarging the matrix leaves the existing block unchanged.
     Differentiable in the vector and, exactly, in the parameters of the law, which are leaves:
-    `matrix.weight.low`. Parameters of 16 bits make weights and sums of float32. The specification
-    is the page on just-in-time connectivity.
+    `matrix.weight.low`. With 16-bit parameters, weights and sums are float32. The specification is
+    the page on just-in-time connectivity.
     """
 
     law: Any
@@ -61,23 +62,24 @@ class JIT(AbstractMatrix):
     ):
         """**Arguments:**
 
-        - `law`: one number, the weight of every synapse; or the law that the weights follow, a
+        - `law`: one number, the weight of every synapse; or the distribution of the weights, a
           [`brainfn.init.Constant`][], [`brainfn.init.Uniform`][] or [`brainfn.init.Normal`][] of
           numbers.
         - `shape`: `(n_rows, n_cols)`, that is `(n_pre, n_post)`.
         - `seed`: an int of 64 bits, or a uint32 array `(2,)`; the same seed and law give the same
           matrix everywhere. From a JAX key: `jax.random.bits(key, (2,), "uint32")`.
         - `probability`: each synapse exists with this probability, independently of all others; or
-        - `fan_out`: each row has exactly this many synapses, no two to the same column; or
-        - `fan_in`: each column has exactly this many synapses, no two from the same row.
+        - `fan_out`: each row has exactly this many synapses, all to distinct columns; or
+        - `fan_in`: each column has exactly this many synapses, all from distinct rows.
         - `autapses`: whether a synapse may lie on the diagonal.
-        - `diagonal`: where `column = row + diagonal` the diagonal lies.
-        - `origin`: row and column of the first element where this is a block of a larger matrix;
-          may be traced (a device makes its own part).
+        - `diagonal`: the diagonal lies where `column = row + diagonal`.
+        - `origin`: row and column of the first element if this is a block of a larger matrix; may
+          be traced (each device generates its own part).
         - `extent`: with `fan_out` (`fan_in`), how many columns (rows) the larger matrix has; by
           default it ends with this block.
-        - `orientation`: with `probability`, `"rows"` where events on rows are cheap (`spikes @ W`),
-          `"columns"` where events on columns are. Different matrices of the same law.
+        - `orientation`: with `probability`, `"rows"` to make events on rows cheap (`spikes @ W`),
+          `"columns"` to make events on columns cheap. The two give different matrices with the same
+          distribution.
 
         **Raises:** `ValueError` or `TypeError`, naming the argument, for anything that does not
         fit.
@@ -86,7 +88,7 @@ class JIT(AbstractMatrix):
             if type(law) not in _CODES:
                 raise TypeError(
                     "JIT: law must be a number or init.Constant, init.Uniform or init.Normal, got "
-                    f"{law!r}. Try a CSR matrix for weights of other laws."
+                    f"{law!r}. Try a CSR matrix for weights with other distributions."
                 )
             self.family = type(law)
             values = parameters("JIT", **vars(law))
@@ -114,7 +116,7 @@ class JIT(AbstractMatrix):
 
     @property
     def data(self) -> Float[Array, "..."]:
-        """The parameters as the kernels take them: the weight, or base and factor of $z$."""
+        """The parameters in the form the kernels take: the weight, or offset and factor of $z$."""
         if isinstance(self.law, Uniform):
             low, high = (_wide(x) for x in (self.law.low, self.law.high))
             return jnp.stack([low, high - low])
@@ -140,7 +142,7 @@ class JIT(AbstractMatrix):
 
     @property
     def weight(self) -> Any:
-        """The weight of every synapse, or the law of the weights."""
+        """The weight of every synapse, or the distribution of the weights."""
         return self.law
 
     @property
@@ -217,8 +219,8 @@ def _wide(x: Any) -> jax.Array:
 
 
 def _scalar(x: Any) -> Any:
-    """A parameter that stands for another: an array of no dimensions; what stands for one in a
-    tree of axes or of shapes is left as it is."""
+    """A new parameter as a scalar array; placeholders in a tree of axes or shapes are left
+    unchanged."""
     if not eqx.is_array_like(x):
         return x
     if jnp.shape(x) != ():

@@ -1,4 +1,4 @@
-"""Checks of what a just-in-time matrix is made from."""
+"""Argument checks of just-in-time matrices."""
 
 import numbers
 from typing import Any
@@ -27,8 +27,8 @@ def make_pattern(
     extent: Any,
     orientation: Any,
 ) -> Pattern:
-    """The pattern that the arguments of a just-in-time matrix describe; raises where they do not
-    fit together."""
+    """The pattern that the arguments of a just-in-time matrix describe; raises if they do not fit
+    together."""
     if not isinstance(shape, tuple | list):
         raise TypeError(f"{what}: shape must be two integers (n_rows, n_cols), got {shape!r}.")
     shape = check_shape(shape, what)
@@ -52,8 +52,8 @@ def make_pattern(
         natural = "columns" if columns else "rows"
         if orientation not in (None, natural):
             raise ValueError(
-                f"{what}: orientation={orientation!r} does not go with {laws[0]}, whose synapses "
-                f"are drawn along {natural}; leave orientation out."
+                f"{what}: orientation={orientation!r} can't be combined with {laws[0]}, whose "
+                f"synapses are drawn along {natural}; leave orientation out."
             )
     place, start = _origin(origin, shape, what)
     along = 0 if columns else 1
@@ -100,7 +100,7 @@ def _probability(p: Any, what: str) -> float:
     if not isinstance(p, numbers.Real) and not (concrete(p) and np.ndim(p) == 0):
         raise TypeError(
             f"{what}: probability must be one Python number, known when the program is traced, got "
-            f"{p!r}. Draw matrices with different probabilities apart."
+            f"{p!r}. Draw matrices with different probabilities separately."
         )
     p = float(p)
     if not 0.0 <= p <= 1.0:
@@ -127,7 +127,7 @@ def _seed(seed: Any, what: str) -> jax.Array:
 
 
 def _origin(origin: Any, shape: tuple[int, int], what: str) -> tuple[jax.Array, list[int | None]]:
-    """As an array, and as integers where they are known."""
+    """As an array, and as Python integers if they are known."""
     if isinstance(origin, np.ndarray | jax.Array):
         if origin.shape != (2,) or not jnp.issubdtype(origin.dtype, jnp.integer):
             raise TypeError(

@@ -1,5 +1,5 @@
-"""Tables of the just-in-time law, computed once on the host: how many synapses a tile has, and the
-quantiles of the normal distribution."""
+"""Tables of the just-in-time law, computed once on the host: the number of synapses in a tile, and
+the quantiles of the normal distribution."""
 
 import functools as ft
 import statistics

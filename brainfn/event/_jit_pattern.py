@@ -23,7 +23,7 @@ from ._jit_reference import NORMAL, Flags, Layout, binomial_synapses, fixed_syna
 from ._native import library
 
 _INT32_MAX = np.iinfo(np.int32).max
-_STREAMS = 64  # streams that the fallback without native library lists at a time
+_STREAMS = 64  # streams listed at a time by the fallback without native library
 
 
 class Pattern(eqx.Module):
@@ -41,7 +41,7 @@ class Pattern(eqx.Module):
 
     @property
     def synapses_expected(self) -> int:
-        """How many synapses there are; their mean number where each exists with a probability."""
+        """Number of synapses; the expected number if each exists with a probability."""
         if self.probability is not None:
             return round(self.probability * math.prod(self.shape))
         streams, positions = self.shape[::-1] if self.columns else self.shape
@@ -150,7 +150,7 @@ def _synapses_native(lib, shape, n_streams, extra, structure, what):
 
 
 def check_number(total: int, what: str) -> None:
-    """Raises where row pointers could not count the synapses."""
+    """Raises if there are too many synapses for the row pointers."""
     if total > _INT32_MAX and jnp.asarray(0).dtype != np.int64:
         raise ValueError(
             f"{what}.tocsr: {total} synapses overflow int32 row pointers; enable jax_enable_x64, "

@@ -1,5 +1,5 @@
-"""Just-in-time connectivity in pure JAX: the lowering where there is no native kernel, in bounded
-memory, with the same bits. All arithmetic is in unsigned 32-bit integers."""
+"""Just-in-time connectivity in pure JAX: the lowering without a native kernel, in bounded memory,
+bit for bit the same. All arithmetic is in unsigned 32-bit integers."""
 
 import functools
 import math

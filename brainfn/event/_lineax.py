@@ -1,4 +1,4 @@
-"""Sparse matrices as linear operators of Lineax, for its iterative solvers."""
+"""Sparse matrices as Lineax operators, for its iterative solvers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,9 +19,9 @@ class LinearOperator(lx.AbstractLinearOperator):
 
     $$ x \mapsto W x $$
 
-    `lx.CG`, `lx.GMRES` and `lx.BiCGStab` then solve $W x = b$ with the kernels of this room, and
-    differentiate the solution with respect to $b$ and the stored weights. For example the
-    potential of a chain of compartments, which leak and are coupled to their neighbours:
+    `lx.CG`, `lx.GMRES` and `lx.BiCGStab` then solve $W x = b$ with the kernels of `brainfn.event`,
+    and differentiate the solution with respect to $b$ and the stored weights. For example, the
+    potential along a chain of leaky compartments, each coupled to its neighbours:
 
     ```python
     import jax
@@ -55,12 +55,13 @@ class LinearOperator(lx.AbstractLinearOperator):
     def __init__(self, matrix: AbstractMatrix, tags: Any = (), *, transposed: bool = False):
         """**Arguments:**
 
-        - `matrix`: any matrix of this room, `(n_rows, n_cols)`.
-        - `tags`: what is known of the operator, one tag of Lineax or several, such as
+        - `matrix`: any matrix of `brainfn.event`, `(n_rows, n_cols)`.
+        - `tags`: known properties of the operator: one Lineax tag or several, such as
           `lx.positive_semidefinite_tag`. They are not checked.
         - `transposed`: whether the operator is $x \\mapsto W^\\top x$.
 
-        Raises `TypeError` if `matrix` is none, `ValueError` for tags that need a square matrix.
+        Raises `TypeError` if `matrix` is not a matrix, `ValueError` for tags that need a square
+        matrix.
         """
         if not isinstance(matrix, AbstractMatrix):
             raise TypeError(
@@ -145,7 +146,7 @@ def _(operator):
 
 @lx.is_symmetric.register(LinearOperator)
 def _(operator):
-    # Weights are real, so what is definite is symmetric.
+    # Weights are real, so a definite matrix is symmetric.
     return not operator.tags.isdisjoint(
         {
             lx.symmetric_tag,

@@ -15,9 +15,10 @@ def materialize(values: T, *, after: Any = ()) -> T:
     XLA on CPU fuses an elementwise computation into each kernel that reads its result: a membrane
     update that feeds spikes, reset and refractory counter would be computed three times over
     (`docs/benchmarks.md`). A custom call that does nothing to its aliased operands ends the fusion;
-    `lax.optimization_barrier` is removed too early to do so. With `after`, whatever reads the
-    result comes later than whatever `after` was computed from: so a variable that is read first
-    and advanced then can be overwritten in place, where XLA, not knowing the order, would copy it.
+    `lax.optimization_barrier` is removed too early to do so. With `after`, everything that reads
+    the result runs after everything that `after` was computed from. So a variable that is first
+    read and then advanced can be overwritten in place; without knowing the order, XLA would copy
+    it.
 
     Identity in value and derivative, on every platform.
 

@@ -1,4 +1,4 @@
-"""What all sparse matrices share: products with vectors and batches of vectors."""
+"""The base class of sparse matrices: products with vectors and batches of vectors."""
 
 import abc
 import dataclasses
@@ -25,7 +25,7 @@ class AbstractMatrix(eqx.Module):
     data: eqx.AbstractVar[Float[Array, "..."]]
     shape: eqx.AbstractVar[tuple[int, int]]
 
-    # Makes NumPy arrays on the left leave `@` to us.
+    # Makes NumPy arrays on the left of `@` defer to this class.
     __array_ufunc__ = None
 
     @property
@@ -58,13 +58,13 @@ class AbstractMatrix(eqx.Module):
 
     @property
     def by_columns(self) -> "AbstractMatrix | None":
-        """The transposed matrix with the same weights, where `W @ x` goes through it: where weights
-        are stored by columns it is event-driven in `x`."""
+        """The transposed matrix with the same weights, if `W @ x` is computed through it: with
+        weights stored by columns this is event-driven in `x`."""
         return None
 
     @property
     def weight(self) -> Any:
-        """The weights: an array; of a just-in-time matrix the law that they follow."""
+        """The weights: an array; for a just-in-time matrix, their distribution."""
         return self.data
 
     @property
@@ -74,7 +74,7 @@ class AbstractMatrix(eqx.Module):
 
     @property
     def synapses(self) -> int:
-        """How many synapses there are; their mean number where each exists with a probability."""
+        """Number of synapses; the expected number if each exists with a probability."""
         return math.prod(self.weight_shape or ())
 
     def with_weight(self, weight: Any) -> Any:
@@ -82,7 +82,7 @@ class AbstractMatrix(eqx.Module):
 
         **Arguments:**
 
-        - `weight`: one number, or an array of shape `weight_shape`; for a just-in-time matrix its
+        - `weight`: one number, or an array of shape `weight_shape`; for a just-in-time matrix, its
           law with other parameters; `None` for a structure without weights.
 
         Raises `TypeError` or `ValueError` if it does not fit.
@@ -138,8 +138,7 @@ class AbstractMatrix(eqx.Module):
 
 
 class Layout(NamedTuple):
-    """Weights and how they are laid out, as the kernels take them: what a block needs of a
-    matrix."""
+    """Weights and their layout, in the form the kernels take: what a block needs of a matrix."""
 
     data: jax.Array
     shape: tuple[int, int]
@@ -161,8 +160,8 @@ def left_product(x, matrix: AbstractMatrix, need=None) -> jax.Array:
     """`x @ W`; see `matvec` for `need`."""
     if not isinstance(matrix, AbstractMatrix):
         raise TypeError(
-            f"x @ W: the matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
-            "brainfn.event.Dense or CSR.fromdense; for a Delayed matrix delayed_matvec."
+            f"x @ W: the matrix must be a matrix of brainfn.event, got {type(matrix).__name__}. "
+            "Try brainfn.event.Dense or CSR.fromdense; for a Delayed matrix delayed_matvec."
         )
     x = as_operand(x, matrix, 0)
     y = jnp.zeros((*x.shape[:-1], matrix.shape[1]), matrix.vector_dtype)

@@ -1,4 +1,4 @@
-"""Finds, loads and registers the native library; says which kernels are native."""
+"""Finds, loads and registers the native library, and reports which kernels are native."""
 
 import ctypes
 import functools as ft
@@ -67,9 +67,9 @@ def enabled() -> bool:
 
 
 def register_handler(target: str, function: Any, platform: str) -> None:
-    """Makes a handler of another library known to XLA, once; a target is for one platform."""
+    """Registers a handler of another library with XLA, once; a target is for one platform."""
     if target not in _registered:
-        # XLA's own name: a handler under another one is accepted and never found.
+        # XLA's own name: a handler registered under any other is accepted but never found.
         known_as = "CUDA" if platform == "cuda" else platform
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform=known_as)
         _registered.add(target)
@@ -92,9 +92,8 @@ def kernels(platform: str = "cpu") -> dict[str, str]:
     - `platform`: `"cpu"` or `"cuda"`.
 
     **Returns:** a dictionary from the kernel's name to `"native (AVX2)"`, `"native (generic)"`,
-    `"native (CUDA)"` or `"reference"`. On CUDA the kernels that XLA makes from the reference itself
-    as well as we could (elementwise and sorting) are always `"reference"`. Raises `ValueError` for
-    another platform.
+    `"native (CUDA)"` or `"reference"`. On CUDA, kernels for which XLA's own code is as good
+    (elementwise and sorting) are always `"reference"`. Raises `ValueError` for any other platform.
     """
     if platform == "cuda":
         built = CUDA_HANDLERS if cuda_library() is not None else ()

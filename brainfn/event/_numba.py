@@ -1,5 +1,5 @@
-"""Numba functions as kernels of custom operators: compiled for the shapes' number and the dtypes,
-called by address."""
+"""Numba functions as kernels of custom operators: compiled for each combination of dtypes and
+numbers of dimensions, and called by address."""
 
 import ctypes
 import hashlib
@@ -13,14 +13,14 @@ import numpy as np
 from ._native import enabled, library
 
 _LOCK = threading.RLock()
-# Kernels that run somewhere must not be collected: they are kept for the life of the process.
+# Kernels in use must not be garbage-collected: they are kept for the life of the process.
 _COMPILED: dict[tuple, tuple[int, Any]] = {}
 _IDS: set[int] = set()
 _WARNED: set[str] = set()
 
 
 def import_numba() -> Any:
-    """The package, or an error that says how to get it."""
+    """The package, or an error that says how to install it."""
     try:
         import numba
     except ImportError as e:
@@ -35,7 +35,7 @@ def function_id(
     kernel: Callable, name: str, avals: Sequence, outputs: Sequence, static: dict[str, Any]
 ) -> int | None:
     """The id under which the native library knows `kernel` for these dtypes and numbers of
-    dimensions; None where the library is absent (after one warning) or a dtype is not NumPy's."""
+    dimensions; None if the library is absent (after one warning) or a dtype is not NumPy's."""
     lib = library()
     if lib is None:
         if enabled() and "numba" not in _WARNED:
@@ -92,7 +92,8 @@ def _numpy_name(dtype: str) -> str:
 
 
 def _new_id(kernel: Callable, name: str, how: tuple) -> int:
-    """The same in each process that defines the same kernel, for programs that XLA stores."""
+    """An id that is the same in every process that defines the same kernel, for programs that XLA
+    stores."""
     function = getattr(kernel, "py_func", kernel)
     code = function.__code__
     text = f"{name}\0{function.__qualname__}\0{code.co_code.hex()}\0{code.co_consts}\0{how}"

@@ -1,4 +1,4 @@
-"""An operator made by `define`: how it is called, and its rules."""
+"""Operators made by `define`: calls, and rules for differentiation and batching."""
 
 import functools as ft
 import inspect
@@ -18,7 +18,7 @@ from ._numba import function_id
 
 
 class Recipe(NamedTuple):
-    """What the user gave, checked; arguments by position."""
+    """The checked arguments of `define`; array arguments by position."""
 
     name: str
     reference: Callable
@@ -69,18 +69,18 @@ class Operator:
     def check(self, *arguments: Any, rtol: float | None = None, **keywords: Any) -> None:
         r"""Compares kernel, reference and rules on an example.
 
-        What the kernel gives is compared with the reference; linearity with
-        $f(2x + z) = 2f(x) + f(z)$; each transpose with the dot-product test
+        The kernel is compared with the reference; linearity with $f(2x + z) = 2f(x) + f(z)$; each
+        transpose with the dot-product test
         $\langle c, f(z) \rangle = \langle f^\top(c), z \rangle$; `vmap` with a loop. The kernel
         must leave its arguments as they are.
 
         **Arguments:**
 
-        - `arguments`, `keywords`: as for a call of the operator.
+        - `arguments`, `keywords`: as in a call of the operator.
         - `rtol`: relative tolerance, of the largest element; by default the square root of the
           dtype's precision.
 
-        Raises `ValueError` that says what differs, where and by how much.
+        Raises `ValueError` saying what differs, where and by how much.
         """
         from ._operator_check import check
 
@@ -124,7 +124,7 @@ class Operator:
         return list(out) if isinstance(out, (tuple, list)) else [out]
 
     def _shapes(self, arrays, static) -> tuple[list[tuple[tuple[int, ...], Any]], bool]:
-        """Shape and dtype of each output, and whether there is just one, not in a tuple."""
+        """Shape and dtype of each output, and whether it is a single array instead of a tuple."""
         key = tuple((tuple(x.shape), np.dtype(x.dtype)) for x in arrays)
         return self._outputs(key, tuple(sorted(static.items())), jnp.result_type(float))
 
@@ -152,7 +152,7 @@ class Operator:
         return shapes, single
 
     def _inexact(self, arrays, static) -> list[int]:
-        """Positions of the floating-point outputs, those that have derivatives."""
+        """Positions of the floating-point outputs: only these have derivatives."""
         shapes = self._shapes(arrays, static)[0]
         return [o for o, (_, dtype) in enumerate(shapes) if jnp.issubdtype(dtype, jnp.inexact)]
 
@@ -317,7 +317,7 @@ class Operator:
             if np.issubdtype(array.dtype, kind):
                 return array.astype(dtype)[()] if array.ndim < 2 else array.astype(dtype)
         raise TypeError(
-            f"{self.name}: {name!r} is handed to a native kernel and must be a bool, number, str "
+            f"{self.name}: {name!r} is passed to a native kernel and must be a bool, number, str "
             f"or tuple of numbers, got {value!r}."
         )
 

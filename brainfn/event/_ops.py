@@ -25,8 +25,8 @@ def matvec(
       $x_i = 0$ cost nothing.
     - `matrix`: sparse matrix `(n_rows, n_cols)`.
     - `need`: bool `(n_rows,)`, where the derivative with respect to `x` is needed; it is zero
-      elsewhere. Exact if what made `x` has no derivative there: with a surrogate of compact
-      `support`, `need` is `abs(v) < support`. By default everywhere.
+      elsewhere. Exact if `x` is computed by a function whose derivative is zero elsewhere: with a
+      surrogate of compact `support`, `need` is `abs(v) < support`. By default everywhere.
 
     **Returns:** `(n_cols,)`. Raises `ValueError` or `TypeError` for shapes or dtypes that do not
     fit.

@@ -37,18 +37,18 @@ class Native(NamedTuple):
 
 
 def is_zero(x) -> bool:
-    """Whether a tangent or cotangent is known to vanish (symbolically, or because the primal is not
-    a float)."""
+    """Whether a tangent or cotangent is known to be zero (symbolically, or because the primal is
+    not a float)."""
     return type(x) is ad.Zero or getattr(x, "dtype", None) == jax.dtypes.float0
 
 
 def zero_cotangent(undefined) -> ad.Zero:
-    """A symbolic zero cotangent for an operand that the transpose rule is asked about."""
+    """A symbolic zero cotangent for an operand that is being transposed."""
     return ad.Zero(undefined.aval.to_tangent_aval())
 
 
 def _running(x):
-    """The cotangent that an operand has collected so far, a symbolic zero where it has none."""
+    """The cotangent that an operand has accumulated so far, a symbolic zero where it has none."""
     if isinstance(x, NullAccum):
         return None
     if isinstance(x, RefAccum):
@@ -84,7 +84,7 @@ def _register_accumulating(primitive: Primitive, transpose: Callable) -> None:
 
 
 def full_cotangent(cotangent) -> jax.Array:
-    """A cotangent as an array, also where it is a symbolic zero."""
+    """A cotangent as an array, even if it is a symbolic zero."""
     return ad.instantiate_zeros(cotangent)
 
 
@@ -94,8 +94,8 @@ def zero_tangent(primal) -> ad.Zero:
 
 
 def vary_alike(operands: Sequence) -> list:
-    """Give all operands the same varying manual axes, as `jax.shard_map` demands of the operands of
-    a primitive."""
+    """Give all operands the same varying manual axes, as `jax.shard_map` requires of the operands
+    of a primitive."""
     varying = [_varying_axes(jax.typeof(x)) for x in operands]
     union = frozenset().union(*varying)
     out = []
@@ -116,8 +116,8 @@ def shard_like(x: jax.Array, like: jax.Array) -> jax.Array:
 
 
 def _replicate(operands: Sequence) -> list:
-    """Operands that are whole on each device, as kernels take them and as the types of the outputs
-    say. `reshard` has the rules that give derivatives their sharding back."""
+    """Operands replicated on each device, as kernels take them and as the types of the outputs say.
+    The rules of `reshard` restore the sharding of derivatives."""
     out = []
     for x in operands:
         if explicitly_sharded(x):
@@ -128,7 +128,7 @@ def _replicate(operands: Sequence) -> list:
 
 def vary_like(tree: Any, others: Any) -> Any:
     """`tree` with its arrays varying along all manual axes along which an array of `tree` or
-    `others` varies, as `jax.shard_map` demands of the carry of a loop."""
+    `others` varies, as `jax.shard_map` requires of the carry of a loop."""
     leaves, structure = jax.tree.flatten(tree)
     arrays = [x for x in jax.tree.leaves((tree, others)) if isinstance(x, jax.Array)]
     union = frozenset().union(*(_varying_axes(jax.typeof(x)) for x in arrays))
@@ -168,12 +168,12 @@ def define(
     - `jvp`: `jvp(primals, tangents, **params) -> (outputs, tangents)`.
     - `transpose`: `transpose(cotangents, *operands, **params) -> cotangents of the operands`.
     - `accumulate`: a transpose that adds in place, `accumulate(cotangents, operands, running,
-      **params) -> new running cotangents`; operands that are asked about are undefined, `running`
-      holds what their cotangents have collected so far (None for the other operands).
+      **params) -> new running cotangents`; operands that are being transposed are undefined,
+      `running` holds their cotangents so far (None for the other operands).
     - `batch`: `batch(operands, dims, **params) -> (outputs, dims)`; without it, `vmap` loops by
       `jax.lax.map`.
     - `cuda`: like `native`, for NVIDIA GPUs.
-    - `splits`: whether XLA shall split the work between devices under a plain `jit` with sharded
+    - `splits`: whether XLA may split the work between devices under a plain `jit` with sharded
       arrays. It can do so with the reference only (of elementwise operators with no communication);
       operands of a native call are gathered.
 
@@ -189,7 +189,7 @@ def define(
         return jax.jit(lambda *operands: primitive.bind(*operands, **dict(params)))
 
     def impl(*operands, **params):
-        # Without compilation there would be no end to it: the operator itself is always compiled.
+        # Without compilation this would recurse forever: the operator itself is always compiled.
         with jax.disable_jit(False):
             return compiled(_sorted(params))(*operands)
 
@@ -277,7 +277,7 @@ def _loop(operator, operands, dims, **params):
 
 
 def _varying_axes(aval) -> frozenset:
-    kind = getattr(aval, "manual_axis_type", None)  # JAX 0.10.2; others say `vma`
+    kind = getattr(aval, "manual_axis_type", None)  # JAX 0.10.2; other versions say `vma`
     return frozenset(aval.vma if kind is None else kind.varying)
 
 

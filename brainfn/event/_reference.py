@@ -1,4 +1,4 @@
-"""The pure-JAX meaning of the three primitives: O(nnz) gathers and scatter-adds, on any
+"""The pure-JAX definition of the three primitives: O(nnz) gathers and scatter-adds, on any
 platform."""
 
 import functools
@@ -75,7 +75,7 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     if term.need:
         factors.append(spread(term.need[0], term.need[1], positions[0]))
     if term.block.kind == "csr":
-        # What is stored beyond the last row is padding (see `split_columns`).
+        # Elements stored beyond the last row are padding (see `split_columns`).
         stored = jnp.arange(cols.shape[0], dtype=term.structure[1].dtype) < term.structure[1][-1]
         factors.append(_align(stored.astype(dtype), (False,) * len(batch), union))
     value = functools.reduce(operator.mul, factors)
@@ -93,7 +93,7 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
 
 
 def sum_dtype(x) -> np.dtype:
-    """The dtype in which sums of `x` are made: its own, but float32 for half precision."""
+    """The dtype in which `x` is summed: its own, but float32 for half precision."""
     return np.dtype(np.float32) if x.dtype.itemsize == 2 else np.dtype(x.dtype)
 
 

@@ -13,11 +13,11 @@ from ._matrix import AbstractMatrix, unchecked
 
 
 class Reordered(AbstractMatrix):
-    """A CSR matrix whose columns were renumbered, with its weights where they were.
+    """A CSR matrix whose columns were renumbered, with its weights left in place.
 
-    Kernels want the columns of a row to ascend. After they were renumbered they do so in another
-    order, through which the weights are found: they keep their place, that of the original matrix,
-    and are not copied. `CSR.with_columns` makes it.
+    Kernels need the columns of a row in ascending order. Renumbering changes that order; `order`
+    then maps each element to its weight, so the weights stay as in the original matrix and are not
+    copied. `CSR.with_columns` makes it.
 
     - `indices`, `indptr`: the structure, columns ascending within each row.
     - `order`: where the weight of each element is in `data`.
@@ -60,7 +60,7 @@ def with_columns(matrix: CSR, columns: Any, n_cols: int) -> Reordered:
     **Arguments:**
 
     - `matrix`: a matrix `(n_rows, n_cols)`.
-    - `columns`: int32 `(matrix.shape[1],)`, no two alike.
+    - `columns`: int32 `(matrix.shape[1],)`, all distinct.
     - `n_cols`: the new number of columns.
     """
     columns = np.asarray(columns)

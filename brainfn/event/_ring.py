@@ -1,4 +1,4 @@
-"""The present slot of a ring buffer, taken out or put in, in place.
+"""Takes out or replaces the present slot of a ring buffer, in place.
 
 `take` gives the slot and the ring with this slot empty; `put` gives the ring with this slot
 replaced. Both are linear, and each is the transpose of the other.
@@ -27,8 +27,8 @@ def as_step(now: Any, what: str) -> Array:
 def arrivals(
     ring: Float[Array, "length width"], now: int | Int[Array, ""]
 ) -> tuple[Float[Array, " width"], Float[Array, "length width"]]:
-    r"""Takes what arrives in step `now` out of a ring buffer, in place, so that its slot is free
-    again.
+    r"""Takes the input that arrives in step `now` out of a ring buffer, in place, and clears its
+    slot.
 
     $$ a = R_{n \bmod L}, \qquad R_{n \bmod L} \leftarrow 0 $$
 
@@ -37,7 +37,7 @@ def arrivals(
     - `ring`: ring buffer `(length, width)`.
     - `now`: the present step $n$.
 
-    **Returns:** what arrives `(width,)`, and the ring buffer with this slot empty. Raises
+    **Returns:** the arriving input `(width,)`, and the ring buffer with this slot empty. Raises
     `ValueError` or `TypeError` for wrong shapes or dtypes.
     """
     ring = as_array("ring", ring, "arrivals")

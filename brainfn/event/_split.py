@@ -15,7 +15,7 @@ def split_columns(matrix: AbstractMatrix, parts: int) -> AbstractMatrix:
 
     Under a plain `jit` a kernel gets whole arrays: XLA gathers what is sharded, and each device
     computes everything. Under `jax.shard_map` each device calls the kernel on its own columns, that
-    is its own postsynaptic neurons:
+    is, its own postsynaptic neurons:
 
     ```python
     import jax
@@ -38,7 +38,8 @@ def split_columns(matrix: AbstractMatrix, parts: int) -> AbstractMatrix:
     y = step(parts, jnp.ones(4))
     ```
 
-    The spikes are all that devices send to each other, forward; backward it is their cotangents.
+    Devices exchange only spikes in the forward pass, and only their cotangents in the backward
+    pass.
 
     **Arguments:**
 
@@ -51,13 +52,13 @@ def split_columns(matrix: AbstractMatrix, parts: int) -> AbstractMatrix:
     stored elements; padding adds nothing to products and derivatives, and is not meant for
     `.T` or `todense`. Differentiable in the weights.
 
-    Raises `ValueError` for fewer than one part, `TypeError` where the places of the elements are
+    Raises `ValueError` for fewer than one part, `TypeError` if the positions of the elements are
     traced.
     """
     if not isinstance(matrix, AbstractMatrix):
         raise TypeError(
-            f"split_columns: matrix must be one of brainfn.event, got {type(matrix).__name__}. Try "
-            "brainfn.event.Dense or CSR.fromdense."
+            "split_columns: matrix must be a matrix of brainfn.event, got "
+            f"{type(matrix).__name__}. Try brainfn.event.Dense or CSR.fromdense."
         )
     parts = whole_number("parts", parts, 1, "split_columns")
     n_rows, n_cols = matrix.shape

@@ -48,7 +48,8 @@ def on_pre(
 
     In place where nothing else uses the old weights, as inside a `lax.scan`. Differentiable in
     everything; the derivative with respect to $s_i$ of a silent neuron is that of the unclipped
-    rule. Without `factor` and bounds the derivatives too cost only as much as there are spikes.
+    rule. Without `factor` and bounds, the cost of the derivatives is also proportional to the
+    number of spikes.
 
     **Arguments:**
 
@@ -58,7 +59,7 @@ def on_pre(
     - `spikes`: $s$, `(n_pre,)`, bool or numbers.
     - `change`: $a$, one number or `(n_post,)`, for instance a postsynaptic trace times a rate.
     - `factor`: $b$, one number or `(n_post,)`; with $a = \eta w_{\max}$ and $b = -\eta$ the weight
-      goes softly towards its bound. By default 0.
+      approaches its bound softly. By default 0.
     - `lower`, `upper`: bounds, one number each; only weights that are touched are clipped. By
       default none.
 
@@ -127,12 +128,12 @@ def _by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
         return Layout(matrix.data, shape, back.kind, back.structure, back.extra)
     if columns is None:
         raise ValueError(
-            f"on_post: columns is needed for a {type(matrix).__name__}; make it once, outside of "
-            "the loop, by matrix.column_index()."
+            f"on_post: columns is needed for a {type(matrix).__name__}; make it once, outside "
+            "the loop, with matrix.column_index()."
         )
     if not isinstance(columns, ColumnIndex):
         raise TypeError(
-            f"on_post: columns must be what matrix.column_index() gives, got "
+            f"on_post: columns must be the result of matrix.column_index(), got "
             f"{type(columns).__name__}."
         )
     if columns.order.size != matrix.data.size or columns.indptr.shape[0] != shape[0] + 1:
@@ -250,7 +251,7 @@ def _batch(operands, dims, *, spec):
         return loop_over_batch(_operator, operands, dims, spec=spec)
     size = next(x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None)
     batched = [[d is not None for d in group] for group in dim_groups[:STRUCTURE]]
-    # What belongs to columns is batched as a whole: it is small. The weights have every dimension.
+    # Column arrays are batched as a whole: they are small. The weights have every dimension.
     batched[COLS] = [any(batched[COLS])] * len(batched[COLS])
     batched[WEIGHTS] = [True]
     new = []

@@ -1,4 +1,4 @@
-"""The field of an initial value, and the values that it stands for."""
+"""Fields for initial values, and how they become arrays."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ._initializers import AbstractInitializer, as_initializer
 
 def initial(default: FloatArrayLike | AbstractInitializer | None = None) -> Any:
     """The field of an initial value: a number, an array of shape `(size,)`, an initializer of
-    [`brainfn.init`][], or `None` where the model knows a value of its own.
+    [`brainfn.init`][], or `None` for the model's own default.
 
     ```python
     class Leak(bf.neuron.AbstractIntegrateAndFire):
@@ -35,11 +35,11 @@ def start(
     size: int,
     key: Key | None,
 ) -> Float[Array, " size"]:
-    """The values of a variable at the beginning.
+    """The initial values of a variable.
 
     **Arguments:**
 
-    - `initial`: how they are made, or `None` for `default`.
+    - `initial`: the initializer, or `None` for `default`.
     - `default`: a number or one for each neuron; its dtype is that of the result.
     - `size`: number of neurons.
     - `key`: a random key, needed if `initial` draws.

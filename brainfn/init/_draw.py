@@ -1,4 +1,4 @@
-"""Drawing many numbers without a compilation for each number of them."""
+"""Drawing arrays of many lengths without a compilation for each length."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ _LEAST = 1024
 def draw(
     initializer: AbstractInitializer, n: int, dtype: DTypeLike, *, key: Key | None
 ) -> Float[Array, " n"]:
-    """`initializer((n,), dtype, key=key)`, the same bits, in a way that compiles for few lengths.
+    """`initializer((n,), dtype, key=key)`, bit for bit, but compiled for few lengths only.
 
-    Entry `i` of an elementwise initializer with scalar parameters depends on the key and on `i`
-    alone, so that a longer array can be drawn, whose length occurs again, and cut on the host.
+    Entry `i` of an elementwise initializer with scalar parameters depends only on the key and on
+    `i`, so a longer array of a common length can be drawn and cut on the host.
 
     **Arguments:** those of [`brainfn.init.AbstractInitializer.__call__`][], for a vector.
     """
@@ -37,7 +37,7 @@ def draw(
 
 
 def _bucket(n: int) -> int:
-    """A length that is not below `n`: a power of two, or, for long ones, one of its eighths."""
+    """A length of at least `n`: a power of two or, for long arrays, one of its eighths."""
     power = max(_LEAST, 1 << (n - 1).bit_length())
     if power <= 2**20:
         return power

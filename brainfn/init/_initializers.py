@@ -38,7 +38,7 @@ def _as_inexact(x: Any) -> Any:
 
 
 def _check(condition: Any, message: str) -> None:
-    # Under a transformation there are no numbers to look at, and the check is waived.
+    # Under a transformation there are no concrete values to check.
     if not isinstance(condition, Tracer) and not np.all(condition):
         raise ValueError(message)
 
@@ -72,7 +72,7 @@ def _require(owner: str, key: Key | None) -> Key:
 
 
 class AbstractInitializer(eqx.Module):
-    """How an array is filled at the start: initial states and weights.
+    """How an array is filled initially: states and weights.
 
     To make one of your own, subclass and write `__call__`. Parameters may be arrays that broadcast
     to the shape to be filled, with the last axis running over neurons.
@@ -80,8 +80,8 @@ class AbstractInitializer(eqx.Module):
 
     @property
     def elementwise(self) -> bool:
-        """Whether entry $i$ of a vector depends on entry $i$ of the parameters alone, and what is
-        drawn comes from [`brainfn.random`][]. Populations whose initial values are drawn otherwise
+        """Whether entry $i$ of a vector depends only on entry $i$ of the parameters and all random
+        numbers come from [`brainfn.random`][]. Populations whose initial values are drawn otherwise
         are not merged with others."""
         return False
 
@@ -95,7 +95,7 @@ class AbstractInitializer(eqx.Module):
 
         - `shape`: shape of the array.
         - `dtype`: its floating-point dtype.
-        - `key`: a `jax.random` key; only constants do without one.
+        - `key`: a `jax.random` key; only constants need none.
         """
 
 
@@ -104,8 +104,8 @@ class Constant(AbstractInitializer):
 
     **Arguments:**
 
-    - `value`: the value, or an array that broadcasts to the shape to be filled; in the unit of
-      what is filled.
+    - `value`: the value, or an array that broadcasts to the shape to be filled; in the unit of the
+      array.
     """
 
     value: FloatArrayLike = _parameter()
@@ -129,7 +129,7 @@ class Normal(AbstractInitializer):
 
     **Arguments:**
 
-    - `mean`: $\mu$, in the unit of what is filled.
+    - `mean`: $\mu$, in the unit of the array.
     - `std`: standard deviation $\sigma \ge 0$, in the same unit.
     """
 
@@ -156,7 +156,7 @@ class Uniform(AbstractInitializer):
 
     **Arguments:**
 
-    - `low`: lower bound, in the unit of what is filled.
+    - `low`: lower bound, in the unit of the array.
     - `high`: upper bound, not below `low`, in the same unit.
     """
 
@@ -182,12 +182,12 @@ class Uniform(AbstractInitializer):
 class TruncatedNormal(AbstractInitializer):
     r"""Independent normal values, redrawn until they lie in $[\mathrm{low}, \mathrm{high}]$.
 
-    The law of "draw again if out of range", as used for delays and weights that must keep their
-    sign; sampled in one pass by inversion. The bounds move the mean and shrink the variance.
+    The distribution of "draw again if out of range", as used for delays and weights that must keep
+    their sign; sampled in one pass by inversion. The bounds move the mean and shrink the variance.
 
     **Arguments:**
 
-    - `mean`: mean $\mu$ of the untruncated law, in the unit of what is filled.
+    - `mean`: mean $\mu$ of the untruncated distribution, in the unit of the array.
     - `std`: its standard deviation $\sigma > 0$, in the same unit.
     - `low`, `high`: bounds, in the same unit; either may be infinite.
     """
@@ -220,7 +220,7 @@ class TruncatedNormal(AbstractInitializer):
         # At u = -1 or 1 the inverse is infinite.
         edge = 1 - jnp.finfo(dtype).epsneg
         x = root * lax.erf_inv(jnp.clip(u, -edge, edge))
-        # Rounding of mean + std * x may step over a bound by its last digit.
+        # Rounding of mean + std * x may exceed a bound in the last digit.
         return jnp.clip(mean + std * x, low, high)
 
 
@@ -239,12 +239,12 @@ def _check_order(owner: str, low: FloatArrayLike, high: FloatArrayLike) -> None:
 
 
 def as_initializer(x: Any) -> AbstractInitializer:
-    """Let a number or an array stand where an initializer is expected.
+    """Convert a number or an array to an initializer.
 
     **Arguments:**
 
-    - `x`: an initializer, which is returned as it is; or a number or array, which becomes
-      a [`brainfn.init.Constant`][].
+    - `x`: an initializer, which is returned unchanged; or a number or array, which becomes a
+      [`brainfn.init.Constant`][].
 
     **Raises:** `TypeError` for anything else.
     """
