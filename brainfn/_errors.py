@@ -29,6 +29,14 @@ def from_host(host: np.ndarray, *, copy: bool = False) -> jax.Array:
     return jax.device_put(np.array(host) if copy else host)
 
 
+def empty_on_host(n: int, dtype: Any) -> np.ndarray:
+    """A vector that is not filled yet, aligned so that `from_host` can take it without a copy."""
+    align, itemsize = 64, np.dtype(dtype).itemsize
+    memory = np.empty(n + align // itemsize, dtype)
+    start = -memory.ctypes.data % align // itemsize
+    return memory[start : start + n]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`" Did you mean 'exc'?"` for the known name most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -18,8 +18,8 @@ from jax import lax
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int32, Shaped, UInt32
 
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = 0x1BD11BDA
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = 0x1BD11BDA
 
 Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
 
@@ -87,10 +87,10 @@ def threefry(words: Words, c0: UInt32[Array, "..."], c1: UInt32[Array, "..."]) -
         doi:10.1145/2063384.2063405.
     """
     k0, k1 = words
-    schedule = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
+    schedule = (k0, k1, k0 ^ k1 ^ jnp.uint32(PARITY))
     x0, x1 = c0 + k0, c1 + k1
     for i in range(5):
-        for by in _ROTATIONS[i % 2]:
+        for by in ROTATIONS[i % 2]:
             x0 = x0 + x1
             x1 = _rotate(x1, by) ^ x0
         x0 = x0 + schedule[(i + 1) % 3]

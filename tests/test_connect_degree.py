@@ -12,7 +12,6 @@ import scipy.stats
 
 from brainfn import connect
 from brainfn.connect import _degree
-from brainfn.connect._sort import sort_columns
 
 # A correct rule has a p-value below this once in ten thousand tests; all keys are stated.
 ALPHA = 1e-4
@@ -180,7 +179,6 @@ def test_chunks_change_nothing_and_rows_stand_on_their_own(monkeypatch, k, multa
     many, _ = rule.build(3001, 150, key=jr.key(0))
     np.testing.assert_array_equal(few, many[: few.size])
     monkeypatch.setattr(_degree, "_CHUNK", 1024)
-    monkeypatch.setattr(_degree, "_SCAN_CHUNK", 9000)
     small, _ = rule.build(3001, 150, key=jr.key(0))
     np.testing.assert_array_equal(small, many)
 
@@ -208,14 +206,3 @@ def test_golden_values():
 DRAWN = [75, 248, 474, 71, 456, 686, 73, 279, 888]
 REDRAWN = [1, 4, 9, 1, 9, 13, 1, 5, 17]
 SCANNED = [0, 1, 2, 0, 2, 3, 0, 2, 3]
-
-
-@pytest.mark.parametrize("height", [1, 2, 4, 32, 128, 2048, 4096])
-@pytest.mark.parametrize("lanes", [1, 3, 17])
-def test_sort_columns(height, lanes):
-    rng = np.random.default_rng(height * 100 + lanes)
-    x = rng.integers(0, max(2, height), (height, lanes), dtype=np.int32)
-    x[: height // 3] = 2**31 - 1
-    got = jax.jit(sort_columns)(jnp.asarray(x))
-    assert got.dtype == jnp.int32
-    np.testing.assert_array_equal(got, np.sort(x, axis=0))

@@ -1,33 +1,25 @@
 """Every neuron has the same number of outgoing, or of incoming, synapses."""
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Int32
+from jaxtyping import Array, Int32, UInt32
 
 from .._custom_types import Key
-from .._errors import is_concrete
+from .._errors import empty_on_host, from_host, is_concrete
 from ..event import transpose_structure
 from ._check import as_degree, as_flag, check_key, check_synapses
-from ._chunk import assemble, write
-from ._counter import Words, bounded, key_words, threefry
+from ._chunk import in_order
+from ._counter import bounded, key_words, threefry
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
-from ._sort import sort_columns
 
-# Numbers in a chunk, so that its intermediate arrays stay in the cache.
-_CHUNK = 2**16
-# The same for the method that visits every column, and the smallest number of rows in a chunk.
-_SCAN_CHUNK = 2**20
-_MIN_LANES = 16
-# If more than one column in this many is chosen, visit every column.
+# Random numbers in a chunk, so that its arrays stay in the cache.
+_CHUNK = 2**15
+# Where more than one column in this many is chosen, number all of them at random.
 _DENSE = 6
-# Means "no column" and sorts after all columns.
-_NONE = 2**31 - 1
 
 
 class AbstractDegree(AbstractRule):
@@ -177,145 +169,107 @@ def _draw(
     """k columns in ascending order for each row, as one array."""
     if n_rows * k == 0:
         return jnp.zeros(0, jnp.int32)
-    scans = distinct and _DENSE * k > n_columns
-    height = n_columns if scans else 1 << (k - 1).bit_length()
-    lanes = max(_MIN_LANES, (_SCAN_CHUNK if scans else _CHUNK) // height)
-    lanes = min(lanes, _bucket(n_rows))
-    # If repeats are rare, few rows need another round: take some of them at a time.
-    some = lanes if k * k > n_columns else max(_MIN_LANES, lanes // 8)
-    method = "scan" if scans else "redraw" if distinct else "draw"
-    place = _Place(*(np.asarray(x, np.int32) for x in (n_columns, *self_rows, diagonal or 0)))
-    chunk = partial(
-        _chunk,
-        key_words(key),
-        place,
-        k=k,
-        height=height,
-        lanes=lanes,
-        method=method,
-        some=min(some, lanes) if method == "redraw" else 0,
-    )
-    starts = range(0, n_rows, lanes)
-    if is_concrete(key):
-        # Programs whose shape does not depend on the number of rows, so compiled once.
-        columns = (chunk(np.asarray(start, np.int32)) for start in starts)
-        return assemble(columns, [start * k for start in starts], n_rows * k)
 
-    def body(i, buffer):
-        start = i * jnp.int32(lanes)
-        return write(buffer, chunk(start), start * k)
+    def draw(words: Any) -> np.ndarray:
+        return _draw_on_host(
+            np.asarray(words), n_rows, n_columns, k, diagonal or 0, self_rows, distinct
+        )
 
-    buffer = jnp.zeros(n_rows * k, jnp.int32)
-    return lax.fori_loop(jnp.int32(0), jnp.int32(len(starts)), body, buffer)
+    words = key_words(key)
+    if is_concrete(words):
+        return from_host(draw(words))
+    shape = jax.ShapeDtypeStruct((n_rows * k,), jnp.int32)
+    return jax.pure_callback(draw, shape, words, vmap_method="sequential")
 
 
-def _bucket(size: int) -> int:
-    """The power of four that is not below `size`: few shapes, so few compilations."""
-    return 4 ** max(2, -(-(size - 1).bit_length() // 2))
-
-
-class _Place(NamedTuple):
-    """The number of columns, and the rows that leave out their own column."""
-
-    n_columns: Int32[Array, ""] | np.ndarray
-    self_start: Int32[Array, ""] | np.ndarray
-    self_stop: Int32[Array, ""] | np.ndarray
-    diagonal: Int32[Array, ""] | np.ndarray
-
-
-@partial(jax.jit, static_argnames=("k", "height", "lanes", "method", "some"))
-def _chunk(
-    words: Words,
-    place: _Place,
-    start: Int32[Array, ""] | np.ndarray,
-    *,
+def _draw_on_host(
+    words: UInt32[np.ndarray, "2"],
+    n_rows: int,
+    n_columns: int,
     k: int,
-    height: int,
-    lanes: int,
-    method: str,
-    some: int,
-) -> Int32[Array, " length"]:
-    """k columns for each of `lanes` rows, the first of which is `start`."""
-    row = start + jnp.arange(lanes, dtype=jnp.int32)
-    excludes = (row >= place.self_start) & (row < place.self_stop)
-    width = place.n_columns - excludes.astype(jnp.int32)
-    if method == "scan":
-        columns = _scan(words, row, width, k, height)
-    elif method == "redraw":
-        columns = _draw_again(words, row, width, k, height, some)
-    else:
-        columns = _draw_once(words, row, width, k, height)
-    own = (row + place.diagonal)[None, :]
-    columns = columns + (excludes[None, :] & (columns >= own)).astype(jnp.int32)
-    return columns.T.reshape(-1)
+    diagonal: int,
+    self_rows: tuple[int, int],
+    distinct: bool,
+) -> Int32[np.ndarray, " nnz"]:
+    out = empty_on_host(n_rows * k, np.int32).reshape(n_rows, k)
+    dense = distinct and _DENSE * k > n_columns
+    lanes = max(1, _CHUNK // (n_columns if dense else k))
+
+    def chunk(start: int) -> Int32[np.ndarray, "lanes k"]:
+        row = np.arange(start, min(start + lanes, n_rows), dtype=np.int32)[:, None]
+        excludes = (row >= self_rows[0]) & (row < self_rows[1])
+        width = n_columns - excludes.astype(np.int32)
+        if dense:
+            columns = _smallest(words, row, width, k, n_columns)
+        elif distinct:
+            columns = _draw_again(words, row, width, k)
+        else:
+            columns = _draw_once(words, row, width, k)
+        if excludes.any():
+            columns += excludes & (columns >= row + diagonal)
+        return columns
+
+    for start, columns in in_order(chunk, range(0, n_rows, lanes)):
+        out[start : start + columns.shape[0]] = columns
+    return out.reshape(-1)
 
 
-def _uniform(words, row, width, k) -> Int32[Array, "k lanes"]:
-    """k numbers in [0, width) for each row."""
-    shape = (k, row.shape[0])
-    counter = lax.broadcasted_iota(jnp.uint32, shape, 0)
-    stream = jnp.broadcast_to(row.astype(jnp.uint32)[None, :], shape)
-    limit = jnp.broadcast_to(width.astype(jnp.uint32)[None, :], shape)
-    first, second = (jnp.broadcast_to(w, shape) for w in words)
-    return bounded(threefry((first, second), counter, stream), limit).astype(jnp.int32)
+Rows = Int32[np.ndarray, "lanes 1"]
 
 
-def _pad(columns: Int32[Array, "k lanes"], height: int) -> Int32[Array, "height lanes"]:
-    return jnp.pad(columns, ((0, height - columns.shape[0]), (0, 0)), constant_values=_NONE)
+def _draw_once(
+    words: UInt32[np.ndarray, "2"], row: Rows, width: Rows, k: int
+) -> Int32[np.ndarray, "lanes k"]:
+    """Independent numbers in [0, width), in ascending order in each row."""
+    bits = threefry(words, np.arange(k, dtype=np.uint32), row.astype(np.uint32))
+    columns = bounded(bits, width).astype(np.int32)
+    columns.sort(axis=1)
+    return columns
 
 
-def _draw_once(words, row, width, k, height) -> Int32[Array, "k lanes"]:
-    """Independent numbers, in ascending order down the columns."""
-    return sort_columns(_pad(_uniform(words, row, width, k), height))[:k]
+def _draw_again(
+    words: UInt32[np.ndarray, "2"], row: Rows, width: Rows, k: int
+) -> Int32[np.ndarray, "lanes k"]:
+    """Different numbers: those that came twice are drawn again until there are none.
 
-
-def _draw_again(words, row, width, k, height, some) -> Int32[Array, "k lanes"]:
-    """Distinct numbers: repeats are drawn again until there are none.
-
-    The choice of numbers to draw again is symmetric in their values, so all sets are equally
-    probable. A round takes the first `some` of the rows that still need one.
+    Which numbers are drawn again does not depend on how numbers are named, so all sets are equally
+    probable.
     """
-    columns = _draw_once(words, row, width, k, height)
-    lanes = row.shape[0]
+    columns = _draw_once(words, row, width, k)
+    again = _repeats(columns)
+    waiting = np.flatnonzero(again.any(axis=1))
+    again = again[waiting]
+    turn = 0
+    while waiting.size:
+        turn += 1
+        # No row has this stream, so it serves to make a new key for each round.
+        fresh = threefry(words, np.full(1, turn, np.uint32), np.full(1, 2**32 - 1, np.uint32))
+        new = np.array([word[0] for word in fresh])
+        bits = threefry(new, np.arange(k, dtype=np.uint32), row[waiting].astype(np.uint32))
+        drawn = bounded(bits, width[waiting]).astype(np.int32)
+        mine = np.where(again, drawn, columns[waiting])
+        mine.sort(axis=1)
+        columns[waiting] = mine
+        again = _repeats(mine)
+        left = again.any(axis=1)
+        waiting, again = waiting[left], again[left]
+    return columns
 
-    def repeats(columns):
-        return jnp.pad(columns[1:] == columns[:-1], ((1, 0), (0, 0)))
 
-    def again(carry):
-        columns, rounds, waiting = carry
-        take = jnp.argsort(~waiting)[:some]
-        mine = columns[:, take]
-        rounds = rounds.at[take].add(jnp.uint32(1))
-        # No row uses this stream, so it provides a new key for each round.
-        fresh = threefry(words, rounds[take], jnp.full(some, 2**32 - 1, jnp.uint32))
-        drawn = _uniform(tuple(w[None, :] for w in fresh), row[take], width[take], k)
-        mine = sort_columns(_pad(jnp.where(repeats(mine), drawn, mine), height))[:k]
-        waiting = waiting.at[take].set(repeats(mine).any(axis=0))
-        return columns.at[:, take].set(mine), rounds, waiting
-
-    start = columns, jnp.zeros(lanes, jnp.uint32), repeats(columns).any(axis=0)
-    return lax.while_loop(lambda carry: carry[2].any(), again, start)[0]
+def _repeats(columns: Int32[np.ndarray, "lanes k"]) -> np.ndarray:
+    return np.diff(columns, axis=1, prepend=-1) == 0
 
 
-def _scan(words, row, width, k, n_columns) -> Int32[Array, "k lanes"]:
-    """Distinct numbers, visited in turn: each is kept with its probability given those before it.
-
-    ??? cite
-
-        Fan, Muller and Rezucha (1962), "Development of sampling plans by using sequential (item by
-        item) selection techniques and digital computers", doi:10.1080/01621459.1962.10480667.
-    """
-    lanes = row.shape[0]
-
-    def step(kept, at):
-        left = jnp.maximum(width - at, 1).astype(jnp.uint32)
-        counter = jnp.broadcast_to(at.astype(jnp.uint32), (lanes,))
-        turn = bounded(threefry(words, counter, row.astype(jnp.uint32)), left).astype(jnp.int32)
-        kept = kept + (turn < k - kept).astype(jnp.int32)
-        return kept, kept
-
-    at = jnp.arange(n_columns, dtype=jnp.int32)
-    _, kept = lax.scan(step, jnp.zeros(lanes, jnp.int32), at)
-    number = jnp.arange(1, k + 1, dtype=jnp.int32)
-    find = partial(jnp.searchsorted, v=number)
-    return jax.vmap(find, in_axes=1, out_axes=1)(kept).astype(jnp.int32)
+def _smallest(
+    words: UInt32[np.ndarray, "2"], row: Rows, width: Rows, k: int, n_columns: int
+) -> Int32[np.ndarray, "lanes k"]:
+    """Different numbers: those of the k smallest of `width` random numbers of 64 bits."""
+    if k == 0:
+        return np.zeros((row.shape[0], 0), np.int32)
+    column = np.arange(n_columns, dtype=np.uint32)
+    high, low = threefry(words, column, row.astype(np.uint32))
+    lots = (high.astype(np.uint64) << np.uint64(32)) | low
+    lots[column >= width] = np.uint64(2**64 - 1)
+    chosen = np.argpartition(lots, k - 1, axis=1)[:, :k].astype(np.int32)
+    chosen.sort(axis=1)
+    return chosen

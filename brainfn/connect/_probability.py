@@ -1,33 +1,30 @@
 """Every pair is connected with the same probability."""
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Bool, Float32, Int32, UInt32
+from jaxtyping import Int32, Int64, UInt32
 
 from .._custom_types import Key
-from .._errors import from_host, is_concrete
+from .._errors import empty_on_host, from_host, is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
-from ._chunk import assemble
-from ._counter import Words, key_words, threefry, unit_exponential
+from ._chunk import in_order
+from ._counter import fine_exponential, key_words, threefry, unit_exponential
 from ._rule import AbstractRule, Structure, check_sizes, self_rows
 from ._simple import AllToAll
 
-# Positions are traversed in lanes of this many gaps. The stream does not depend on the number of
-# lanes, but it does depend on this number.
-_LANE = 64
-# Synapses in a chunk, so that its arrays stay in the cache; and its rows and positions.
+# Synapses in a chunk, so that its arrays stay in the cache; and its rows and positions. The chunks
+# decide which random numbers a row sees, so these are part of what a key means.
 _CHUNK = 60_000
 _MAX_ROWS = 2**16
 _MAX_AREA = 2**31 - 2
-# Below this probability gaps are longer than float32 resolves, and are drawn digit by digit.
+# Below this probability gaps are longer than float32 resolves, and are drawn from 64 bits.
 _SPARSE = 2.0**-19
+# How many standard deviations above the mean the first number of gaps of a chunk lies.
+_MARGIN = 6.0
 
 
 class FixedProbability(AbstractRule):
@@ -42,7 +39,7 @@ class FixedProbability(AbstractRule):
     targets of the others unchanged.
 
     How many synapses there are depends on the random numbers, so build outside of `jit`. The same
-    key gives the same bits on the same kind of device.
+    key gives the same synapses on every device (drawn on the host).
 
     **Arguments:**
 
@@ -90,7 +87,7 @@ class FixedProbability(AbstractRule):
         ]
         if not chunks:
             return jnp.zeros(0, jnp.int32), jnp.zeros(n_pre + 1, jnp.int32)
-        return _build(key_words(key), chunks, self.p, n_pre)
+        return _build(np.asarray(key_words(key)), chunks, self.p, n_pre)
 
 
 class _Chunk(NamedTuple):
@@ -114,186 +111,73 @@ def _chunks(start: int, stop: int, width: int, p: float, diagonal: int | None) -
     ]
 
 
-def _build(words: Words, chunks: list[_Chunk], p: float, n_pre: int) -> Structure:
-    law = _Law.of(p)
-    most = max(c.rows * c.width * p for c in chunks)
-    lanes = _bucket((most + 8.0 * math.sqrt(most) + _LANE) / _LANE, 4)
-    rows = _bucket(max(c.rows for c in chunks), 16)
-    while True:
-        count = partial(_count, words, law, lanes=lanes, rows=rows)
-        ends = [count(_operands(c)) for c in chunks]
-        # One transfer to the host for all chunks; the device runs ahead until here.
-        if all(bool(complete) for _, complete in ends):
-            break
-        # A chunk needed more random numbers than expected, which happens once in 10^15 times. The
-        # stream does not depend on the number of lanes, so no other chunk changes.
-        lanes *= 4
-    indptr = np.zeros(n_pre + 1, np.int64)
+def _build(words: UInt32[np.ndarray, "2"], chunks: list[_Chunk], p: float, n_pre: int) -> Structure:
+    expected = p * sum(c.rows * c.width for c in chunks)
+    # Memory that is not written to costs nothing, so the end of this is free.
+    indices = empty_on_host(int(expected + 12 * math.sqrt(expected) + 64), np.int32)
+    counts = np.zeros(n_pre, np.int64)
     total = 0
-    offsets = []
-    for c, (end, _) in zip(chunks, ends, strict=True):
-        offsets.append(total)
-        indptr[c.start + 1 : c.start + c.rows + 1] = (
-            np.asarray(end)[: c.rows].astype(np.int64) + total
-        )
-        total = int(indptr[c.start + c.rows])
-        indptr[c.start + c.rows + 1 :] = total
-    check_synapses(f"FixedProbability(p={p:g})", total)
-    columns = (_fill(words, law, _operands(c), lanes=lanes) for c in chunks)
-    return assemble(columns, offsets, total), from_host(indptr.astype(np.int32))
+    for c, (columns, each) in in_order(lambda c: _draw(words, p, c), chunks):
+        stop = total + columns.size
+        check_synapses(f"FixedProbability(p={p:g})", stop)
+        if stop > indices.size:  # once in 10^32 times
+            longer = empty_on_host(2 * stop, np.int32)
+            longer[:total] = indices[:total]
+            indices = longer
+        indices[total:stop] = columns
+        counts[c.start : c.start + c.rows] = each
+        total = stop
+    indptr = np.zeros(n_pre + 1, np.int32)
+    np.cumsum(counts, out=indptr[1:])
+    return from_host(indices[:total]), from_host(indptr)
 
 
-def _bucket(x: float | int, least: int) -> int:
-    """The power of four times `least` that is not below x: few shapes, so few compilations."""
-    size = least
-    while size < x:
-        size *= 4
-    return size
+def _draw(
+    words: UInt32[np.ndarray, "2"], p: float, c: _Chunk
+) -> tuple[Int32[np.ndarray, " nnz"], Int64[np.ndarray, " rows"]]:
+    """The columns of a chunk, row by row, and the number of them in each row."""
+    area = c.rows * c.width
+    parts = []
+    at = drawn = 0
+    while at < area:
+        left = p * (area - at)
+        pairs = int(left + _MARGIN * math.sqrt(left) + 16) // 2
+        gaps = _gaps(words, c.start, drawn, pairs, p, area)
+        ends = np.cumsum(gaps, dtype=np.int64)
+        ends += at
+        at, drawn = int(ends[-1]), drawn + pairs
+        parts.append(ends)
+    positions = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    positions -= 1
+    positions = positions[: np.searchsorted(positions, area)]
+    row = positions // c.width
+    columns = (positions - row * c.width).astype(np.int32)
+    if c.own is not None:
+        columns += columns >= row + c.own
+    return columns, np.bincount(row, minlength=c.rows)
 
 
-class _Law(eqx.Module):
-    """Constants of the geometric law with probability p, computed in float64 on the host.
+def _gaps(
+    words: UInt32[np.ndarray, "2"], stream: int, start: int, pairs: int, p: float, area: int
+) -> np.ndarray:
+    """Distances between synapses, two for each of `pairs` counters that begin with `start`.
 
-    A gap minus one has independent digits: `high * block + middle * unit + low`. Where p is not
-    small, `block` is 1 and only `high` is left.
+    One less than a distance is a geometric number: the whole part of an exponential number of mean
+    `1 / rate`. Those beyond the end of the chunk are cut, so that sums do not overflow.
     """
-
-    per_block: Float32[Array, ""]
-    per_unit: Float32[Array, ""]
-    per_one: Float32[Array, ""]
-    in_block: Float32[Array, ""]
-    in_unit: Float32[Array, ""]
-    block: UInt32[Array, ""]
-    unit: UInt32[Array, ""]
-    sparse: bool = eqx.field(static=True)
-
-    @staticmethod
-    def of(p: float) -> "_Law":
-        # Below 2^-64 no synapse is ever drawn, so the law of 2^-64 is used.
-        rate = -math.log1p(-max(p, 2.0**-64))
-        sparse = p < _SPARSE
-        bits = min(24, max(0, math.floor(-8 - math.log2(rate)))) if sparse else 0
-        block, unit = 2**bits, 2 ** (bits // 2)
-
-        def f32(x):
-            return jnp.asarray(x, jnp.float32)
-
-        return _Law(
-            per_block=f32(1 / (rate * block)),
-            per_unit=f32(1 / (rate * unit)),
-            per_one=f32(1 / rate),
-            in_block=f32(-math.expm1(-rate * block)),
-            in_unit=f32(-math.expm1(-rate * unit)),
-            block=jnp.asarray(block, jnp.uint32),
-            unit=jnp.asarray(unit, jnp.uint32),
-            sparse=sparse,
-        )
-
-    def digit(self, bits, mass, per, limit) -> UInt32[Array, "..."]:
-        """A geometric number that is known to be smaller than `limit`."""
-        u = (bits.astype(jnp.float32) + 0.5) * 2.0**-32
-        return jnp.minimum((-jnp.log1p(-u * mass) * per).astype(jnp.uint32), limit - jnp.uint32(1))
-
-    def gaps(self, words: Words, stream, pairs, cap) -> Words:
-        """Two gaps for each of `pairs`, both at most `cap`."""
-        one = jnp.uint32(1)
-        stream = jnp.broadcast_to(stream, pairs.shape)
-        if not self.sparse:
-            bits = threefry(words, pairs, stream)
-            a, b = ((unit_exponential(x) * self.per_block).astype(jnp.uint32) + one for x in bits)
-            return a, b
-
-        def gap(number):
-            first, second = threefry(words, number * 2, stream)
-            third, _ = threefry(words, number * 2 + one, stream)
-            high = unit_exponential(first) * self.per_block
-            # In float32, so that nothing overflows before it is compared with the largest number.
-            high = jnp.minimum(high, (cap // self.block).astype(jnp.float32)).astype(jnp.uint32)
-            middle = self.digit(second, self.in_block, self.per_unit, self.block // self.unit)
-            low = self.digit(third, self.in_unit, self.per_one, self.unit)
-            return jnp.minimum(high * self.block + middle * self.unit + low + one, cap)
-
-        return gap(pairs * 2), gap(pairs * 2 + one)
-
-
-class _Operands(NamedTuple):
-    stream: Int32[Array, ""] | np.ndarray
-    area: UInt32[Array, ""] | np.ndarray
-    width: UInt32[Array, ""] | np.ndarray
-    per_width: Float32[Array, ""] | np.ndarray
-    excludes: Bool[Array, ""] | np.ndarray
-    own: Int32[Array, ""] | np.ndarray
-
-
-def _operands(c: _Chunk) -> _Operands:
-    return _Operands(
-        np.asarray(c.start, np.uint32),
-        np.asarray(c.rows * c.width, np.uint32),
-        np.asarray(c.width, np.uint32),
-        np.asarray(1 / c.width, np.float32),
-        np.asarray(c.own is not None),
-        np.asarray(c.own or 0, np.int32),
-    )
-
-
-def _positions(words: Words, law: _Law, chunk: _Operands, lanes: int):
-    """Ascending positions of synapses in the flattened chunk; those beyond its end are its area."""
-    half = _LANE // 2
-    cap = chunk.area + jnp.uint32(1)
-    step, lane = jnp.arange(half, dtype=jnp.uint32), jnp.arange(lanes, dtype=jnp.uint32)
-    pairs = step[:, None] + (lane * jnp.uint32(half))[None, :]
-    gaps = law.gaps(words, chunk.stream, pairs, cap)
-
-    def walk(at, gap):
-        # Sums stop at the end of the chunk, so they do not overflow: both terms are below 2^31.
-        first = jnp.minimum(at + jnp.minimum(gap[0], cap), cap)
-        second = jnp.minimum(first + jnp.minimum(gap[1], cap), cap)
-        return second, (first, second)
-
-    totals, ends = lax.scan(walk, jnp.zeros(lanes, jnp.uint32), gaps)
-    before = _saturating_sums(totals, cap)
-    inside = jnp.stack(ends, axis=1).reshape(_LANE, lanes)
-    positions = jnp.minimum(inside + before[None, :lanes], cap) - jnp.uint32(1)
-    return positions.T.reshape(-1), before[lanes] == cap
-
-
-def _saturating_sums(x, cap):
-    """0, x0, x0 + x1, ..., where sums stop at `cap`."""
-
-    def add(at, new):
-        total = jnp.minimum(at + new, cap)
-        return total, total
-
-    columns = x.reshape(-1, _square_side(x.shape[0]))
-    # Each column of the transposed square is a run of numbers; first within runs, then over runs.
-    runs, inner = lax.scan(add, jnp.zeros(columns.shape[0], x.dtype), columns.T)
-    _, outer = lax.scan(add, jnp.zeros((), x.dtype), runs)
-    outer = jnp.concatenate([jnp.zeros(1, x.dtype), outer[:-1]])
-    sums = jnp.minimum(inner.T + outer[:, None], cap).reshape(-1)
-    return jnp.concatenate([jnp.zeros(1, x.dtype), sums])
-
-
-def _square_side(size: int) -> int:
-    return 2 ** (int(math.log2(size)) // 2)
-
-
-@partial(jax.jit, static_argnames=("lanes", "rows"))
-def _count(words: Words, law: _Law, chunk: _Operands, *, lanes: int, rows: int):
-    """The number of synapses before the end of each row, and whether the end was reached."""
-    positions, complete = _positions(words, law, chunk, lanes)
-    ends = (jnp.arange(rows, dtype=jnp.uint32) + jnp.uint32(1)) * chunk.width
-    return jnp.searchsorted(positions, jnp.minimum(ends, chunk.area)).astype(jnp.int32), complete
-
-
-@partial(jax.jit, static_argnames=("lanes",))
-def _fill(words: Words, law: _Law, chunk: _Operands, *, lanes: int) -> Int32[Array, " length"]:
-    """The columns of the synapses; entries beyond the end are arbitrary."""
-    positions, _ = _positions(words, law, chunk, lanes)
-    width = chunk.width.astype(jnp.int32)
-    # Integer division is slow on CPU. This one is off by at most one row.
-    row = (positions.astype(jnp.float32) * chunk.per_width).astype(jnp.int32)
-    column = positions.astype(jnp.int32) - row * width
-    below, above = column < 0, column >= width
-    column = column + jnp.where(below, width, 0) - jnp.where(above, width, 0)
-    row = row - below.astype(jnp.int32) + above.astype(jnp.int32)
-    return column + (chunk.excludes & (column >= chunk.own + row)).astype(jnp.int32)
+    # Below 2^-64 no synapse is ever drawn, so the law is that of 2^-64.
+    rate = -math.log1p(-max(p, 2.0**-64))
+    counter, own = np.arange(start, start + pairs, dtype=np.uint32), np.full(1, stream, np.uint32)
+    if p < _SPARSE:
+        # Two counters for each pair, of 64 bits each.
+        counter = np.stack([2 * counter, 2 * counter + np.uint32(1)], axis=1).reshape(-1)
+        gaps = fine_exponential(threefry(words, counter, own))
+        gaps *= 1 / rate
+        return np.minimum(gaps, area).astype(np.int64) + 1
+    gaps = np.empty((pairs, 2), np.int32)
+    for side, bits in enumerate(threefry(words, counter, own)):
+        exponential = unit_exponential(bits)
+        exponential *= np.float32(1 / rate)
+        gaps[:, side] = exponential
+    gaps += 1
+    return gaps.reshape(-1)

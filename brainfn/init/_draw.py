@@ -1,53 +1,72 @@
-"""Drawing arrays of many lengths without a compilation for each length."""
+"""Drawing many numbers without a compilation for each number of them."""
 
+from collections import deque
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from .._custom_types import Key
-from .._errors import from_host, is_concrete
+from .._errors import empty_on_host, from_host, is_concrete
 from ._initializers import AbstractInitializer
 
-_LEAST = 1024
+# A vector is drawn in blocks of the larger length, or cut from one block of the smaller length.
+_SMALL, _BLOCK = 1024, 2**16
+# Blocks that are computed while the results of earlier ones are copied.
+_AHEAD = 4
 
 
 def draw(
     initializer: AbstractInitializer, n: int, dtype: DTypeLike, *, key: Key | None
 ) -> Float[Array, " n"]:
-    """`initializer((n,), dtype, key=key)`, bit for bit, but compiled for few lengths only.
+    """A vector of `n` numbers, in a way that compiles for few lengths and needs little memory.
 
-    Entry `i` of an elementwise initializer with scalar parameters depends only on the key and on
-    `i`, so a longer array of a common length can be drawn and cut on the host.
+    The first 65536 numbers are those of `initializer((n,), dtype, key=key)`. Of an elementwise
+    initializer with scalar parameters block `i` of as many is drawn with `fold_in(key, i)`.
 
     **Arguments:** those of [`brainfn.init.AbstractInitializer.__call__`][], for a vector.
     """
-    leaves = jax.tree.leaves((initializer, key))
-    plain = all(is_concrete(x) for x in leaves) and all(
-        np.ndim(x) == 0 for x in jax.tree.leaves(initializer)
-    )
+    plain = all(np.ndim(x) == 0 for x in jax.tree.leaves(initializer))
     if not (plain and initializer.elementwise) or n == 0:
         return initializer((n,), dtype, key=key)
-    long = np.asarray(_compiled(initializer, _bucket(n), jnp.dtype(dtype), key))
-    return from_host(long[:n], copy=True)
+    if all(is_concrete(x) for x in jax.tree.leaves((initializer, key))):
+        return _on_host(initializer, n, jnp.dtype(dtype), key)
+    if key is None or n <= _BLOCK:
+        return initializer((n,), dtype, key=key)
+    keys = [key, *(jr.fold_in(key, i) for i in range(1, -(-n // _BLOCK)))]
+    return jnp.concatenate([initializer((_BLOCK,), dtype, key=k) for k in keys])[:n]
 
 
-def _bucket(n: int) -> int:
-    """A length of at least `n`: a power of two or, for long arrays, one of its eighths."""
-    power = max(_LEAST, 1 << (n - 1).bit_length())
-    if power <= 2**20:
-        return power
-    eighth = power // 16
-    return -(-n // eighth) * eighth
+def _on_host(
+    initializer: AbstractInitializer, n: int, dtype: Any, key: Key | None
+) -> Float[Array, " n"]:
+    # As arrays, so that other numbers are not another program.
+    law = jax.tree.map(
+        lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) else x, initializer
+    )
+    block = _SMALL if n <= _SMALL else _BLOCK
+    out = empty_on_host(n, dtype)
+    computed: deque[tuple[int, Array]] = deque()
+    for i, start in enumerate(range(0, n, block)):
+        own = key if i == 0 or key is None else jr.fold_in(key, i)
+        computed.append((start, _block(law, block, dtype, own)))
+        if len(computed) > _AHEAD:
+            _store(out, *computed.popleft())
+    while computed:
+        _store(out, *computed.popleft())
+    return from_host(out)
+
+
+def _store(out: np.ndarray, start: int, block: Array) -> None:
+    part = out[start : start + block.shape[0]]
+    part[:] = np.asarray(block)[: part.size]
 
 
 @eqx.filter_jit
-def _compiled(initializer: AbstractInitializer, n: int, dtype: Any, key: Any) -> Any:
-    arrays = jax.tree.map(
-        lambda x: jnp.asarray(x, dtype) if eqx.is_array_like(x) else x, initializer
-    )
-    return arrays((n,), dtype, key=key)
+def _block(law: AbstractInitializer, n: int, dtype: Any, key: Any) -> Float[Array, " n"]:
+    return law((n,), dtype, key=key)
