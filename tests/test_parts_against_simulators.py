@@ -369,3 +369,45 @@ def test_nmda_gates_brian2():
     for unit in range(2):
         found = s[at(case["t"][1:], dt), unit]
         np.testing.assert_allclose(found, case[f"s{unit}"][1:], rtol=0, atol=1e-4)
+
+
+def test_a_chain_of_neurons_nest():
+    """Leaky membranes, exponential currents, refractoriness: exact in both, through all spikes.
+
+    A neuron spikes in a step, and NEST puts the spike at its end: after a delay of d it acts from
+    d later on. In brainfn a delay counts from the step itself, so that one more step is the same.
+    """
+    case = NEST["chain"]
+    p, dt, names = case["parameters"], case["dt"], "abc"
+    cell = bf.neuron.LIF(
+        1,
+        tau=p["tau_m"],
+        capacitance=p["C_m"],
+        v_rest=p["E_L"],
+        v_threshold=p["V_th"],
+        v_reset=p["V_reset"],
+        refractory=p["t_ref"],
+        surrogate=None,
+    )
+    projections = [
+        bf.Projection(
+            pre,
+            post,
+            Dense(jnp.array([[w]])),
+            synapse=bf.synapse.Exponential(p["tau_syn_ex"] if w > 0 else p["tau_syn_in"]),
+            output=bf.synapse.Current(),
+            delay=case["delay"] + dt,
+        )
+        for pre, post, w in zip(names, names[1:], case["weights"], strict=False)
+    ]
+    v, spikes = bf.simulate(
+        bf.Network(dict.fromkeys(names, cell), projections),
+        inputs=dict(zip(names, case["currents"], strict=True)),
+        duration=case["duration"],
+        dt=dt,
+        record=lambda s, emitted: ({n: s[n].v for n in names}, {n: emitted[n] for n in names}),
+    ).outputs
+    for name, stamps, expected in zip(names, case["spikes"], case["V_m"], strict=True):
+        assert len(stamps) >= 3
+        np.testing.assert_array_equal(np.flatnonzero(spikes[name]), at(stamps, dt))
+        np.testing.assert_allclose(v[name][at(case["t"], dt), 0], expected, rtol=1e-11)

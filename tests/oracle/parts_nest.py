@@ -245,6 +245,37 @@ def nmda() -> dict[str, Any]:
     } | traces(meter, names)
 
 
+def chain() -> dict[str, Any]:
+    """A neuron drives a second one, which drives a third: leaky membranes and exponential currents,
+    which NEST integrates exactly between the points of its grid."""
+    dt, duration, delay = 0.1, 150.0, 1.5
+    membrane = {"C_m": 200.0, "tau_m": 20.0, "E_L": -60.0, "V_th": -50.0, "V_reset": -60.0}
+    own = {"t_ref": 3.0, "tau_syn_ex": 5.0, "tau_syn_in": 10.0}
+    currents, weights = [220.0, 60.0, 130.0], [250.0, -60.0]
+    begin(dt)
+    cells = nest.Create("iaf_psc_exp", 3, params=membrane | own | {"V_m": -60.0})
+    cells.I_e = currents
+    for i, w in enumerate(weights):
+        nest.Connect(cells[i], cells[i + 1], syn_spec={"weight": w, "delay": delay})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    meters = [record(cell, ["V_m"], 1.0) for cell in cells]
+    nest.Simulate(duration)
+    senders = np.asarray(recorder.events["senders"]) - cells[0].global_id
+    times = np.asarray(recorder.events["times"])
+    return {
+        "dt": dt,
+        "duration": duration,
+        "delay": delay,
+        "parameters": membrane | own,
+        "currents": currents,
+        "weights": weights,
+        "spikes": [np.sort(times[senders == i]) for i in range(3)],
+        "t": meters[0].events["times"],
+        "V_m": [meter.events["V_m"] for meter in meters],
+    }
+
+
 CASES = {
     "adex": adex,
     "squid": squid,
@@ -252,6 +283,7 @@ CASES = {
     "pair_stdp": pair_stdp,
     "conductances": conductances,
     "nmda": nmda,
+    "chain": chain,
 }
 
 
