@@ -54,22 +54,22 @@ class AbstractChannel(AbstractPart):
     """
 
     @abc.abstractmethod
-    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
+    def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
         """How each gate moves at membrane potentials `v` (mV); `{}` for a channel without gates.
 
         **Arguments:**
 
-        - `v`: membrane potentials in mV.
+        - `v`: membrane potentials in mV, any shape; gates and the current have the same.
         - `ions`: [`brainfn.channel.Concentrations`][] by ion, such as `ions["ca"].inside` in mM.
         """
 
     @abc.abstractmethod
     def current(
         self,
-        gates: dict[str, Float[Array, " size"]],
-        v: Float[Array, " size"],
+        gates: dict[str, Float[Array, "*size"]],
+        v: Float[Array, "*size"],
         ions: dict[str, Any],
-    ) -> Float[Array, " size"]:
+    ) -> Float[Array, "*size"]:
         """The current that leaves the cell through the channel; arguments as of `gates`, whose
         values come in the dictionary `gates`."""
 

@@ -34,7 +34,7 @@ class SodiumHH(AbstractChannel):
     g: Parameter = param(120.0, unit="nS", sign="nonnegative")
     reversal: Parameter = param(50.0, unit="mV")
 
-    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
+    def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del ions
         return {
             "m": alpha_beta(0.1 * linoid(v + 40, 10.0), 4 * jnp.exp(-(v + 65) / 18)),
@@ -43,10 +43,10 @@ class SodiumHH(AbstractChannel):
 
     def current(
         self,
-        gates: dict[str, Float[Array, " size"]],
-        v: Float[Array, " size"],
+        gates: dict[str, Float[Array, "*size"]],
+        v: Float[Array, "*size"],
         ions: dict[str, Any],
-    ) -> Float[Array, " size"]:
+    ) -> Float[Array, "*size"]:
         del ions
         return self.g * gates["m"] ** 3 * gates["h"] * (v - self.reversal)
 
@@ -70,16 +70,16 @@ class PotassiumHH(AbstractChannel):
     g: Parameter = param(36.0, unit="nS", sign="nonnegative")
     reversal: Parameter = param(-77.0, unit="mV")
 
-    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
+    def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del ions
         return {"n": alpha_beta(0.01 * linoid(v + 55, 10.0), 0.125 * jnp.exp(-(v + 65) / 80))}
 
     def current(
         self,
-        gates: dict[str, Float[Array, " size"]],
-        v: Float[Array, " size"],
+        gates: dict[str, Float[Array, "*size"]],
+        v: Float[Array, "*size"],
         ions: dict[str, Any],
-    ) -> Float[Array, " size"]:
+    ) -> Float[Array, "*size"]:
         del ions
         return self.g * gates["n"] ** 4 * (v - self.reversal)
 
@@ -100,15 +100,15 @@ class Leak(AbstractChannel):
     g: Parameter = param(0.3, unit="nS", sign="nonnegative")
     reversal: Parameter = param(-54.387, unit="mV")
 
-    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
+    def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
         del v, ions
         return {}
 
     def current(
         self,
-        gates: dict[str, Float[Array, " size"]],
-        v: Float[Array, " size"],
+        gates: dict[str, Float[Array, "*size"]],
+        v: Float[Array, "*size"],
         ions: dict[str, Any],
-    ) -> Float[Array, " size"]:
+    ) -> Float[Array, "*size"]:
         del gates, ions
         return self.g * (v - self.reversal)

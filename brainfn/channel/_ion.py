@@ -14,7 +14,7 @@ from .._field import AbstractPart, param
 class Concentrations(eqx.Module):
     """What channels see of an ion: its concentration `inside` in mM."""
 
-    inside: Float[Array, " size"]
+    inside: Float[Array, "*size"]
 
 
 class AbstractIon(AbstractPart):
@@ -24,18 +24,18 @@ class AbstractIon(AbstractPart):
     """
 
     @abc.abstractmethod
-    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
+    def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
         """The concentration at the beginning in mM, in the shape of `like`."""
 
     @abc.abstractmethod
     def change(
-        self, inside: Float[Array, " size"], current: Float[Array, " size"]
-    ) -> Float[Array, " size"]:
+        self, inside: Float[Array, "*size"], current: Float[Array, "*size"]
+    ) -> Float[Array, "*size"]:
         """The slope of the concentration in mM/ms; `current` is what leaves the cell through all
         channels that carry the ion."""
 
     @abc.abstractmethod
-    def seen(self, inside: Float[Array, " size"]) -> Any:
+    def seen(self, inside: Float[Array, "*size"]) -> Any:
         """What channels see of it."""
 
 
@@ -62,13 +62,13 @@ class CalciumPool(AbstractIon):
     tau: Parameter = param(5.0, unit="ms", sign="positive")
     resting: Parameter = param(2.4e-4, unit="mM", sign="positive")
 
-    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
+    def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
         return jnp.broadcast_to(self.resting, like.shape).astype(like.dtype)
 
     def change(
-        self, inside: Float[Array, " size"], current: Float[Array, " size"]
-    ) -> Float[Array, " size"]:
+        self, inside: Float[Array, "*size"], current: Float[Array, "*size"]
+    ) -> Float[Array, "*size"]:
         return -self.gain * current - (inside - self.resting) / self.tau
 
-    def seen(self, inside: Float[Array, " size"]) -> Concentrations:
+    def seen(self, inside: Float[Array, "*size"]) -> Concentrations:
         return Concentrations(inside)
