@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import brainfn as bf
 import brainfn.event as ev
 
 STARTS = np.arange(5, dtype=np.int32)
@@ -93,3 +94,57 @@ def test_bounds_that_are_not_given_are_no_infinities():
     with jax.debug_infs(True):
         out = ev.on_pre(matrix, np.ones(3, bool), -0.1, lower=0.0)
     np.testing.assert_allclose(out.data, 0.9)
+
+
+FORMATS = {
+    "CSR": ev.CSR(np.ones(4), np.arange(4, dtype=np.int32), STARTS, shape=(4, 4)),
+    "FixedFanout": ev.FixedFanout(np.ones((4, 1)), np.zeros((4, 1), np.int32), shape=(4, 4)),
+    "FixedFanin": ev.FixedFanin(np.ones((4, 1)), np.zeros((4, 1), np.int32), shape=(4, 4)),
+    "Reordered": ev.with_columns(
+        ev.CSR(np.ones(4), np.arange(4, dtype=np.int32), STARTS, shape=(4, 4)), [2, 0, 3, 1], 4
+    ),
+}
+
+
+def network(matrix):
+    return bf.Network(
+        {"cells": bf.neuron.LIF(4)},
+        [
+            bf.Projection(
+                "cells",
+                "cells",
+                matrix,
+                synapse=bf.synapse.Exponential(5.0),
+                output=bf.synapse.Current(),
+            )
+        ],
+    )
+
+
+CASES = [
+    (name, field, bad)
+    for name, matrix in FORMATS.items()
+    for field, value in vars(matrix).items()
+    if field not in ("shape", "index")
+    for bad in ((np.nan,) if field == "data" else (10**9, -1))
+]
+
+
+@pytest.mark.parametrize(("name", "field", "bad"), CASES)
+def test_what_tree_at_puts_into_a_matrix_is_checked_when_a_run_starts(name, field, bad):
+    net = network(FORMATS[name])
+    old = getattr(FORMATS[name], field)
+    new = jnp.full(old.shape, bad, old.dtype)
+
+    def place(net):
+        projection = net.projections["cells"]
+        return projection.weight if field == "data" else getattr(projection.matrices[0], field)
+
+    def run(new):
+        changed = eqx.tree_at(place, net, new)
+        return bf.simulate(changed, inputs=900.0, duration=20.0, dt=0.5).state["cells"].v
+
+    with pytest.raises(ValueError, match=rf"{field}.*in projection 'cells'"):
+        run(new)
+    if field != "data" and bad == -1:
+        assert jnp.isnan(jax.jit(run)(new)).any()

@@ -181,7 +181,10 @@ def guarded(
         # Elements stored beyond the last row are padding (see `split_columns`).
         rising = jnp.clip(lax.cummax(indptr), 0, nnz).at[0].set(0)
         wrong.append(jnp.any(rising != indptr))
-        indptr = rising
+        # If they are wrong every row gets some elements, so that no row hides that these are NaN.
+        rows = indptr.shape[0] - 1
+        spread = np.arange(rows + 1, dtype=np.int64) * nnz // max(rows, 1)
+        indptr = jnp.where(wrong[-1], spread.astype(indptr.dtype), rising)
     for one in wrong:
         data = jnp.where(one, jnp.full_like(data, jnp.nan), data)
     return data, indices, indptr

@@ -100,6 +100,9 @@ class CSR(AbstractMatrix):
         self.indptr = starts
         self.shape = shape
 
+    def checked(self) -> "CSR":
+        return CSR(self.data, self.indices, self.indptr, shape=self.shape)
+
     @classmethod
     def fromdense(cls, matrix: Any) -> "CSR":
         """The nonzero elements of a concrete matrix `(n_rows, n_cols)`."""

@@ -42,6 +42,9 @@ class FixedFanout(AbstractMatrix):
         self.data, self.indices = _checked(data, indices, shape, "FixedFanout")
         self.shape = shape
 
+    def checked(self) -> "FixedFanout":
+        return FixedFanout(self.data, self.indices, shape=self.shape)
+
     @property
     def fan_out(self) -> int:
         """Number of elements in each row."""
@@ -117,6 +120,9 @@ class FixedFanin(AbstractMatrix):
         self.data, self.indices = _checked(data, indices, (shape[1], shape[0]), "FixedFanin")
         self.index = _column_index(self.indices, shape[0])
         self.shape = shape
+
+    def checked(self) -> "FixedFanin":
+        return FixedFanin(self.data, self.indices, shape=self.shape)
 
     @property
     def fan_in(self) -> int:
@@ -220,6 +226,9 @@ class OneToOne(AbstractMatrix):
         self.shape = check_shape((n, n), "OneToOne")
         check_weights(data, "OneToOne")
         self.data = data
+
+    def checked(self) -> "OneToOne":
+        return OneToOne(self.data, self.shape[0])
 
     @property
     def kind(self) -> str:

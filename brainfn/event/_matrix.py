@@ -103,6 +103,16 @@ class AbstractMatrix(eqx.Module):
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return unchecked(type(self), **{**fields, "data": weight})
 
+    def checked(self) -> "AbstractMatrix":
+        """This matrix as its constructor makes it of the same fields.
+
+        `eqx.tree_at` goes past constructors; kernels trust indices and row pointers. A network
+        calls this when it is prepared for a run; call it yourself after changing the structure of a
+        matrix that you multiply with. Concrete values that do not fit raise `ValueError` or
+        `TypeError`; traced ones that are out of range make all weights NaN.
+        """
+        return self
+
     def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list["AbstractMatrix"]:
         """The columns of each of some ranges `(start, stop)`, as matrices of their own."""
         if list(bounds) == [(0, self.shape[1])]:

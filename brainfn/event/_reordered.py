@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .._errors import from_host, is_concrete
+from ._check import check_weights, guarded
 from ._csr import CSR
 from ._matrix import AbstractMatrix, unchecked
 
@@ -40,6 +41,35 @@ class Reordered(AbstractMatrix):
     @property
     def weight_shape(self) -> tuple[int, ...]:
         return self.indices.shape
+
+    def checked(self) -> "Reordered":
+        rows = CSR(0.0, self.indices, self.indptr, shape=self.shape)
+        nnz = rows.nnz
+        data, order = self.data, self.order
+        check_weights(data, "Reordered")
+        if order.shape != (nnz,) or data.shape not in ((), (nnz,)):
+            raise ValueError(
+                f"Reordered: order and data must have shape ({nnz},), that of indices, got "
+                f"{order.shape} and {data.shape}."
+            )
+        if is_concrete(order):
+            host = np.asarray(order)
+            if host.size and (host.min() < 0 or host.max() >= nnz):
+                raise ValueError(
+                    f"Reordered: order must lie in [0, {nnz}), got values from {host.min()} to "
+                    f"{host.max()}."
+                )
+        if not is_concrete(rows.data):  # NaN if the structure is traced and wrong
+            data = data + rows.data.astype(data.dtype)
+        data, order, _ = guarded(data, order, nnz)
+        return unchecked(
+            Reordered,
+            data=data,
+            indices=rows.indices,
+            indptr=rows.indptr,
+            order=order,
+            shape=self.shape,
+        )
 
     def todense(self) -> Float[Array, "n_rows n_cols"]:
         return self.tocsr().todense()

@@ -46,9 +46,7 @@ def _on_host(
     initializer: AbstractInitializer, n: int, dtype: Any, key: Key | None
 ) -> Float[Array, " n"]:
     # As arrays, so that other numbers are not another program.
-    law = jax.tree.map(
-        lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) else x, initializer
-    )
+    law = jax.tree.map(lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) else x, initializer)
     block = _SMALL if n <= _SMALL else _BLOCK
     out = empty_on_host(n, dtype)
     computed: deque[tuple[int, Array]] = deque()

@@ -232,6 +232,10 @@ def _weighted(name: str, pathway: Pathway, weight: Any, dtype: Any) -> tuple[Abs
     if not isinstance(weight, eqx.Module | jax.Array):
         weight = jnp.asarray(weight, dtype)  # a number that `tree_at` put in
     try:
-        return pathway.weighted(weight)
+        matrices = pathway.weighted(weight)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} (weight of projection {name!r})") from None
+    try:
+        return tuple(matrix.checked() for matrix in matrices)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} (in projection {name!r})") from None

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._errors import from_host, is_concrete
-from ..event import CSR, OneToOne, Reordered
+from ..event import CSR, Delayed, OneToOne, Reordered
 from ._exchange import Route
 
 # Matrices with more synapses keep their weights where they are: they are never copied.
@@ -44,11 +44,14 @@ def stack(routes: Sequence[Route], segments: Sequence[Sequence[Any]]) -> tuple[R
 
 def _is_small(route: Route) -> bool:
     matrix = route.matrix
+    structure: tuple[Any, ...] = ()
+    if isinstance(matrix, Delayed):
+        matrix, structure = matrix.matrix, (matrix.delays,)
     return (
         route.name is None
         and isinstance(matrix, CSR | OneToOne | Reordered)
         and matrix.synapses <= _SMALL
-        and all(is_concrete(x) for x in matrix.structure)
+        and all(is_concrete(x) for x in (*matrix.structure, *structure))
     )
 
 
@@ -60,7 +63,7 @@ def _join(routes: Sequence[Route]) -> Route:
     top, left = min(r.row for r in routes), min(r.column for r in routes)
     bottom = max(r.row + r.matrix.shape[0] for r in routes)
     right = max(r.column + r.matrix.shape[1] for r in routes)
-    rows, columns, data = [], [], []
+    rows, columns, data, delays = [], [], [], []
     for route in routes:
         matrix = _as_csr(route.matrix)
         indptr = np.asarray(matrix.indptr)
@@ -68,6 +71,8 @@ def _join(routes: Sequence[Route]) -> Route:
         rows.append(own + np.int32(route.row - top))
         columns.append(np.asarray(matrix.indices) + np.int32(route.column - left))
         data.append(matrix.data)
+        if isinstance(route.matrix, Delayed):
+            delays.append(np.asarray(route.matrix.delays, np.uint16))
     # Stable: what repeats stays in the order of the projections.
     row, column = np.concatenate(rows), np.concatenate(columns)
     order = np.lexsort((column, row))
@@ -75,12 +80,17 @@ def _join(routes: Sequence[Route]) -> Route:
     np.cumsum(np.bincount(row, minlength=bottom - top), out=indptr[1:])
     indices = column[order]
     weights = _weights(data, [len(r) for r in rows], order)
+    joined: CSR | Delayed
     joined = CSR(weights, from_host(indices), from_host(indptr), shape=(bottom - top, right - left))
+    if delays:
+        # All routes of a stack end in one accumulator, so that all have delays or none has.
+        longest = max(r.matrix.longest for r in routes if isinstance(r.matrix, Delayed))
+        joined = Delayed(joined, from_host(np.concatenate(delays)[order]), longest=longest)
     return Route(joined, first.source, top, first.target, left, None)
 
 
 def _as_csr(matrix: Any) -> CSR:
-    rows = matrix.tocsr()
+    rows = matrix.matrix if isinstance(matrix, Delayed) else matrix.tocsr()
     assert isinstance(rows, CSR)
     return rows
 

@@ -48,11 +48,15 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             model.init(key=None if k is None else group_key(k, group, model))
             for group, model in zip(layout.groups, local.populations, strict=True)
         )
+        # The name of the first projection with a receptor: it stays when others come.
+        labels: dict[int, str] = {}
+        for name, _, receptor, _ in self.pathways:
+            labels.setdefault(receptor, name)
         layers = []
         for layer, receptor in zip(layout.layers, local.layers, strict=True):
             own = None
             if k is not None:
-                names = tuple(f"{s.name}/{s.port}/{self._label(s)}" for s in layer.segments)
+                names = tuple(f"{s.name}/{s.port}/{labels[s.part]}" for s in layer.segments)
                 sizes = tuple(s.size for s in layer.segments)
                 own = random.fold_in(random.streams(k, names, sizes), _RECEPTOR)
             layers.append(receptor.synapse.init(layer.size, key=own))
@@ -87,13 +91,6 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             layout,
             self.pathways,
         )
-
-    def _label(self, segment: Any) -> str:
-        """The name of the first projection that has this receptor: it stays when others come."""
-        for name, _, receptor, _ in self.pathways:
-            if receptor == segment.part:
-                return name
-        raise AssertionError
 
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
