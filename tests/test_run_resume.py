@@ -144,7 +144,7 @@ def test_resume_with_other_chunks_and_longer(run, whole, tmp_path):
     again = run(folder, duration=25.0, resume=True)
     equal(first, again)
     equal(run(folder, resume=True, chunk=7.0), whole)
-    with pytest.raises(ValueError, match=r"`duration`: .* has already made 60 ms, got 25 ms"):
+    with pytest.raises(ValueError, match=r"`duration`: .* has already reached 60 ms, got 25 ms"):
         run(folder, duration=25.0, resume=True)
 
 
