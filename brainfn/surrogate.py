@@ -60,9 +60,24 @@ class AbstractSurrogate(eqx.Module):
     \mathrm{d}S = g(x)\,\mathrm{d}x$$
 
     with $g$ = `derivative`. Higher derivatives are those of $g$, in any combination of forward and
-    reverse mode, including inside `jax.lax.scan`. To make one of your own, subclass and write
-    `derivative` and `support`; parameters may be arrays, of any shape that broadcasts to that of
-    `x`.
+    reverse mode, including inside `jax.lax.scan`. To make your own, subclass and define
+    `derivative` and `support`:
+
+    ```python
+    class Parabola(bf.surrogate.AbstractSurrogate):
+        width: float = 0.5
+
+        def derivative(self, x):
+            return jnp.maximum(0.0, 1.0 - (x / self.width) ** 2)
+
+        @property
+        def support(self):
+            return self.width
+
+    neurons = bf.neuron.LIF(100, surrogate=Parabola(0.3))
+    ```
+
+    Parameters may be arrays, of any shape that broadcasts to that of `x`.
     """
 
     @abc.abstractmethod

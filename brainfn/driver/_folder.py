@@ -104,7 +104,7 @@ class RunFolder:
         if changed:
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
             raise ValueError(
-                f"`resume`: the run in {name!r} was started with other arguments. Different: "
+                f"`resume`: the run in {name!r} was started with other arguments. What differs: "
                 f"{', '.join(changed[:4])}{more}. Give the arguments of that run, or another "
                 "folder."
             )

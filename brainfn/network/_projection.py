@@ -37,7 +37,8 @@ class Projection(eqx.Module):
     - `synapse`: how an arriving signal acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how the synaptic variable becomes a current: `brainfn.synapse.Current()` or
         `Conductance(reversal)`. Projections that hold the same `synapse` object and the same
-        `output` object share one state in the neurons that they reach; equal numbers alone do not.
+        `output` object share one state in the neurons that they reach; equal numbers alone do
+        not make them share it.
     - `release`: the signal that is sent, by default the one that the population emits; e.g.
         short-term plasticity `brainfn.synapse.TsodyksMarkram()`, or a voltage,
         `brainfn.synapse.Graded(lambda s: s.v)`.
