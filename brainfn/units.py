@@ -73,7 +73,7 @@ Hz: float = 1e-3
 um: float = 1.0
 mm: float = 1e3
 
-# Per membrane area: a coherent set of its own, with ms and mV.
+# Per membrane area: a separate coherent set, with ms and mV.
 uA_cm2: float = 1.0
 mS_cm2: float = 1.0
 uF_cm2: float = 1.0

@@ -1,8 +1,8 @@
 """Counter-based random numbers in 32-bit integer arithmetic.
 
 `jax.random` derives a key for every draw. The rules here need something simpler: draw number `i` of
-stream `c` as a pure function of (key, c, i), whatever the size of the block that it is computed in.
-Then a chunked loop, its two passes, and a larger network all see the same numbers.
+stream `c` as a pure function of (key, c, i), regardless of the size of the block that it is
+computed in. So a chunked loop, its two passes, and a larger network all see the same numbers.
 """
 
 import jax.numpy as jnp
