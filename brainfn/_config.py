@@ -1,4 +1,4 @@
-"""What this installation consists of: for bug reports and for the records of benchmarks."""
+"""Describes this installation, for bug reports and benchmark records."""
 
 import io
 import os
@@ -17,9 +17,9 @@ def config_dict() -> dict[str, str | int | bool | list[str] | dict[str, str]]:
     """Versions, devices, precision and kernels of this installation, ready for JSON.
 
     **Returns:** a dictionary with the version of every package that results depend on (`"not
-    installed"` where brainfn is used from its sources), `python`, `platform`, `processor`,
-    `cpu_count` (cores that this process may use), `backend` and `devices` as JAX names them,
-    `x64` (whether float64 is on) and `kernels` (which event operators run natively).
+    installed"` if brainfn is used from its sources), `python`, `platform`, `processor`, `cpu_count`
+    (cores available to this process), `backend` and `devices` as JAX names them, `x64` (whether
+    float64 is on) and `kernels` (which event operators run natively).
     """
     config: dict[str, str | int | bool | list[str] | dict[str, str]] = {}
     config.update({name: _version(name) for name in _PACKAGES})
@@ -41,7 +41,7 @@ def show_config(file: io.TextIOBase | None = None) -> None:
 
     - `file`: where to print, a text stream; standard output if `None`.
 
-    **Returns:** nothing. The same facts as data: [`brainfn.config_dict`][].
+    **Returns:** nothing. For the same facts as data, see [`brainfn.config_dict`][].
 
     !!! example
 
@@ -70,7 +70,7 @@ def _version(package: str) -> str:
 
 
 def _cpu_count() -> int:
-    # Where a process is bound to some of the cores (taskset, SLURM), only those count.
+    # If a process is bound to some of the cores (taskset, SLURM), only those count.
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

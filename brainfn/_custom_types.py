@@ -1,4 +1,4 @@
-"""Type aliases shared by the whole package; the one place where they are defined.
+"""Type aliases shared by the whole package.
 
 Dimension names used in annotations: `n_pre` and `n_post` for the two sides of a projection, `nnz`
 for stored synapses, `time` for steps, `batch` for examples.
@@ -35,7 +35,7 @@ else:
     FloatScalarLike = Float[ArrayLike, ""]
     IntScalarLike = Int[ArrayLike, ""]
     RealScalarLike = Float[ArrayLike, ""] | Int[ArrayLike, ""]
-    # One number or an array of them: how parameters and inputs are given.
+    # A number or an array of numbers, as accepted for parameters and inputs.
     FloatArrayLike = Float[ArrayLike, "..."] | Int[ArrayLike, "..."]
     # A declared parameter: numbers are given, an array is kept, one number for all or one for each.
     Parameter = Float[Array, "..."]

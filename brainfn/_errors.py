@@ -1,4 +1,4 @@
-"""How wrong arguments are reported: which one, what came, what was expected, what to try."""
+"""Error messages for wrong arguments: which one, the value, what was expected, what to try."""
 
 import dataclasses
 import difflib
@@ -15,16 +15,16 @@ from jaxtyping import Array, Float
 
 
 def is_concrete(x: Any) -> bool:
-    """Whether the values of `x` are known now, and may be looked at."""
+    """Whether the values of `x` are known and can be inspected."""
     return not isinstance(x, jax.core.Tracer)
 
 
 def from_host(host: np.ndarray, *, copy: bool = False) -> jax.Array:
-    """A NumPy array as one of JAX.
+    """A NumPy array as a JAX array.
 
-    `jnp.asarray` compiles a program for each new shape, which is most of the time in which a
-    network of many small projections is built. With `copy` the array does not share the memory of a
-    user, who may change it.
+    `jnp.asarray` compiles a program for each new shape, which would take most of the time to build
+    a network of many small projections. With `copy` the array does not share memory with the
+    user's, which may change.
     """
     return jax.device_put(np.array(host) if copy else host)
 
@@ -38,7 +38,7 @@ def empty_on_host(n: int, dtype: Any) -> np.ndarray:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`" Did you mean 'exc'?"` for the known name most like `name`, or nothing."""
+    """`" Did you mean 'exc'?"` for the known name most similar to `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
 
@@ -55,12 +55,12 @@ def parameter(
 ) -> Float[Array, "..."]:
     """`value` as a floating-point array: a scalar or one number for each of `size` neurons.
 
-    Values are checked when they are concrete; a traced value passes, since it can't be looked at.
+    Values are checked when they are concrete; a traced value passes, since it can't be inspected.
 
     **Raises:**
 
     `TypeError` if it is not a number or an array of numbers; `ValueError` if it is not finite, has
-    another shape than `()` or `(size,)`, or has the wrong sign.
+    a shape other than `()` or `(size,)`, or has the wrong sign.
     """
     if not isinstance(value, numbers.Real | np.ndarray | jax.Array | np.generic) or isinstance(
         value, bool
@@ -106,10 +106,11 @@ def _is_floating(dtype: Any) -> bool:
 
 
 def check_parameters(tree: Any, name: str = "model") -> None:
-    """Raise `ValueError` for concrete parameters of a wrong sign, or not finite.
+    """Raise `ValueError` for concrete parameters that have a wrong sign or are not finite.
 
-    Constructors check what they are given; this finds what was put in later, by `eqx.tree_at` or an
-    optimiser. Fields say what they must be by `metadata={"sign": "positive"}` or `"nonnegative"`.
+    Constructors check their arguments; this finds values that were changed later, by `eqx.tree_at`
+    or an optimiser. Fields declare their sign by `metadata={"sign": "positive"}` or
+    `"nonnegative"`.
     """
     if isinstance(tree, dict):
         for key, value in tree.items():
@@ -131,7 +132,7 @@ def check_parameters(tree: Any, name: str = "model") -> None:
             if not np.all(good & np.isfinite(host)):
                 raise ValueError(
                     f"`{path}` must be {sign} and finite, got {describe(host)}. Was it changed "
-                    "by `eqx.tree_at` or an optimiser? Try to learn its logarithm."
+                    "by `eqx.tree_at` or an optimiser? Try learning its logarithm."
                 )
 
 
@@ -148,7 +149,7 @@ def count(name: str, value: Any, *, minimum: int = 0) -> int:
 
 
 def whole_steps(name: str, value: float, dt: float, *, minimum: int = 0) -> int:
-    """How many steps of `dt` (ms) make up `value` (ms); raises if that is not a whole number."""
+    """The number of steps of `dt` (ms) in `value` (ms); raises if that is not a whole number."""
     ratio = value / dt
     if not math.isfinite(ratio):
         raise ValueError(f"`{name}` must be finite, got {value} ms.")
@@ -173,7 +174,7 @@ def time_step(dt: Any) -> float:
     """`dt` in ms as a positive Python float."""
     if isinstance(dt, bool) or not isinstance(dt, numbers.Real | np.generic):
         raise TypeError(
-            "`dt` must be a Python number in ms (it is static: a new value compiles anew), got "
+            "`dt` must be a Python number in ms (it is static: a new value recompiles), got "
             f"{type(dt).__name__}."
         )
     dt = cast(float, dt)
@@ -183,7 +184,7 @@ def time_step(dt: Any) -> float:
 
 
 def describe(x: np.ndarray) -> str:
-    """A short text of what `x` holds."""
+    """A short description of `x`."""
     if x.size <= 4:
         return str(x.tolist())
     text, good = f"an array of shape {x.shape}", x[np.isfinite(x)]
@@ -200,12 +201,12 @@ def check_key(key: Any) -> None:
         if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ():
             return
         if key.dtype == jnp.uint32 and key.ndim == 1:
-            # A raw key does not say of which kind it is: JAX takes it for one of the default kind.
+            # A raw key does not carry its kind: JAX assumes the default kind.
             own = jax.random.PRNGKey(0).shape
             if key.shape == own:
                 return
             raise TypeError(
-                f"`key` must be a JAX random key; a raw one has shape {own} with the present "
+                f"`key` must be a JAX random key; a raw one has shape {own} with the current "
                 f"jax_default_prng_impl, got shape {key.shape}. Try "
                 "jax.random.wrap_key_data(key, impl=...)."
             )

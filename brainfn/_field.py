@@ -1,4 +1,4 @@
-"""Declared fields: what a parameter is, said once, where it stands.
+"""Declared fields: each parameter is described once, where it is defined.
 
 A model declares each parameter with its unit and sign; construction converts and checks it, a
 simulation checks it again, and documentation and tests read the same metadata.
@@ -35,7 +35,7 @@ _WORDS = {
 
 
 class Declared(NamedTuple):
-    """What [`brainfn.param`][] declared of a field."""
+    """The declaration of a field by [`brainfn.param`][]."""
 
     unit: str
     sign: str | None
@@ -60,19 +60,19 @@ def param(
         reversal: Float[Array, "*n"] = bf.param(-70.0, unit="mV")
     ```
 
-    It becomes a floating-point array, a leaf for `jax.grad` and `eqx.tree_at`. What comes from
-    NumPy is copied. It must be finite, of the declared sign, and of shape `()` or `(size,)`: this
-    is checked when the model is made and again when a simulation starts.
+    It becomes a floating-point array, a leaf for `jax.grad` and `eqx.tree_at`. NumPy arrays are
+    copied. It must be finite, have the declared sign, and shape `()` or `(size,)`: this is checked
+    when the model is made and again when a simulation starts.
 
     **Arguments:**
 
-    - `default`: the default value; without one the argument has to be given.
+    - `default`: the default value; without one, the argument is required.
     - `unit`: the unit as text, such as `"mV"`; `""` for a dimensionless number.
     - `sign`: `"positive"`, `"nonnegative"`, `"negative"`, `"nonpositive"`, `"probability"` (from 0
         to 1), or `None`.
-    - `shared`: the array belongs to all neurons together and may have any shape, e.g. a table; it
-        is never mistaken for one number per neuron.
-    - `none`: whether `None` is a value as well.
+    - `shared`: whether the array belongs to all neurons together; it may have any shape, e.g. a
+      table, and is never taken for one number per neuron.
+    - `none`: whether `None` is allowed.
     - `positional`: whether the argument may be given by position.
     """
     if sign is not None and sign not in _SIGNS:
@@ -92,16 +92,16 @@ def option(
     hint: str = "",
     positional: bool = False,
 ) -> Any:
-    """A part of a model that is an object: a solver, a surrogate, an initializer.
+    """A part of a model that is an object, such as a solver, a surrogate or an initializer.
 
     **Arguments:**
 
     - `default`: the default; or `factory`, a function that makes it, for objects that hold arrays.
     - `cls`: the class, or tuple of classes, of which it must be an instance.
-    - `none`: whether `None` is a value as well.
-    - `convert`: applied to what is given, e.g. to make an initializer of a number.
-    - `initial`: only `init` reads it.
-    - `hint`: what to try, for the error message.
+    - `none`: whether `None` is allowed.
+    - `convert`: applied to the argument, e.g. to convert a number to an initializer.
+    - `initial`: whether only `init` reads it.
+    - `hint`: a suggestion for the error message.
     - `positional`: whether the argument may be given by position.
     """
     classes = cls if isinstance(cls, tuple) else (cls,)
@@ -156,8 +156,8 @@ def _field(
 
 
 def as_parameter(value: Any) -> Any:
-    """Numbers and arrays as a floating-point `jax.Array`, copied where they come from NumPy;
-    anything else as it is, to be refused by the check."""
+    """Numbers and arrays as a floating-point `jax.Array`, copied if they come from NumPy; anything
+    else unchanged, to be rejected by the check."""
     if isinstance(value, bool) or not isinstance(
         value, numbers.Real | np.ndarray | jax.Array | np.generic
     ):
@@ -169,7 +169,7 @@ def as_parameter(value: Any) -> Any:
     host = np.asarray(value)
     if not (jnp.issubdtype(host.dtype, jnp.floating) or host.dtype.kind in "iu"):
         return value
-    # A Python float, or float64 where JAX has none, takes JAX's default.
+    # A Python float, or float64 if disabled in JAX, gets JAX's default dtype.
     given = host.dtype if isinstance(value, np.ndarray | np.generic) else np.dtype(np.int64)
     floating = jnp.issubdtype(given, jnp.floating)
     dtype = jax.dtypes.canonicalize_dtype(given) if floating else jnp.result_type(float)
@@ -181,8 +181,8 @@ def as_parameter(value: Any) -> Any:
 class AbstractPart(eqx.Module):
     """Anything with declared fields: models, channels, synapses, outputs.
 
-    Its fields are checked when it is made, and once more when a simulation starts, on what
-    `eqx.tree_at` or an optimiser changed meanwhile.
+    Its fields are checked when it is made, and again when a simulation starts, since `eqx.tree_at`
+    or an optimiser may have changed them.
     """
 
     def __check_init__(self):
@@ -200,8 +200,8 @@ def check_fields(model: Any, size: int | None = None) -> None:
 
     **Arguments:**
 
-    - `model`: the part; its own `size`, where it declares one, counts before the argument.
-    - `size`: number of neurons, where the part belongs to a population.
+    - `model`: the part; its own `size`, if it declares one, takes precedence over the argument.
+    - `size`: number of neurons, if the part belongs to a population.
 
     **Raises:** `TypeError` or `ValueError` naming the field.
     """
@@ -220,7 +220,7 @@ def check_fields(model: Any, size: int | None = None) -> None:
 
 
 def own_size(model: Any, size: int | None) -> int | None:
-    """The `size` that a part declares, or that of what it belongs to."""
+    """The `size` that a part declares, or that of its owner."""
     for field, value in fields(model):
         if field.name == "size" and field.metadata.get("static") and isinstance(value, int):
             return value
@@ -254,7 +254,8 @@ def _a(noun: str) -> str:
 
 
 def check_parameter(name: str, value: Any, declared: Declared, size: int | None) -> None:
-    """Raise if `value` is not what was declared; a traced value is checked for its shape only."""
+    """Raise if `value` does not match its declaration; for a traced value only the shape is
+    checked."""
     unit, sign, shared, none = declared
     if value is None and none:
         return
@@ -294,7 +295,7 @@ def check_parameter(name: str, value: Any, declared: Declared, size: int | None)
 
 
 def check_model(model: Any, path: str = "model", size: int | None = None) -> None:
-    """Check a whole model again, with everything in it: `eqx.tree_at` and optimisers go past
+    """Check a whole model again, with all its parts: `eqx.tree_at` and optimisers bypass
     constructors.
 
     **Raises:** `TypeError` or `ValueError` with the path of the field concerned.
@@ -339,7 +340,7 @@ def _check_again(model: Any, path: str, size: int | None) -> None:
 
 def check_below(model: Any, lower: str, upper: str, unit: str = "mV") -> None:
     """Raise unless field `lower` lies below field `upper` everywhere; traced values pass."""
-    check_fields(model)  # what is no number is reported as such
+    check_fields(model)  # reports values that are not numbers
     low, high = getattr(model, lower), getattr(model, upper)
     if not (is_concrete(low) and is_concrete(high)):
         return
@@ -351,7 +352,7 @@ def check_below(model: Any, lower: str, upper: str, unit: str = "mV") -> None:
 
 
 def float_dtype(model: Any) -> Any:
-    """The floating-point dtype of a model's parameters, and so of its states."""
+    """The floating-point dtype of a model's parameters, and hence of its states."""
     for leaf in jtu.tree_leaves(model):
         if eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating):
             return leaf.dtype
@@ -368,8 +369,8 @@ def astype(model: Any, dtype: Any) -> Any:
     **Arguments:**
 
     - `model`: a model, or any pytree.
-    - `dtype`: a floating-point dtype: `float16`, `bfloat16`, `float32`, or `float64` where
-        `jax_enable_x64` is on.
+    - `dtype`: a floating-point dtype: `float16`, `bfloat16`, `float32`, or `float64` if
+      `jax_enable_x64` is on.
 
     **Raises:** `TypeError` if `dtype` is not a floating-point dtype.
     """
@@ -390,9 +391,9 @@ def astype(model: Any, dtype: Any) -> Any:
 
 
 def with_arrays(model: Any) -> Any:
-    """`model` with declared parameters that are Python or NumPy numbers, as `eqx.tree_at` may put
-    them in, as arrays of the dtype of the others. A Python number would be compiled into the
-    loop, and each new value would compile anew."""
+    """`model` with Python or NumPy numbers among its declared parameters, as `eqx.tree_at` may
+    introduce them, converted to arrays of the dtype of the others. A Python number would be
+    compiled into the loop, and each new value would recompile it."""
     dtype = float_dtype(model)
 
     def convert(part: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What memory there is, and what would not fit into it."""
+"""Available memory, and checks against it."""
 
 import contextlib
 import math
@@ -18,8 +18,8 @@ _CGROUPS = (
 
 
 def free_memory() -> int | None:
-    """Bytes of memory that this process may still take, if the system tells: what is available on
-    the machine, or less where a container has a limit."""
+    """Bytes of memory that this process may still allocate, if known: those available on the
+    machine, or fewer if a container has a limit."""
     found = []
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text().splitlines():
@@ -28,14 +28,14 @@ def free_memory() -> int | None:
     for limit, used in _CGROUPS:
         with contextlib.suppress(OSError, ValueError):
             left = int(Path(limit).read_text()) - int(Path(used).read_text())
-            # A limit of 2^63 or so means none.
+            # A limit of about 2^63 means none.
             if left < 2**60:
                 found.append(max(left, 0))
     return min(found, default=None)
 
 
 def check_memory(needed: int, argument: str, what: str, hint: str) -> None:
-    """Raise `MemoryError` naming the argument if `needed` bytes are more than there are."""
+    """Raise `MemoryError` naming the argument if `needed` bytes exceed the available memory."""
     free = free_memory()
     if free is not None and needed > free:
         raise MemoryError(

@@ -1,4 +1,4 @@
-"""The one protocol: a model holds parameters, a state holds what changes from step to step."""
+"""The protocol of models: a model holds parameters, a state holds the variables that change."""
 
 import abc
 from typing import Generic, TypeVar
@@ -16,15 +16,15 @@ Output = TypeVar("Output")
 
 
 class Clock(eqx.Module):
-    """Where a simulation stands: an integer step and a fixed step size.
+    """The time of a simulation: an integer step and a fixed step size.
 
-    $t_n = n\\,\\Delta t$ is computed from the step index each time it is asked for, so that it
-    never accumulates rounding errors; delays and refractory periods count steps.
+    $t_n = n\\,\\Delta t$ is computed from the step index on each access, so that rounding errors
+    never accumulate; delays and refractory periods count steps.
 
     **Arguments:**
 
-    - `step`: index of the step that is about to be made, an int32 scalar.
-    - `dt`: step size in ms, a Python float (static: changing it compiles anew).
+    - `step`: index of the next step, an int32 scalar.
+    - `dt`: step size in ms, a Python float (static: changing it recompiles).
     """
 
     step: Int[Array, ""]
@@ -33,24 +33,26 @@ class Clock(eqx.Module):
     @property
     def t(self) -> Float[Array, ""]:
         """Time at the beginning of the step in ms, in the default float dtype. In float32 it is
-        known to 7 digits: compare steps, not times, where a long simulation must hit one step."""
+        known to 7 digits: compare steps, not times, to select a single step of a long
+        simulation."""
         return self.step.astype(jnp.result_type(float)) * self.dt
 
 
 class AbstractModel(AbstractPart, Generic[State, Inputs, Output]):
-    """Anything that can be stepped through time: neurons, sources, networks and what users write.
+    """Anything that can be stepped through time: neurons, sources, networks and user-defined
+    models.
 
     A model is an immutable pytree of parameters. `init` makes its state, `step` maps a state to the
-    next one. Models are written for one network and one example: batches, seeds and parameter
-    sweeps are `jax.vmap`.
+    next one. Models are written for one network and one example: use `jax.vmap` for batches, seeds
+    and parameter sweeps.
 
-    A driver such as [`brainfn.simulate`][] calls `prepare(dt)` first, and then only methods of what
-    it returned: this is how `dt` reaches `init`.
+    A driver such as [`brainfn.simulate`][] calls `prepare(dt)` first, and then only methods of the
+    returned model: this is how `dt` reaches `init`.
     """
 
     @abc.abstractmethod
     def init(self, *, key: Key | None = None) -> State:
-        """The state at the beginning of a simulation.
+        """The initial state of a simulation.
 
         **Arguments:**
 
@@ -69,16 +71,16 @@ class AbstractModel(AbstractPart, Generic[State, Inputs, Output]):
 
         **Arguments:**
 
-        - `state`: what `init` or the previous step returned.
-        - `inputs`: what the model is driven with during this step; each model documents its own.
+        - `state`: the state from `init` or the previous step.
+        - `inputs`: the input during this step; each model documents its own.
         - `clock`: the step index and step size.
-        - `key`: a JAX random key for this step, already different in each step; needed by
-            stochastic models only.
+        - `key`: a JAX random key for this step, already different in each step; needed only by
+          stochastic models.
 
         **Returns:**
 
-        The next state, of the same structure, shapes and dtypes; and the output of this step, which
-        holds whatever is of interest but is not needed by the next step.
+        The next state, with the same structure, shapes and dtypes; and the output of this step:
+        values of interest that the next step does not need.
         """
 
     def prepare(self, dt: float) -> "AbstractModel[State, Inputs, Output]":
@@ -98,10 +100,10 @@ class AbstractModel(AbstractPart, Generic[State, Inputs, Output]):
         return inputs
 
     def input_size(self, name: str | None) -> int | None:
-        """How many neurons are driven by the input called `name`, or by one without a name;
-        `None` if that is not known. Inputs with a state of their own (noise) need it.
+        """The number of neurons driven by the input called `name`, or by one without a name; `None`
+        if unknown. Inputs with their own state (noise) need it.
 
-        **Raises:** `ValueError` for a name that the model does not know.
+        **Raises:** `ValueError` for an unknown name.
         """
         del name
         return None

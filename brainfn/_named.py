@@ -1,4 +1,4 @@
-"""Values stored in groups and shown by name."""
+"""Values stored in groups and accessed by name."""
 
 import abc
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +12,15 @@ from ._errors import nearest
 
 
 class AbstractNamed(eqx.Module):
-    """A state, or an output, that has parts with names."""
+    """A state, or an output, with named parts."""
 
     @abc.abstractmethod
     def named(self) -> dict[str, Any]:
-        """The parts under the names by which a user knows them."""
+        """The parts by the names that a user knows."""
 
 
 class Places(eqx.Module):
-    """Where each population stands: names, and for each its group, offset and size. Static."""
+    """The location of each population: names, and for each its group, offset and size. Static."""
 
     names: tuple[str, ...] = eqx.field(static=True)
     places: tuple[tuple[int, int, int], ...] = eqx.field(static=True)
@@ -46,10 +46,10 @@ class Places(eqx.Module):
 
 
 class Emitted(AbstractNamed):
-    """What the populations of a network emit: one array for each group, shown by name.
+    """The signals of the populations of a network: one array for each group, accessed by name.
 
-    A mapping from population names to arrays of shape `(..., size)`: `emitted["exc"]`. It is cut
-    when it is asked for, so that a loop over steps pays for a few groups, not for each population.
+    A mapping from population names to arrays of shape `(..., size)`: `emitted["exc"]`. It is sliced
+    on access, so that a loop over steps handles a few groups, not each population.
 
     - `groups`: arrays of shape `(..., total)`, one for each group.
     """

@@ -1,4 +1,4 @@
-"""What a network holds: populations of any kind."""
+"""The base class of populations."""
 
 import abc
 import math
@@ -14,20 +14,19 @@ from ._model import AbstractModel, Inputs, Output, State
 
 
 class AbstractPopulation(AbstractModel[State, Inputs, Output]):
-    """Anything that a [`brainfn.Network`][] may hold: neurons, sources, rates, masses, cells.
+    """Anything that can be part of a [`brainfn.Network`][]: neurons, sources, rates, masses, cells.
 
     It has `size` units, and in each step emits one signal: spikes, or a rate.
 
     - Its `step` gets as `inputs` the drive of its ports: for a population with one port a function
       `(t, v) -> current` (or a number, an array of shape `(size,)`, or `None`); for one with
-      several a dictionary of these by port; for a source what the user gave, or `None`.
+      several a dictionary of these by port; for a source the user's input, or `None`.
     - Its state is a pytree of arrays; if it is `elementwise`, each has a leading axis of `size`.
 
-    **Merging.** Populations of one kind are stored and stepped as one array if they say that they
-    are `elementwise`: then unit $i$ of state and signal depends on entry $i$ of everything, each
+    **Merging.** Populations of one kind are stored and stepped as one array if they are declared
+    `elementwise`: then unit $i$ of state and signal depends on entry $i$ of everything, each
     parameter declared by [`brainfn.param`][] is one number for all or has one entry for each unit,
-    and random numbers are drawn by [`brainfn.random`][]. If it does not say so, a population is
-    stored by itself.
+    and random numbers are drawn by [`brainfn.random`][]. Other populations are stored separately.
     """
 
     size: eqx.AbstractVar[int]
@@ -39,8 +38,8 @@ class AbstractPopulation(AbstractModel[State, Inputs, Output]):
 
     @abc.abstractmethod
     def ports(self) -> dict[str, int]:
-        """Where it can be driven, and how many entries the drive has there: `{}` for a source,
-        `{"": size}` for a point neuron, named ports for cells with several compartments."""
+        """The ports where it can be driven, and the number of entries of each drive: `{}` for a
+        source, `{"": size}` for a point neuron, named ports for cells with several compartments."""
 
     @property
     def elementwise(self) -> bool:
@@ -50,21 +49,21 @@ class AbstractPopulation(AbstractModel[State, Inputs, Output]):
     @property
     def support(self) -> FloatArrayLike:
         """The derivative of a spike is exactly zero where `|distance| >= support`; `math.inf`, as
-        here, if it never is or nothing is known. See [`brainfn.surrogate`][]."""
+        here, if it never is or this is unknown. See [`brainfn.surrogate`][]."""
         return math.inf
 
     def distance(self, state: State) -> Float[Array, " size"] | None:
-        """How far from threshold the units were, in the units of their surrogate.
+        """The distance of the units from threshold, in the units of their surrogate.
 
-        A model that says so together with its `support` gets an event-driven spike gradient in a
+        A model that defines this and its `support` gets an event-driven spike gradient in a
         [`brainfn.Network`][]: the backward pass skips neurons that were not near threshold.
 
         **Arguments:**
 
         - `state`: the state after a step.
 
-        **Returns:** what the surrogate was given in that step, for each neuron that did not spike
-        in it (anything for those that did); `None`, as here, if that is not known.
+        **Returns:** the argument of the surrogate in that step, for each neuron that did not spike
+        in it (arbitrary for those that did); `None`, as here, if unknown.
         """
         del state
         return None

@@ -1,8 +1,8 @@
-"""Random numbers by counters: number `i` of a stream is a function of the key and of `i` alone.
+"""Counter-based random numbers: number `i` of a stream is a function of the key and `i` only.
 
-What a neuron draws then depends on its population's key and on its place in the population, and not
-on what it is stored with: populations that are stepped as one array draw the numbers that each of
-them would draw by itself.
+The numbers that a neuron draws depend on its population's key and its position in the population,
+not on the populations it is stored with: populations stepped as one array draw the same numbers as
+each of them alone.
 """
 
 import zlib
@@ -25,10 +25,10 @@ Words = tuple[UInt32[Array, "..."], UInt32[Array, "..."]]
 
 
 class Streams(eqx.Module):
-    """The keys of several populations that are stored as one array, one after the other.
+    """The keys of several populations that are concatenated in one array.
 
-    A network passes it as `key` to the models of such a group; every function of this room takes
-    it in the place of a JAX key.
+    A network passes it as `key` to the models of such a group; every function of `brainfn.random`
+    accepts it in place of a JAX key.
     """
 
     keys: Shaped[Array, "populations *words"]
@@ -36,7 +36,7 @@ class Streams(eqx.Module):
 
 
 def named(key: Any, name: str) -> Any:
-    """The key of the part called `name`, from that of the whole."""
+    """Derives the key of the part called `name` from that of the whole."""
     return jr.fold_in(key, zlib.crc32(name.encode()))
 
 
@@ -53,14 +53,14 @@ def streams(key: Any, names: Sequence[str], sizes: Sequence[int]) -> Streams:
 
 
 def fold_in(key: Any, data: int) -> Any:
-    """A new key from a key and a number, as `jax.random.fold_in`; takes `Streams` as well."""
+    """A new key from a key and a number, like `jax.random.fold_in`; accepts `Streams` as well."""
     if not isinstance(key, Streams):
         return jr.fold_in(key, data)
     return Streams(jax.vmap(lambda k: jr.fold_in(k, data))(key.keys), key.sizes)
 
 
 def key_words(key: Any) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
-    """Two 32-bit words that stand for a JAX key of any implementation."""
+    """Two 32-bit words derived from a JAX key of any implementation."""
     words = jr.bits(key, (2,), jnp.uint32)
     return words[0], words[1]
 
@@ -70,7 +70,8 @@ def _rotate(x: UInt32[Array, "..."], by: int) -> UInt32[Array, "..."]:
 
 
 def threefry(words: Words, c0: UInt32[Array, "..."], c1: UInt32[Array, "..."]) -> Words:
-    r"""Threefry-2x32 with 20 rounds, written out so that XLA fuses it with what uses its words.
+    r"""Threefry-2x32 with 20 rounds, written out so that XLA fuses it with the code that uses its
+    words.
 
     **Arguments:**
 
@@ -104,7 +105,7 @@ def _words(key: Any, size: int) -> tuple[Words, UInt32[Array, " size"]]:
         return key_words(key), jnp.arange(size, dtype=jnp.uint32)
     if sum(key.sizes) != size:
         raise ValueError(
-            f"`size` must be that of the populations that `key` is for, {sum(key.sizes)}, got "
+            f"`size` must be the total size of the populations of `key`, {sum(key.sizes)}, got "
             f"{size}."
         )
     words = jax.vmap(lambda k: jr.bits(k, (2,), jnp.uint32))(key.keys)
@@ -121,8 +122,8 @@ def bits(key: Any, size: int, draw: Any = 0) -> Words:
     **Arguments:**
 
     - `key`: a JAX random key of any kind, or `Streams`.
-    - `size`: how many.
-    - `draw`: number of the draw, where an entry needs several.
+    - `size`: the number of entries.
+    - `draw`: index of the draw, if an entry needs several.
     """
     words, counter = _words(key, size)
     return threefry(words, jnp.broadcast_to(jnp.asarray(draw, jnp.uint32), (size,)), counter)
@@ -150,15 +151,15 @@ def uniform(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
     **Arguments:**
 
     - `key`: a JAX random key, or `Streams`.
-    - `size`: how many.
-    - `dtype`: JAX's default float dtype if not given.
+    - `size`: the number of entries.
+    - `dtype`: JAX's default float dtype by default.
     """
     dtype = _working(dtype)
     return _unit(bits(key, size), dtype).astype(dtype)
 
 
 def normal(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
-    """Standard normal numbers, by inversion. Arguments as of `uniform`."""
+    """Standard normal numbers, by inversion. Arguments as for `uniform`."""
     dtype = _working(dtype)
     u = _unit(bits(key, size), dtype)
     # Half a unit of the grid is added, so that the argument lies within (-1, 1).
@@ -168,7 +169,7 @@ def normal(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
 
 
 def exponential(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
-    """Standard exponential numbers. Arguments as of `uniform`."""
+    """Standard exponential numbers. Arguments as for `uniform`."""
     dtype = _working(dtype)
     return (-jnp.log1p(-_unit(bits(key, size), dtype))).astype(dtype)
 
@@ -180,7 +181,7 @@ def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:
 
     - `key`: a JAX random key, or `Streams`.
     - `p`: probabilities, from 0 to 1.
-    - `size`: how many.
+    - `size`: the number of entries.
     """
     p = jnp.asarray(p)
     high, _ = bits(key, size)
@@ -192,7 +193,7 @@ def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:
 
 
 def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
-    r"""Poisson numbers of any mean: counts, not clipped at one.
+    r"""Poisson numbers with any mean: counts, not clipped at one.
 
     By inversion for means below 10, and by transformed rejection above.
 
@@ -200,7 +201,7 @@ def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
 
     - `key`: a JAX random key, or `Streams`.
     - `mean`: a number or one for each entry, not negative.
-    - `size`: how many.
+    - `size`: the number of entries.
 
     ??? cite
 
@@ -212,7 +213,7 @@ def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
         mean = mean.astype(jnp.float32)
     small = mean < 10
     few = _by_inversion(key, jnp.where(small, mean, 0), size)
-    # Most networks have small means only: then the loop below makes no turn.
+    # Most networks have only small means: then the loop below does not iterate.
     many = _by_rejection(key, jnp.where(small, 10, mean), size, ~small)
     return jnp.where(small, few, many)
 
@@ -230,8 +231,8 @@ def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Arr
         p = p * mean / (k + 1).astype(p.dtype)
         return jnp.where(more, k + 1, k), p, jnp.where(more, total + p, total)
 
-    # `k` of an entry stops where its `u` is reached; `p` goes on by the number of turns for those
-    # that do not stop, whose `k` is that number.
+    # The `k` of an entry stops once its `u` is reached; `p` continues with the number of
+    # iterations, which is the `k` of the entries that have not stopped.
     p = jnp.exp(-mean)
     start = jnp.zeros_like(mean, jnp.int32)
     return lax.while_loop(unfinished, turn, (start, p, p))[0]

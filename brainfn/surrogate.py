@@ -1,13 +1,14 @@
-r"""Surrogate derivatives of the spike: how `grad` sees a threshold.
+r"""Surrogate derivatives of spikes: what `grad` uses at a threshold.
 
-A neuron spikes where its distance from threshold $x$ is not negative. The step function's own
-derivative is zero almost everywhere, so a surrogate replaces it, in derivatives only. Throughout
-brainfn $x$ is dimensionless: $x = (v - v_\mathrm{threshold}) / (v_\mathrm{threshold} -
-v_\mathrm{reset})$, so that the same width means the same in every model.
+A neuron spikes if its distance from threshold $x$ is not negative. The step function's own
+derivative is zero almost everywhere, so a surrogate replaces it, but only in derivatives.
+Throughout brainfn $x$ is dimensionless:
+$x = (v - v_\mathrm{threshold}) / (v_\mathrm{threshold} - v_\mathrm{reset})$, so that a width has
+the same meaning in every model.
 
-Libraries use one name for different formulas; each class below states its own. The gradient is of
-the size of the surrogate's derivative, which differs between them by factors: compare shapes at
-equal area or peak.
+Libraries use the same name for different formulas; each class below states its own. The magnitude
+of gradients is proportional to the surrogate's derivative, which differs between classes by large
+factors: compare shapes at equal area or peak.
 """
 
 import abc
@@ -27,9 +28,8 @@ from .event import with_derivative
 
 
 def _parameter(default: float) -> Any:
-    # Parameters are leaves, to be swept or learned; an integer would not be differentiable.
-    # They stay Python numbers: a surrogate is made as a default of classes, before there is a
-    # backend for arrays.
+    # Parameters are leaves, to be swept or learned; an integer would not be differentiable. They
+    # stay Python numbers: surrogates are defaults of classes, made before JAX has a backend.
     declared = Declared("", "positive", False, False)
     return eqx.field(
         default=default,
@@ -47,7 +47,7 @@ def _check_positive(**parameters: FloatArrayLike) -> None:
 
 
 def _as(parameter: FloatArrayLike, x: Array) -> Array | float:
-    # A Python float takes the dtype of `x` by itself and stays a constant of the kernel.
+    # A Python float adopts the dtype of `x` and stays a constant in the kernel.
     if isinstance(parameter, float):
         return parameter
     return jnp.broadcast_to(jnp.asarray(parameter, x.dtype), x.shape)
@@ -60,14 +60,29 @@ class AbstractSurrogate(eqx.Module):
     \mathrm{d}S = g(x)\,\mathrm{d}x$$
 
     with $g$ = `derivative`. Higher derivatives are those of $g$, in any combination of forward and
-    reverse mode, also inside `jax.lax.scan`. To make one of your own, subclass
-    and write `derivative` and `support`; parameters may be arrays, of any shape that
-    broadcasts to that of `x`.
+    reverse mode, including inside `jax.lax.scan`. To make your own, subclass and define
+    `derivative` and `support`:
+
+    ```python
+    class Parabola(bf.surrogate.AbstractSurrogate):
+        width: float = 0.5
+
+        def derivative(self, x):
+            return jnp.maximum(0.0, 1.0 - (x / self.width) ** 2)
+
+        @property
+        def support(self):
+            return self.width
+
+    neurons = bf.neuron.LIF(100, surrogate=Parabola(0.3))
+    ```
+
+    Parameters may be arrays, of any shape that broadcasts to that of `x`.
     """
 
     @abc.abstractmethod
     def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The derivative that stands in for that of the step, in the shape and dtype of `x`.
+        """The derivative that replaces that of the step function, in the shape and dtype of `x`.
 
         **Arguments:**
 
@@ -91,8 +106,8 @@ class AbstractSurrogate(eqx.Module):
 
         - `x`: distance from threshold, dimensionless, any shape.
         - `fired`: where there is a spike, bool of the shape of `x`; `x >= 0` if not given. The
-            derivative is that at `x` in either case: a neuron whose upswing runs away from its
-            threshold to a peak within a step was near its threshold when it left it.
+          derivative is that at `x` in either case: a neuron that diverges from its threshold to a
+          peak within a step is differentiated at the threshold, not at the peak.
 
         **Returns:**
 
@@ -106,7 +121,7 @@ class AbstractSurrogate(eqx.Module):
             return _spike(self, x, x >= 0)
         if not (eqx.is_array(fired) and fired.dtype == jnp.bool_):
             kind = fired.dtype if eqx.is_array(fired) else type(fired).__name__
-            raise TypeError(f"`fired` must be an array of bool, got {kind}. Try `fired > 0`.")
+            raise TypeError(f"`fired` must be a bool array, got {kind}. Try `fired > 0`.")
         if fired.shape != x.shape:
             raise ValueError(
                 f"`fired` must have the shape of `x`, {x.shape}, got {fired.shape}. "
@@ -131,7 +146,7 @@ _spike = with_derivative(_value, tangent=_tangent)
 
 
 class ReluGrad(AbstractSurrogate):
-    r"""A triangle of compact support, written by its slope.
+    r"""A triangle with compact support, parameterised by its slope.
 
     $$g(x) = \alpha \max(0, w - |x|)$$
 
@@ -161,7 +176,7 @@ class ReluGrad(AbstractSurrogate):
 
 
 class Triangle(AbstractSurrogate):
-    r"""A triangle of compact support, written by its height.
+    r"""A triangle with compact support, parameterised by its height.
 
     $$g(x) = h \max(0, 1 - |x| / w)$$
 
@@ -192,7 +207,7 @@ class Triangle(AbstractSurrogate):
 
 
 class Boxcar(AbstractSurrogate):
-    r"""A window of unit area: the straight-through estimator.
+    r"""A box with unit area: the straight-through estimator.
 
     $$g(x) = \frac{1}{2w}\,[\,|x| < w\,]$$
 
@@ -267,7 +282,7 @@ class Sigmoid(AbstractSurrogate):
 
     def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         alpha = _as(self.alpha, x)
-        # sigma(-z) in place of 1 - sigma(z), which has no digits left in the upper tail.
+        # sigma(-z) instead of 1 - sigma(z), which loses all digits in the upper tail.
         return alpha * jax.nn.sigmoid(alpha * x) * jax.nn.sigmoid(-alpha * x)
 
     @property
@@ -304,7 +319,7 @@ class FastSigmoid(AbstractSurrogate):
 
 
 class TruncatedFastSigmoid(AbstractSurrogate):
-    r"""SuperSpike cut off, so that only neurons near threshold take part in the backward pass.
+    r"""Truncated SuperSpike: only neurons near threshold take part in the backward pass.
 
     $$g(x) = \frac{1}{(1 + k |x|)^2}\,[\,|x| < w\,]$$
 

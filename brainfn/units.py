@@ -1,7 +1,7 @@
 r"""Units as plain Python floats, so that `20 * ms` costs nothing.
 
 brainfn computes in one coherent system. The base units are the millisecond, the millivolt and the
-picoampere; every other unit follows from an equation of physics and carries no conversion factor:
+picoampere; every other unit follows from a physical equation without a conversion factor:
 
 | quantity | unit | because |
 |---|---|---|
@@ -15,14 +15,14 @@ picoampere; every other unit follows from an equation of physics and carries no 
 | time constant | ms | GOhm pF = pF / nS |
 | rate | 1/ms = kHz | so Hz = 1e-3 |
 
-Each name below is the size of that unit in this system: multiply to enter a number
-(`v_rest = -60 * mV`), divide to read one (`rate / Hz`). What is given in the base units may be
-written without them, since those are all 1.
+Each name below is the size of that unit in this system: multiply to enter a number (`v_rest = -60 *
+mV`), divide to read one (`rate / Hz`). Values in the units of the table may be written as plain
+numbers, since those units are all 1.
 
-Membranes described per area use a second coherent set, uA/cm2, mS/cm2 and uF/cm2 with the same ms
-and mV (uA/cm2 = mS/cm2 mV and mV/ms = (uA/cm2)/(uF/cm2)); the three are 1 as well. The two sets
-meet through an area: a density times an area in um2 gives `density * area * 1e-2` in pA, nS
-or pF, because 1 uA/cm2 = 1e6 pA / 1e8 um2. Lengths are in um.
+Quantities per membrane area use a second coherent set, uA/cm2, mS/cm2 and uF/cm2 with the same ms
+and mV (uA/cm2 = mS/cm2 mV and mV/ms = (uA/cm2)/(uF/cm2)); these three are 1 as well. The two sets
+are related by an area: a density times an area in um2 gives `density * area * 1e-2` in pA, nS or
+pF, because 1 uA/cm2 = 1e6 pA / 1e8 um2. Lengths are in um.
 
 ```python
 from brainfn.units import GOhm, mV, ms, nS, pA, pF, second
@@ -73,7 +73,7 @@ Hz: float = 1e-3
 um: float = 1.0
 mm: float = 1e3
 
-# Per membrane area: a coherent set of its own, with ms and mV.
+# Per membrane area: a separate coherent set, with ms and mV.
 uA_cm2: float = 1.0
 mS_cm2: float = 1.0
 uF_cm2: float = 1.0

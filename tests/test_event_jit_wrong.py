@@ -34,7 +34,7 @@ def make(**changes):
         ),
         (ValueError, "fan_out must lie in", {"probability": None, "fan_out": -1}),
         (TypeError, "fan_out must be a whole number", {"probability": None, "fan_out": 2.5}),
-        (ValueError, "orientation='columns' does not go", {
+        (ValueError, "orientation='columns' can't be combined", {
             "probability": None, "fan_out": 2, "orientation": "columns",
         }),
         (ValueError, "orientation must be", {"orientation": "cols"}),

@@ -60,7 +60,7 @@ def spikes_of_second(net):
 def test_silent_layer_is_named():
     gradient = eqx.filter_jit(eqx.filter_grad(spikes_of_second))(chain(1.0))
     with pytest.warns(
-        bf.learn.SilentGradientWarning, match="'second'.*no neuron on the way"
+        bf.learn.SilentGradientWarning, match="'second'.*no neuron on the path"
     ) as caught:
         silent = bf.learn.check_gradient(gradient)
     assert len(caught) == 1

@@ -104,9 +104,11 @@ def test_wrong_calls():
         ValueError, match=r"each of its 20 presynaptic neurons or each of its 120 synapses"
     ):
         network(np.full(7, 0.3))
-    with pytest.raises(ValueError, match="must not be negative, but its law.*TruncatedNormal"):
+    with pytest.raises(
+        ValueError, match="must not be negative, but its distribution.*TruncatedNormal"
+    ):
         network(bf.init.Normal(0.5, 1.0))
-    with pytest.raises(ValueError, match="projection 'a'.*not made just in time"):
+    with pytest.raises(ValueError, match="projection 'a'.*not just-in-time"):
         network(bf.init.Uniform(0.1, 1.0), bf.connect.JustInTime(bf.connect.FixedProbability(0.3)))
     net = network(bf.init.Uniform(1 * ms, 5 * ms))
     with pytest.raises(ValueError, match="`dt` is needed"):

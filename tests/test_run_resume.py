@@ -144,14 +144,14 @@ def test_resume_with_other_chunks_and_longer(run, whole, tmp_path):
     again = run(folder, duration=25.0, resume=True)
     equal(first, again)
     equal(run(folder, resume=True, chunk=7.0), whole)
-    with pytest.raises(ValueError, match=r"`duration`: .* has already made 60 ms, got 25 ms"):
+    with pytest.raises(ValueError, match=r"`duration`: .* has already reached 60 ms, got 25 ms"):
         run(folder, duration=25.0, resume=True)
 
 
 def test_resume_with_something_else(script, run, tmp_path):
     folder, model = tmp_path / "run", script[1]["model"]
     run(folder, duration=5.0)
-    with pytest.raises(ValueError, match=r"holds a run already\. Try resume=True"):
+    with pytest.raises(ValueError, match=r"already contains a run\. Try resume=True"):
         run(folder, duration=10.0)
     other = eqx.tree_at(lambda m: m.populations["a"].tau, model(), jnp.asarray(21.0))
     wrong = [
@@ -164,7 +164,9 @@ def test_resume_with_something_else(script, run, tmp_path):
         ({"state": model().init(key=jr.key(0), dt=0.1)}, "state"),
     ]
     for options, match in wrong:
-        with pytest.raises(ValueError, match=r"`resume`: the run in .* made of something else"):
+        with pytest.raises(
+            ValueError, match=r"`resume`: the run in .* started with other arguments"
+        ):
             run(folder, duration=10.0, resume=True, **options)
         with pytest.raises(ValueError, match=match):
             run(folder, duration=10.0, resume=True, **options)
@@ -268,7 +270,9 @@ def test_damaged_files_are_named(tmp_path, how):
     snapshots = ["snapshot.npz", "snapshot.before.npz"]
     whole = {name: (folder / name).read_bytes() for name in snapshots}
     (folder / snapshots[0]).write_bytes(DAMAGE[how](whole[snapshots[0]]))
-    with pytest.warns(UserWarning, match=r"snapshot.npz' is damaged.* goes on from .* after 50 st"):
+    with pytest.warns(
+        UserWarning, match=r"snapshot.npz' is damaged.* continues from .* after 50 st"
+    ):
         equal(lif_run(folder, 15.0, resume=True), lif_run(None, 15.0))
     for name in snapshots:
         (folder / name).write_bytes(DAMAGE[how]((folder / name).read_bytes()))
@@ -348,7 +352,7 @@ def test_functions_are_compared_by_what_they_do(tmp_path, kind):
     make = FUNCTIONS[kind]
     lif_run(tmp_path, 5.0, inputs=make(300.0))
     lif_run(tmp_path, 6.0, inputs=make(300.0), chunk=None, resume=True)
-    with pytest.raises(ValueError, match=r"`resume`: .* made of something else.*inputs"):
+    with pytest.raises(ValueError, match=r"`resume`: .* started with other arguments.*inputs"):
         lif_run(tmp_path, 7.0, inputs=make(400.0), chunk=None, resume=True)
 
 
@@ -397,7 +401,7 @@ def test_load_without_the_model(run, whole, tmp_path):
     assert part.steps == 300 == len(part.ts) == len(np.asarray(part["v"]))
     np.testing.assert_array_equal(part["v"], whole.outputs["v"][:300])
     for folder in (tmp_path / "records", tmp_path / "none", "a\0b"):
-        with pytest.raises(ValueError, match="`folder`: .* holds no run"):
+        with pytest.raises(ValueError, match="`folder`: .* contains no run"):
             bf.load(folder)
 
 

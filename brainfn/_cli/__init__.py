@@ -1,3 +1,3 @@
-"""The command line's parser, its commands and what they print."""
+"""The command line: parser, commands and output."""
 
 from ._main import main as main

@@ -14,13 +14,13 @@ from ._run import Settings, run_network
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says.
+    """Run the command line.
 
     **Arguments:**
 
-    - `arguments`: the words after the command; by default those of this process.
+    - `arguments`: the command-line arguments; by default those of this process.
 
-    **Returns:** the exit code: 0, 130 after Ctrl-C. Wrong arguments end the process with 2.
+    **Returns:** the exit code: 0, 130 after Ctrl-C. Wrong arguments exit with 2.
     """
     parser = make_parser(_version())
     options = parser.parse_args(arguments)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = choose(parser, options.network, options.variant)
     try:
         whole_steps("--duration", options.duration, options.dt, minimum=1)
-        # The refractory period of these networks: its steps are counted.
+        # The refractory period of these networks must be a whole number of steps.
         whole_steps("the refractory period", 5.0, options.dt, minimum=1)
     except ValueError as error:
         fail(prog, str(error))
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_folder(prog: str, folder: str) -> None:
-    """Make the folder, and see whether it can be written to, before any work."""
+    """Create the folder, and check that it is writable, before any work."""
     try:
         os.makedirs(folder, exist_ok=True)
         probe = os.path.join(folder, ".brainfn-probe")

@@ -1,4 +1,4 @@
-"""What can be typed, and how it is explained."""
+"""The parser and its help texts."""
 
 import argparse
 import math
@@ -33,8 +33,8 @@ Abbott 2005), compare it with NEST and Brian2, and draw it.
   coba    synapses are conductances: irregular bursts at about 20 Hz
   cuba    synapses are currents: irregular spikes at about 5.7 Hz
 
-What scripts call by these names differs in drive, weights and initial values, so a variant is
-named by the source of its numbers; `--list` shows all of them.
+Scripts under these names differ in drive, weights and initial values, so a variant is named by the
+source of its parameters; `--list` shows all of them.
 """
 
 _RUN_EXAMPLES = """
@@ -44,10 +44,9 @@ examples:
   python -m brainfn run coba --variant brian1 --precision 64
   python -m brainfn run coba --scale 100 --no-plot      400 000 neurons, 32 million synapses
 
-what is written (to results/NETWORK-VARIANT, or --out):
-  overview.png   raster, population rate, membrane potentials, distributions
-  spikes.npz     numpy.load("spikes.npz") has exc_times (ms), exc_neurons, inh_times, ...
-  summary.json   every figure that is printed, with all settings
+output files (in results/NETWORK-VARIANT, or --out): overview.png raster, population rate, membrane
+potentials, distributions spikes.npz numpy.load("spikes.npz") has exc_times (ms), exc_neurons,
+inh_times, ... summary.json every figure that is printed, with all settings
 
 the same in Python:
   import jax, brainfn as bf
@@ -58,7 +57,7 @@ the same in Python:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong (`error` is meant by argparse to be overridden)."""
+    """Reports errors in one line (argparse intends `error` to be overridden)."""
 
     def error(self, message: str) -> NoReturn:
         fail(self.prog, message)
@@ -144,7 +143,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
 
 
 def choose(parser: argparse.ArgumentParser, network: str | None, variant: str | None) -> str:
-    """The name of a network and its variant in the zoo; or say which there are."""
+    """The name of a network and its variant in the zoo, or an error that lists them."""
     prog = f"{parser.prog} run"
     if network is None:
         fail(prog, "which network? Try `brainfn run coba`, or `brainfn run --list`.")
@@ -165,7 +164,7 @@ def choose(parser: argparse.ArgumentParser, network: str | None, variant: str | 
 
 
 def listing() -> str:
-    """All networks and variants, their sources, and the rates that others measured."""
+    """All networks and variants, their sources, and the rates of other simulators."""
     lines, pad = [], "    "
     for network, variants in NETWORKS.items():
         for variant in variants:

@@ -19,7 +19,7 @@ _ROWS = (
 
 
 def window_of(duration: float) -> tuple[float, float]:
-    """The window in ms in which figures are measured: that of the references if there is time."""
+    """The window in ms for measurements: that of the references if the run is long enough."""
     if duration >= 1200.0:
         return 200.0, 1200.0
     return 0.0, min(duration, 1000.0)
@@ -53,7 +53,7 @@ def print_report(
     synapses: int,
     peak: float | None,
 ) -> None:
-    """Figures beside those of other simulators, then what it cost."""
+    """Prints results next to those of other simulators, then the costs."""
     label = f"{window[0]:g}-{window[1]:g}"
     theirs = {
         simulator: windows[label]

@@ -19,15 +19,15 @@ from ..record import SpikeTrains
 from ..zoo import VOGELS_ABBOTT, vogels_abbott
 from ._report import figures_of, print_report, window_of
 
-# Neurons of each population whose membrane potential is kept, of which a few are drawn.
+# Neurons of each population whose membrane potential is recorded; a few of them are drawn.
 _TRACED = 10
 _DRAWN = {"exc": 2, "inh": 1}
-# Steps in a chunk, so that the progress bar moves; and spikes that it may hold, as bits.
+# Steps in a chunk, so that the progress bar moves; and the spikes that it may hold, as bits.
 _CHUNK, _CHUNK_SPIKES = 1000, 2**29
 
 
 class Settings(NamedTuple):
-    """What the user asked for."""
+    """The user's settings."""
 
     name: str
     scale: float
@@ -48,9 +48,9 @@ class Timing(NamedTuple):
 
 
 def run_network(settings: Settings) -> None:
-    """Simulate, print what came out, and write it into the folder."""
+    """Simulate, print the results, and write them to the folder."""
     if settings.plot:
-        # Before the work, not after it.
+        # Fail before the work, not after it.
         from ..plot._style import new_figure
 
         new_figure(1.0, 1.0)
@@ -72,7 +72,7 @@ def run_network(settings: Settings) -> None:
     trains = out.outputs["spikes"]
     if out.interrupted:
         settings = settings._replace(duration=float(int(out.state.step) * settings.dt))
-        print(f"interrupted after {settings.duration:g} ms; what follows is of that time")
+        print(f"interrupted after {settings.duration:g} ms; the results below cover that time")
     events = _synaptic_events(network, trains)
     window = window_of(settings.duration)
     ours = figures_of(trains, window)
@@ -93,7 +93,7 @@ def run_network(settings: Settings) -> None:
 
 
 def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[Run, float, float]:
-    """The run, and the time that compilation and the run itself took."""
+    """The run, and the times of compilation and of the run itself."""
     dt, cells = settings.dt, sum(p.size for p in network.populations.values())
     steps = whole_steps("duration", settings.duration, dt)
     chunk = min(steps, max(10, min(_CHUNK, _CHUNK_SPIKES // cells)))
@@ -118,8 +118,8 @@ def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[R
             progress=progress,
         )
 
-    # Chunks of both lengths that will come are run once before, so that the time of the run
-    # itself holds no compilation.
+    # Chunks of both lengths that occur are run once before, so that the time of the run itself
+    # includes no compilation.
     few = min(steps, chunk + steps % chunk)
     first = go(few, progress=False)
     if first.interrupted:
@@ -132,7 +132,7 @@ def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[R
 
 
 def _synaptic_events(network: Any, trains: dict[str, SpikeTrains]) -> int:
-    """How many spikes arrived: each counts once for each synapse that it reaches."""
+    """The number of synaptic events: each spike counts once per synapse."""
     return sum(
         int(np.dot(trains[p.pre].count, np.diff(np.asarray(m.indptr))))
         for p in network.projections.values()
@@ -141,7 +141,7 @@ def _synaptic_events(network: Any, trains: dict[str, SpikeTrains]) -> int:
 
 
 def _peak_memory() -> float | None:
-    """The most memory that this process held, in bytes; `None` where the system doesn't say."""
+    """The peak memory of this process in bytes; `None` if the system doesn't report it."""
     try:
         import resource
     except ImportError:
@@ -196,7 +196,7 @@ def _draw(
 
 
 def _bin_size(dt: float) -> float:
-    """2 ms, or the whole number of steps next to it."""
+    """2 ms, or the nearest whole number of steps."""
     return max(1, round(2.0 / dt)) * dt
 
 

@@ -1,4 +1,4 @@
-"""What all channels have in common."""
+"""The base class of channels."""
 
 import abc
 from typing import Any
@@ -10,9 +10,9 @@ from .._field import AbstractPart
 
 
 class Gate(eqx.Module):
-    r"""How a gate moves: $\dot x = r\,(x_\infty - x)$, with its rate and its steady state.
+    r"""The kinetics of a gate, $\dot x = r\,(x_\infty - x)$: its rate and its steady state.
 
-    [`brainfn.channel.alpha_beta`][] and [`brainfn.channel.inf_tau`][] make it.
+    Made by [`brainfn.channel.alpha_beta`][] or [`brainfn.channel.inf_tau`][].
     """
 
     steady: Float[Array, "..."]
@@ -30,11 +30,11 @@ def inf_tau(steady: Float[Array, "..."], tau: Float[Array, "..."]) -> Gate:
 
 
 class AbstractChannel(AbstractPart):
-    r"""An ion channel: gates that follow the voltage, and the current that they let pass.
+    r"""An ion channel: voltage-dependent gates, and the current that they control.
 
-    A channel has no size: it takes its shape from `v`, in a point neuron as in a compartment. Its
-    gates are linear in themselves and do not act on each other, so that exponential solvers advance
-    them exactly while the voltage is constant.
+    A channel has no size: it takes its shape from `v`, both in a point neuron and in a compartment.
+    Its gates are linear in themselves and do not act on each other, so that exponential solvers
+    advance them exactly while the voltage is constant.
 
     ```python
     class MCurrent(bf.channel.AbstractChannel):
@@ -49,13 +49,19 @@ class AbstractChannel(AbstractPart):
             return self.g * gates["p"] * (v - self.reversal)
     ```
 
-    Conductances are in nS and currents in pA in a point neuron; in a membrane of mS/cm2 currents
-    are in uA/cm2: the equations are the same.
+    Conductances are in nS and currents in pA in a point neuron; with conductances in mS/cm2,
+    currents are in uA/cm2: the equations are the same.
     """
 
     @abc.abstractmethod
+<<<<<<< HEAD
     def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
         """How each gate moves at membrane potentials `v` (mV); `{}` for a channel without gates.
+=======
+    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
+        """The kinetics of each gate at membrane potentials `v` (mV); `{}` for a channel without
+        gates.
+>>>>>>> english
 
         **Arguments:**
 
@@ -69,10 +75,17 @@ class AbstractChannel(AbstractPart):
         gates: dict[str, Float[Array, "*size"]],
         v: Float[Array, "*size"],
         ions: dict[str, Any],
+<<<<<<< HEAD
     ) -> Float[Array, "*size"]:
         """The current that leaves the cell through the channel; arguments as of `gates`, whose
         values come in the dictionary `gates`."""
+=======
+    ) -> Float[Array, " size"]:
+        """The outward current through the channel; arguments as for the method `gates`, with the
+        values of the gates in the dictionary `gates`."""
+>>>>>>> english
 
     def ion(self) -> str | None:
-        """Which ion carries its current into a pool, such as `"ca"`; `None` if nobody counts it."""
+        """The ion, such as `"ca"`, whose concentration its current changes; `None` if it is not
+        tracked."""
         return None

@@ -21,14 +21,15 @@ class SodiumHH(AbstractChannel):
 
     **Arguments:**
 
-    - `g`: the largest conductance in nS; 120 mS/cm2 in the squid.
+    - `g`: maximal conductance in nS; 120 mS/cm2 in the squid.
     - `reversal`: reversal potential in mV.
 
     ??? cite
 
         Hodgkin and Huxley (1952), "A quantitative description of membrane current and its
         application to conduction and excitation in nerve", J. Physiol. 117:500-544,
-        doi:10.1113/jphysiol.1952.sp004764, with the modern sign and a rest of -65 mV.
+        doi:10.1113/jphysiol.1952.sp004764, with the modern sign convention and a resting potential
+        of -65 mV.
     """
 
     g: Parameter = param(120.0, unit="nS", sign="nonnegative")
@@ -59,7 +60,7 @@ class PotassiumHH(AbstractChannel):
 
     **Arguments:**
 
-    - `g`: the largest conductance in nS; 36 mS/cm2 in the squid.
+    - `g`: maximal conductance in nS; 36 mS/cm2 in the squid.
     - `reversal`: reversal potential in mV.
 
     ??? cite

@@ -1,4 +1,4 @@
-"""Ions whose concentration moves with what channels let pass."""
+"""Ions whose concentration changes with the currents through channels."""
 
 import abc
 from typing import Any
@@ -12,18 +12,20 @@ from .._field import AbstractPart, param
 
 
 class Concentrations(eqx.Module):
-    """What channels see of an ion: its concentration `inside` in mM."""
+    """The concentrations of an ion that channels depend on: `inside` in mM."""
 
     inside: Float[Array, "*size"]
 
 
 class AbstractIon(AbstractPart):
-    """An ion with a concentration of its own: it sums the currents of the channels that carry it.
+    """An ion with a dynamic concentration, driven by the summed currents of the channels that carry
+    it.
 
-    A channel names its ion by [`brainfn.channel.AbstractChannel.ion`][].
+    A channel names its ion with [`brainfn.channel.AbstractChannel.ion`][].
     """
 
     @abc.abstractmethod
+<<<<<<< HEAD
     def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
         """The concentration at the beginning in mM, in the shape of `like`."""
 
@@ -37,6 +39,21 @@ class AbstractIon(AbstractPart):
     @abc.abstractmethod
     def seen(self, inside: Float[Array, "*size"]) -> Any:
         """What channels see of it."""
+=======
+    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
+        """The initial concentration in mM, in the shape of `like`."""
+
+    @abc.abstractmethod
+    def change(
+        self, inside: Float[Array, " size"], current: Float[Array, " size"]
+    ) -> Float[Array, " size"]:
+        """The rate of change of the concentration in mM/ms; `current` is the total outward current
+        through the channels that carry the ion."""
+
+    @abc.abstractmethod
+    def seen(self, inside: Float[Array, " size"]) -> Any:
+        """The concentrations passed to channels."""
+>>>>>>> english
 
 
 class CalciumPool(AbstractIon):
@@ -46,7 +63,7 @@ class CalciumPool(AbstractIon):
 
     **Arguments:**
 
-    - `gain`: $k$ in mM/ms for each unit of current. For a shell of depth $d$ in um and currents in
+    - `gain`: $k$ in mM/ms per unit of current. For a shell of depth $d$ in um and currents in
         uA/cm2 it is $10 / (2 F d)$: 5.182e-5 for 1 um.
     - `tau`: time constant of the removal in ms.
     - `resting`: $C_\mathrm{rest}$ in mM.
@@ -55,7 +72,7 @@ class CalciumPool(AbstractIon):
 
         Destexhe, Babloyantz and Sejnowski (1993), "Ionic mechanisms for intrinsic slow oscillations
         in thalamic relay neurons", Biophys. J. 65:1538-1552, doi:10.1016/S0006-3495(93)81190-1;
-        without its clip of the influx at zero.
+        without its rectification of the influx.
     """
 
     gain: Parameter = param(5.18213483e-5, unit="mM/ms per current", sign="nonnegative")

@@ -20,12 +20,12 @@ class DelayState(eqx.Module):
 
 
 class Delay(AbstractModel):
-    """A delay line: what is written in step $n$ can be read in steps $n+1 \\dots n+$`steps`.
+    """A delay line: a value written in step $n$ can be read in steps $n+1 \\dots n+$`steps`.
 
-    Its memory is a ring buffer indexed by the step number, so nothing is ever moved. Within a step
+    Its memory is a ring buffer indexed by the step number, so nothing is ever moved. Within a step,
     read first ([`brainfn.Delay.read`][]), then write ([`brainfn.Delay.write`][]): the oldest row is
-    the one that `write` overwrites. `step` does both: it returns what was written `steps` steps ago
-    and writes its `inputs`.
+    the one that `write` overwrites. `step` does both: it returns the value written `steps` steps
+    ago and writes its `inputs`.
 
     **Arguments:**
 
@@ -33,7 +33,7 @@ class Delay(AbstractModel):
     - `shape`: shape of the signal.
     - `dtype`: dtype of the signal, e.g. `bool` for spikes without a derivative.
 
-    **Raises:** `TypeError` or `ValueError` if `steps` is no whole number or less than 1.
+    **Raises:** `TypeError` or `ValueError` if `steps` is not a whole number or is less than 1.
     """
 
     steps: int = eqx.field(static=True)
@@ -53,7 +53,7 @@ class Delay(AbstractModel):
     def read(
         self, state: DelayState, clock: Clock, steps: int | Int[Array, "..."]
     ) -> Shaped[Array, "..."]:
-        """What was written `steps` steps before `clock.step`.
+        """The value written `steps` steps before `clock.step`.
 
         **Arguments:**
 
@@ -62,8 +62,8 @@ class Delay(AbstractModel):
         - `steps`: the delay in steps, from 1 to `self.steps`: one for the whole signal, or an
             array of shape `self.shape` with one for each entry.
 
-        **Raises:** `ValueError` if `steps` is out of range or of another shape. A traced entry that
-        is out of range gives NaN.
+        **Raises:** `ValueError` if `steps` is out of range or of another shape. A traced entry out
+        of range gives NaN.
         """
         if isinstance(steps, int):
             if not 1 <= steps <= self.steps:
@@ -90,12 +90,12 @@ class Delay(AbstractModel):
         out = jnp.take_along_axis(state.buffer, rows[None], axis=0)[0]
         if is_concrete(steps) or not jnp.issubdtype(out.dtype, jnp.floating):
             return out
-        # Traced delays can't be refused: what the line does not hold is NaN.
+        # Traced delays can't raise an error: values that the line does not hold are NaN.
         held = (steps >= 1) & (steps <= self.steps)
         return jnp.where(held, out, jnp.asarray(jnp.nan, out.dtype))
 
     def write(self, state: DelayState, value: Shaped[Array, "..."], clock: Clock) -> DelayState:
-        """The line with `value` as that of the present step."""
+        """The line with `value` written for the present step."""
         if jnp.shape(value) != self.shape:
             raise ValueError(
                 f"`value` must have the shape of the signal {self.shape}, got {jnp.shape(value)}."

@@ -1,4 +1,4 @@
-"""Delays that differ, said so that no shape has to be guessed."""
+"""Explicit axonal or synaptic delays, so that nothing has to be inferred from a shape."""
 
 from typing import Any
 

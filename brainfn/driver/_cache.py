@@ -1,4 +1,4 @@
-"""Results that belong to a model, kept while the model lives, or to shapes, the latest of them."""
+"""Caches of results: per model, for its lifetime, or per shapes, the latest ones."""
 
 import weakref
 from collections import OrderedDict
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _known: dict[int, tuple[weakref.ref[Any], dict[Hashable, Any]]] = {}
 _MODEL = object()
-# A model is used with few step sizes, and a program has few loops at a time.
+# A model is used with few step sizes, and a program runs few loops at a time.
 _PER_MODEL, _SHAPES = 8, 64
 
 _shapes: OrderedDict[Hashable, Any] = OrderedDict()
@@ -24,16 +24,16 @@ _shapes: OrderedDict[Hashable, Any] = OrderedDict()
 def remembered(model: Any, key: Hashable, make: Callable[[], T]) -> T:
     """`make()`, computed once for each model object and key.
 
-    Models are immutable, so that one object stands for its values; it is looked up by identity, and
-    forgotten with it. For a traced model nothing is kept, nor a result that holds the model itself,
-    which would never die then.
+    Models are immutable, so an object represents its values; results are looked up by identity, and
+    dropped with the object. Nothing is kept for a traced model, nor a result that holds the model
+    itself, which would then never be freed.
     """
     place = id(model)
     known = _known.get(place)
     if known is None or known[0]() is not model:
         if not all(is_concrete(x) for x in jtu.tree_leaves(model)):
             return make()
-        # All that the callback needs is bound: at the end of the interpreter globals are gone.
+        # All that the callback needs is bound: when the interpreter exits, globals are gone.
         known = (weakref.ref(model, lambda _, kept=_known, at=place: kept.pop(at, None)), {})
         _known[place] = known
     results = known[1]
@@ -51,7 +51,7 @@ def remembered(model: Any, key: Hashable, make: Callable[[], T]) -> T:
 
 
 def by_shape(function: Callable[..., T], *arguments: Any) -> T:
-    """`function(*arguments)` for a function that looks at shapes, dtypes and structures alone: it
+    """`function(*arguments)` for a function that depends only on shapes, dtypes and structures: it
     is called once for each of these, as `jax.jit` traces once."""
     arrays, rest = eqx.partition(arguments, eqx.is_array)
     leaves, structure = jtu.tree_flatten(rest)
@@ -64,7 +64,7 @@ def by_shape(function: Callable[..., T], *arguments: Any) -> T:
     key = (function, structure, tuple(leaves), kinds, shapes, jtu.tree_structure(arrays), wide)
     try:
         known = key in _shapes
-    except (TypeError, ValueError):  # something static that has no hash
+    except (TypeError, ValueError):  # something static that is not hashable
         return function(*arguments)
     if known:
         _shapes.move_to_end(key)

@@ -1,5 +1,5 @@
-"""What a callable does, as text that is the same in another process: two that differ in anything
-that can be seen give different texts."""
+"""Describes callables as text that is the same in every process: two that differ in any visible way
+give different texts."""
 
 import builtins
 import dataclasses
@@ -19,13 +19,13 @@ UNKNOWN = "can't be compared"
 
 def callable_text(function: Any) -> str | None:
     """Code, constants, defaults, closure and used globals of a function; class and attributes of
-    another callable. `None` if there is something in it that can't be compared."""
+    another callable. `None` if something in it can't be compared."""
     seen: dict[int, int] = {}
     parts = list(_walk(function, seen))
     return None if any(part is None for part in parts) else "\n".join(map(str, parts))
 
 
-# Of these packages the names are enough: their versions are not those of a user's experiment.
+# For these packages names are enough: their versions are not part of a user's experiment.
 _LIBRARIES = {
     "abc", "brainfn", "builtins", "diffrax", "equinox", "functools", "jax", "jaxlib", "jaxtyping",
     "math", "numpy", "optax", "scipy", "typing",
@@ -33,7 +33,7 @@ _LIBRARIES = {
 
 
 def _walk(x: Any, seen: dict[int, int]) -> Iterator[str | None]:
-    """Pieces of text; `None` for what can't be compared."""
+    """Pieces of text; `None` for things that can't be compared."""
     if x is None or isinstance(x, bool | int | float | complex | str | bytes | np.generic):
         yield f"{type(x).__name__} {x!r}"
         return
@@ -82,7 +82,7 @@ def _walk(x: Any, seen: dict[int, int]) -> Iterator[str | None]:
         if owner is not None and not isinstance(owner, types.ModuleType):
             yield from _walk(owner, seen)
     elif inspect.isroutine(getattr(x, "__wrapped__", None)):
-        # What jax.jit and the like made of a function.
+        # Functions wrapped by jax.jit and the like.
         yield type(x).__name__
         yield from _walk(x.__wrapped__, seen)
     else:
@@ -91,9 +91,9 @@ def _walk(x: Any, seen: dict[int, int]) -> Iterator[str | None]:
 
 def _function(f: types.FunctionType, seen: dict[int, int]) -> Iterator[str | None]:
     if _package(f) == "brainfn":
-        # Checks of annotations may be wrapped around it.
+        # It may be wrapped by run-time checks of annotations.
         f = inspect.unwrap(f)
-    # Where the code stands, whatever name functools.wraps gave it.
+    # The module of the code itself, regardless of functools.wraps.
     module = str(f.__globals__.get("__name__"))
     library = module.partition(".")[0] in _LIBRARIES
     if library:
@@ -114,19 +114,19 @@ def _function(f: types.FunctionType, seen: dict[int, int]) -> Iterator[str | Non
         if name in f.__globals__:
             yield f"global {name}"
             value = f.__globals__[name]
-            # Loggers, files and locks are no part of an experiment.
+            # Loggers, files and locks are not part of an experiment.
             yield from _known(_walk(value, seen), value)
         elif name in vars(builtins):
             yield f"builtin {name}"
 
 
 def _known(parts: Iterator[str | None], x: Any) -> Iterator[str]:
-    """What can't be compared by the name of its class."""
+    """Marks a class whose instances can't be compared."""
     return (type(x).__name__ if part is None else part for part in parts)
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Names of globals and attributes, of the functions inside as well."""
+    """Names of globals and attributes, including those in nested functions."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -1,4 +1,4 @@
-"""How a long run is cut into chunks."""
+"""How a long run is divided into chunks."""
 
 import math
 from typing import Any
@@ -9,22 +9,22 @@ import jax.tree_util as jtu
 from .._errors import whole_steps
 from ._simulate import number
 
-# A chunk should take about this long: the bar moves and Ctrl-C is answered in time.
+# Target wall time of a chunk: the progress bar moves and Ctrl-C takes effect soon.
 _SECONDS = 0.25
-# What a step costs on one core, measured for the Vogels-Abbott networks with 4e3 to 4e5 neurons.
+# The cost of a step on one core, measured for the Vogels-Abbott networks with 4e3 to 4e5 neurons.
 _SECONDS_PER_STEP = 5e-6
 _SECONDS_PER_NUMBER = 1.2e-9
-# Two chunks of records are on the device at a time.
+# At most two chunks of records are on the device at a time.
 _BYTES = 64_000_000
 
 
 def chunk_steps(chunk: Any, n_steps: int, every: int, dt: float, row_bytes: int, state: Any) -> int:
-    """Steps in a chunk: those asked for in ms, or a length that suits the model and its records.
+    """Steps in a chunk: as requested in ms, or a length that suits the model and its records.
 
     **Arguments:**
 
     - `chunk`: in ms; `None` to choose.
-    - `n_steps`: steps of the whole run.
+    - `n_steps`: number of steps of the whole run.
     - `every`: the chunk is a multiple of it.
     - `dt`: step size in ms.
     - `row_bytes`: memory on the device for the records (and inputs) of `every` steps.
@@ -34,7 +34,7 @@ def chunk_steps(chunk: Any, n_steps: int, every: int, dt: float, row_bytes: int,
         steps = whole_steps("chunk", number("chunk", chunk), dt, minimum=1)
         if steps % every:
             raise ValueError(
-                f"`chunk` must be a whole number of times `every` = {every} steps "
+                f"`chunk` must be a whole multiple of `every` = {every} steps "
                 f"({every * dt:.6g} ms), got {chunk} ms. "
                 f"Try {math.ceil(steps / every) * every * dt:.6g} ms."
             )
@@ -44,7 +44,7 @@ def chunk_steps(chunk: Any, n_steps: int, every: int, dt: float, row_bytes: int,
     n_blocks = n_steps // every
     most = min(_SECONDS / seconds, _BYTES / max(row_bytes, 1), max(n_blocks / 10, 1000 / every))
     most = max(1, min(int(most), n_blocks))
-    # Equal chunks, so that there is no shorter one at the end to be compiled as well.
+    # Equal chunks, so that no shorter one at the end has to be compiled as well.
     for blocks in range(most, most // 4, -1):
         if n_blocks % blocks == 0:
             return blocks * every

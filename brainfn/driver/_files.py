@@ -1,4 +1,4 @@
-"""Files that are whole or not there: what a kill at any moment must leave behind."""
+"""Atomic files: a process killed at any moment leaves them whole or absent."""
 
 import contextlib
 import json
@@ -12,15 +12,15 @@ import numpy as np
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file so that it is seen either whole or not at all, whenever the process is killed:
-    into another file first, which then takes the name."""
+    """Write a file atomically, so that it is whole or absent even if the process is killed: it is
+    written under another name and then renamed."""
     temporary = path.with_name(path.name + ".tmp")
     with open(temporary, "wb") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    # The new name is on the disk only when its folder is. Not every system can open folders.
+    # The new name is on disk only once its folder is synced. Not every system can open folders.
     with contextlib.suppress(OSError):
         descriptor = os.open(path.parent, os.O_RDONLY)
         try:
@@ -35,13 +35,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """An uncompressed `.npz`. Unlike `numpy.savez` it takes any name for an array."""
+    """An uncompressed `.npz`. Unlike `numpy.savez` it accepts any array name."""
 
     def write(file: IO[bytes]) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for name, array in arrays.items():
                 with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                    # A shape of () is kept; dtypes that NumPy lacks are stored as raw bytes.
+                    # A shape of () is preserved; dtypes that NumPy lacks are stored as raw bytes.
                     np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
     write_whole(path, write)
@@ -53,7 +53,7 @@ class DamagedFileError(ValueError):
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong while a file is read is reported with its name."""
+    """Report any error while a file is read with its name."""
     try:
         yield
     except FileNotFoundError:
@@ -65,16 +65,16 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_array(path: Path, name: str, dtype: Any = None) -> np.ndarray:
-    """One array of an `.npz`, with its `dtype` given back if NumPy lacks it."""
+    """One array of an `.npz`, with its `dtype` restored if NumPy lacks it."""
     with reading(path), zipfile.ZipFile(path) as archive, archive.open(name + ".npy") as member:
         array = np.lib.format.read_array(member, allow_pickle=False)
-        # Only at its end does the archive compare what was read with its checksum.
+        # The archive verifies its checksum only at the end of the data.
         member.read()
         return array if dtype is None or array.dtype == dtype else array.view(dtype)
 
 
 def check_archive(path: Path) -> None:
-    """Raise `DamagedFileError` unless the file is an archive with all its bytes; what they say is
+    """Raise `DamagedFileError` unless the file is an archive with all its bytes; the contents are
     compared with their checksums when they are read."""
     with reading(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():

@@ -1,4 +1,4 @@
-"""What a run was made of, as text: two runs that differ in anything give different fingerprints."""
+"""Fingerprints of runs as text: two runs that differ in anything have different fingerprints."""
 
 import dataclasses
 import hashlib
@@ -14,12 +14,12 @@ from ._callables import UNKNOWN as _UNKNOWN, callable_text
 
 
 def fingerprint(**parts: Any) -> dict[str, str]:
-    """A line for each leaf of some pytrees, under the path that a user knows it by; and one for
-    the structure of each, static fields included.
+    """A line for each leaf of some pytrees, under its path as seen by the user; and one for the
+    structure of each, including static fields.
 
-    Arrays count with all their values; functions with their code, constants, defaults, what they
-    close over and the globals they use; other callables with their class and attributes. What can't
-    be compared between processes is said to differ always.
+    Arrays contribute all their values; functions their code, constants, defaults, closures and used
+    globals; other callables their class and attributes. Anything that can't be compared between
+    processes always counts as different.
     """
     lines: dict[str, str] = {}
     for name, tree in parts.items():
@@ -43,7 +43,7 @@ def digest(data: Any) -> str:
 
 
 def host_array(x: Any) -> np.ndarray:
-    """An array as NumPy's; a random key as the numbers it consists of."""
+    """An array as a NumPy array; a random key as its raw data."""
     if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
         x = jax.random.key_data(x)
     return np.asarray(jax.device_get(x))
@@ -63,7 +63,7 @@ def _differ(old: str | None, new: str | None) -> bool:
 
 
 def _static_functions(tree: Any, path: str) -> list[tuple[str, Any]]:
-    """Functions in the static fields of modules, of which `jax.tree` shows no leaves."""
+    """Functions in the static fields of modules, which are no leaves for `jax.tree`."""
     found: list[tuple[str, Any]] = []
     if isinstance(tree, dict):
         for name, value in tree.items():
@@ -82,5 +82,5 @@ def _static_functions(tree: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def _stable(text: str) -> str:
-    """Without the addresses that differ from process to process."""
+    """Remove memory addresses, which differ between processes."""
     return re.sub(r" at 0x[0-9a-f]+", "", text)

@@ -40,9 +40,9 @@ def check_finite(
 ) -> None:
     """Raise `FloatingPointError` if the state at the end is not finite.
 
-    The loop itself pays nothing for this: only when the final state is not finite is the
-    simulation repeated, with each step looked at, to report the population and the first step. A
-    model without populations is called by its `kind`.
+    This costs the loop nothing: only if the final state is not finite, the simulation is repeated
+    with a check at each step, to report the population and the first step. A model without
+    populations is named by its `kind`.
     """
     arrays = [x for x in jtu.tree_leaves(end.model_state) if eqx.is_array(x)]
     if bool(_is_finite(arrays)):

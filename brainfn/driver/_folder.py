@@ -1,4 +1,4 @@
-"""The folder of a run: what it was made of, its records, and the snapshot to resume from."""
+"""The folder of a run: its fingerprint, its records, and the snapshot to resume from."""
 
 import json
 import os
@@ -28,12 +28,12 @@ _FORMAT = 2
 
 
 class RunFolder:
-    """Files of a run, each of which is whole whenever the process is killed.
+    """Files of a run, each of which stays whole even if the process is killed.
 
-    - `run.json`: the fingerprint of what the run was made of.
+    - `run.json`: the fingerprint of the run.
     - `snapshot.npz`: the latest state from which it can be resumed; `snapshot.before.npz`: the one
-        before, should that be damaged.
-    - `records/`: what was recorded, a `.npz` for each chunk.
+      before, in case that is damaged.
+    - `records/`: the records, a `.npz` for each chunk.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -42,7 +42,7 @@ class RunFolder:
         self._manifest = self.path / "run.json"
         self._snapshot = self.path / "snapshot.npz"
         self._before = self.path / "snapshot.before.npz"
-        # The one that was found good, to be loaded.
+        # The snapshot that was found intact, to be loaded.
         self._found = self._snapshot
 
     def check(self, resume: bool) -> None:
@@ -50,29 +50,30 @@ class RunFolder:
         name = os.fspath(self.path)
         if "\0" in name:
             raise ValueError(
-                f"`folder` must be a path, got {name!r}, which holds a null character."
+                f"`folder` must be a path, got {name!r}, which contains a null character."
             )
         for parent in self.path.parents:
             if parent.exists() and not parent.is_dir():
                 raise ValueError(
-                    f"`folder`: {name!r} can't be made, since {os.fspath(parent)!r} is a file. Try "
-                    "another path."
+                    f"`folder`: {name!r} can't be created, since {os.fspath(parent)!r} is a file. "
+                    "Try another path."
                 )
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`folder` must be a folder, but {name!r} is a file.")
         present = self._manifest.exists()
         if present and not resume:
             raise ValueError(
-                f"`folder`: {name!r} holds a run already. Try resume=True to continue it, or "
+                f"`folder`: {name!r} already contains a run. Try resume=True to continue it, or "
                 "another folder."
             )
         if present or not self.path.exists():
             return
-        # A kill during the very first write leaves a file that is not yet the manifest.
+        # A process killed during the very first write leaves a temporary file instead of the
+        # manifest.
         others = [p.name for p in self.path.iterdir()]
         foreign = sorted(set(others) - {"run.json.tmp", "records", "lock"})
         if "records" in others:
-            # No record is written before the manifest.
+            # The manifest is written before any record.
             inside = [self.records] if not self.records.is_dir() else self.records.iterdir()
             foreign += sorted(os.fspath(p.relative_to(self.path)) for p in inside)
         if foreign:
@@ -82,9 +83,10 @@ class RunFolder:
             )
 
     def open(self, lines: dict[str, str], records: dict[str, Any]) -> dict[str, Any] | None:
-        """Begin a new run here or take up the one that is here.
+        """Begin a new run here or resume the existing one.
 
-        **Returns:** what `save` was told about the snapshot; `None` if there is none yet.
+        **Returns:** the description that `save` stored with the snapshot; `None` if there is none
+        yet.
         """
         name = os.fspath(self.path)
         self.records.mkdir(parents=True, exist_ok=True)
@@ -102,14 +104,14 @@ class RunFolder:
         if changed:
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
             raise ValueError(
-                f"`resume`: the run in {name!r} was made of something else. What differs: "
+                f"`resume`: the run in {name!r} was started with other arguments. What differs: "
                 f"{', '.join(changed[:4])}{more}. Give the arguments of that run, or another "
                 "folder."
             )
         return self.about()
 
     def manifest(self) -> dict[str, Any]:
-        """What `run.json` says."""
+        """The contents of `run.json`."""
         with reading(self._manifest):
             about = json.loads(self._manifest.read_bytes())
             if not isinstance(about["fingerprint"], dict):
@@ -121,7 +123,8 @@ class RunFolder:
         return about
 
     def about(self) -> dict[str, Any] | None:
-        """What `save` was told about the latest snapshot that is whole; `None` if there is none."""
+        """The description that `save` stored with the latest intact snapshot; `None` if there is
+        none."""
         present = [path for path in (self._snapshot, self._before) if path.exists()]
         trouble: list[str] = []
         for path in present:
@@ -137,7 +140,7 @@ class RunFolder:
                 continue
             if trouble:
                 warnings.warn(
-                    f"{trouble[0]} The run goes on from the snapshot before, after "
+                    f"{trouble[0]} The run continues from the previous snapshot, after "
                     f"{about['steps']} steps.",
                     stacklevel=4,
                 )
@@ -145,17 +148,18 @@ class RunFolder:
             return about
         if trouble:
             raise DamagedFileError(
-                f"{' '.join(trouble)} There is no other snapshot. Remove it to start the run again "
+                f"{' '.join(trouble)} There is no other snapshot. Remove it to restart the run "
                 "from its beginning; its records can be read with brainfn.load."
             )
         return None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out. The system frees the lock when a process ends, however."""
+        """Lock out other processes. The system frees the lock whenever and however the process
+        ends."""
         try:
             import fcntl
-        except ImportError:  # not on this system
+        except ImportError:  # not available on this system
             yield
             return
         self.path.mkdir(parents=True, exist_ok=True)
@@ -169,7 +173,7 @@ class RunFolder:
             yield
 
     def save(self, tree: Any, about: dict[str, Any]) -> None:
-        """Replace the snapshot: a pytree, and something about it for `open` to return."""
+        """Replace the snapshot: a pytree, and its description, which `open` returns."""
         arrays = [host_array(x) for x in jtu.tree_leaves(tree) if _is_array(x)]
         if self._snapshot.exists() and self._found == self._snapshot:
             os.replace(self._snapshot, self._before)

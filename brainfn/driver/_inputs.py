@@ -1,4 +1,4 @@
-"""What drives a model: arrays that run along time, and inputs with a state of their own."""
+"""Inputs of a model: time series, and inputs with their own state."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -16,16 +16,16 @@ from .._errors import describe, is_concrete
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, Function, as_input
 
-# With it the key of an input is derived from that of a step (or of the initial state).
+# Folded into the key of a step (or of the initial state) to derive that of an input.
 _INPUT = 0x494E50
 
 
 class Inputs(eqx.Module):
-    """Everything that drives a model but arrays along time.
+    """All inputs of a model except time series.
 
-    - `leaves`: inputs, `None` where an array runs along time.
-    - `names`: the path of each, as in the error messages.
-    - `sizes`: how many neurons each drives, where that is known.
+    - `leaves`: inputs, `None` for a time series.
+    - `names`: the path of each, as in error messages.
+    - `sizes`: the number of neurons that each drives, if known.
     """
 
     leaves: tuple[AbstractInput | None, ...]
@@ -34,8 +34,8 @@ class Inputs(eqx.Module):
     structure: Any = eqx.field(static=True)
 
     def init(self, old: Any, key: Any) -> dict[str, Any]:
-        """States of the inputs, by name. An input goes on with its state in `old`, if there is one
-        of the same structure and shapes under its name; else it begins anew."""
+        """States of the inputs, by name. An input continues from its state in `old`, if there is
+        one with the same structure and shapes under its name; otherwise it starts anew."""
         states = {}
         for name, size, leaf in zip(self.names, self.sizes, self.leaves, strict=True):
             if leaf is None:
@@ -50,15 +50,15 @@ class Inputs(eqx.Module):
     def evaluate(
         self, series: Sequence[Any], states: dict[str, Any], clock: Clock, key: Any
     ) -> tuple[Any, dict[str, Any]]:
-        """The inputs of one step and their states after it; `series` is the present row of the
-        arrays."""
+        """The inputs of one step and their states after it; `series` is the present row of the time
+        series."""
         values, after = [], dict(states)
         for i, leaf in enumerate(self.leaves):
             if leaf is None:
                 values.append(series[i])
                 continue
             name = self.names[i]
-            # An input without a state has the structure that it began with.
+            # An input without a state keeps its initial structure.
             state = states[name] if name in states else leaf.init(self.sizes[i], key=None)
             state, value = leaf.step(state, clock, key=_key(key, name))
             if name in states:
@@ -99,7 +99,7 @@ def _checked(name: str, value: Any) -> Any:
 def split_inputs(
     inputs: Any, n_steps: int, model: AbstractModel, *, on_host: bool = False
 ) -> tuple[tuple[Any, ...], Inputs]:
-    """Arrays that run along time, and everything else as inputs of [`brainfn.input`][]."""
+    """Time series, and everything else as inputs of [`brainfn.input`][]."""
 
     def stop(x: Any) -> bool:
         return isinstance(x, AbstractInput | list | tuple)
@@ -140,9 +140,9 @@ def _series(name: str, value: Any, n_steps: int, size: int | None, on_host: bool
         )
     if value.shape == (size,):
         raise ValueError(
-            f"`{name}` has shape {value.shape}, and there are as many steps as neurons: is it one "
-            "number per step or one per neuron? Say brainfn.input.TimeSeries(array) or "
-            "brainfn.input.Constant(array)."
+            f"`{name}` has shape {value.shape}, and there are as many steps as neurons, so it is "
+            "ambiguous: one number per step or one per neuron? Use brainfn.input.TimeSeries(array) "
+            "or brainfn.input.Constant(array)."
         )
     if value.dtype.kind not in "biuf" and not jnp.issubdtype(value.dtype, jnp.floating):
         raise TypeError(f"`{name}` must hold real numbers, got dtype {value.dtype}.")
@@ -204,7 +204,7 @@ class _Driven(AbstractInput[None]):
 
 
 class _Named(eqx.Module):
-    """A user's function of time, whose mistakes are reported with the name of the argument."""
+    """A user's function of time, whose errors are reported with the name of the argument."""
 
     function: Callable[..., Any]
     name: str = eqx.field(static=True)
@@ -218,7 +218,7 @@ class _Named(eqx.Module):
             jax.errors.ConcretizationTypeError,
         ) as error:
             raise TypeError(
-                f"`{self.name}` is a function that needs the value of the time, which is not known "
-                "while JAX traces it: use jnp.where(t > t0, a, b) in the place of `if`, and "
-                f"jax.numpy in the place of numpy. ({type(error).__name__})"
+                f"`{self.name}` is a function that needs a concrete time, but time is not known "
+                "while JAX traces it: use jnp.where(t > t0, a, b) instead of `if`, and "
+                f"jax.numpy instead of numpy. ({type(error).__name__})"
             ) from None

@@ -15,12 +15,12 @@ from ._stream import FolderStream
 
 
 class Loaded(eqx.Module):
-    """The records of a run that lie in a folder, see [`brainfn.load`][].
+    """The records of a run in a folder, see [`brainfn.load`][].
 
     - `ts`: times in ms of the recorded steps (their beginning), NumPy float64, shape `(time,)`.
     - `records`: by name, e.g. `"v"` or `"spikes.exc"`: arrays on disk
         ([`brainfn.StoredArray`][]) or [`brainfn.record.SpikeTrains`][].
-    - `steps`: how many steps the records tell of.
+    - `steps`: number of recorded steps.
     - `dt`: step size in ms.
     """
 
@@ -36,28 +36,29 @@ class Loaded(eqx.Module):
 
 
 def load(folder: str | os.PathLike[str]) -> Loaded:
-    """Open what [`brainfn.run`][] recorded into a folder, finished or not, without the model.
+    """Open the records that [`brainfn.run`][] wrote to a folder, finished or not, without the
+    model.
 
-    A run that is still going on, or was killed, is read as far as its chunks are whole.
+    A run that is still in progress, or was killed, is read up to its last complete chunk.
 
     **Arguments:**
 
     - `folder`: the folder that `run` was given.
 
     **Returns:** a [`brainfn.Loaded`][]. The names are those in `record`, joined by dots; a record
-    that is no dictionary is called `"outputs"`. Results of reducers are not in the folder before
-    the end: resume the run for them.
+    that is not a dictionary is called `"outputs"`. Results of reducers are not in the folder before
+    the run ends: resume it to get them.
 
-    **Raises:** `ValueError` if the folder holds no run, or naming a file that is damaged. A damaged
-    record is found when it is read, and leaves the other chunks readable.
+    **Raises:** `ValueError` if the folder contains no run, or naming a damaged file. A damaged
+    record is detected when it is read; other chunks remain readable.
     """
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"`folder` must be a path, got {type(folder).__name__}.")
     files = RunFolder(folder)
     if "\0" in os.fspath(folder) or not (Path(folder) / "run.json").is_file():
         raise ValueError(
-            f"`folder`: {os.fspath(folder)!r} holds no run. Give the `folder` that brainfn.run was "
-            "given."
+            f"`folder`: {os.fspath(folder)!r} contains no run. Give the `folder` that brainfn.run "
+            "was given."
         )
     about = files.manifest()["records"]
     empty = {

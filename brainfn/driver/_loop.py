@@ -1,4 +1,4 @@
-"""The loop over steps, to be traced: `simulate` compiles it whole, `run` in chunks."""
+"""The loop over steps, to be traced: `simulate` compiles it as a whole, `run` in chunks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ def _one(model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, dt: flo
 
 
 class Example(NamedTuple):
-    """Shapes and dtypes of one step: state, output, and what each recorder keeps of them."""
+    """Shapes and dtypes of one step: state, output, and the entry of each recorder."""
 
     state: Any
     output: Any
@@ -47,7 +47,7 @@ class Example(NamedTuple):
 def examples(
     model: Any, start: Snapshot, series: Any, fixed: Any, key: Any, record: Any, dt: float
 ) -> Example:
-    """What one step gives, without computing it."""
+    """The shapes and dtypes of one step, without computing it."""
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
 
     def first(model: Any, start: Any, series: Any, fixed: Any, key: Any) -> Example:
@@ -64,7 +64,7 @@ def examples(
 
 
 def _recorded(recorder: Any, state: Any, output: Any) -> Any:
-    """What a function records, as arrays; numbers are taken as such."""
+    """The values that a function records, as arrays; numbers are accepted."""
     kept = recorder(state, output)
 
     def as_array(path: Any, x: Any) -> Any:
@@ -90,7 +90,7 @@ def begin(record: Any, example: Example) -> tuple[Any, ...]:
 
 
 def finish(record: Any, summaries: tuple[Any, ...], kept: tuple[Any, ...]) -> Any:
-    """What is returned in `outputs`: results of reducers, and what the other recorders kept."""
+    """The returned `outputs`: results of reducers, and the rows of the other recorders."""
     recorders, structure = jtu.tree_flatten(record, is_leaf=is_recorder)
     results = [
         r.finish(s) if isinstance(r, AbstractReducer) else k
@@ -115,11 +115,11 @@ def advance(
 ) -> tuple[Snapshot, tuple[Any, ...], tuple[Any, ...]]:
     """The loop: `n_steps` steps from `start`, to be traced.
 
-    **Returns:** the end, the summaries of reducers, and what each other recorder kept.
+    **Returns:** the end, the summaries of reducers, and the rows of each other recorder.
     """
     one = _one(model, start, series, fixed, key, dt)
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
-    # Inside `jax.shard_map`, what goes around the loop varies like all that flows into it.
+    # Inside `jax.shard_map`, the carry of the loop varies like everything that flows into it.
     everything = (model, start, summaries, series, fixed, key)
 
     def keep(state: Any, output: Any) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ def advance(
 def _checkpointed(
     body: Callable[..., Any], carry: Any, rows: Any, length: int, segment: int
 ) -> tuple[Any, Any]:
-    """`lax.scan` in segments of which reverse mode keeps only the first carry."""
+    """`lax.scan` in segments; reverse mode stores only the first carry of each."""
     whole, rest = divmod(length, segment)
 
     def run(n: int) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What a user sees and does while a run goes on: a progress bar, and Ctrl-C."""
+"""Interaction during a run: a progress bar, and Ctrl-C."""
 
 import contextlib
 import signal
@@ -13,15 +13,15 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A progress bar over model time, with the rate of model time and the time that is left.
+    """A progress bar over model time, with the rate of model time and the remaining time.
 
-    The time until the first chunk is done contains compilation, so the rate counts from there.
+    The time until the first chunk is done includes compilation, so the rate is measured from there.
 
     **Arguments:**
 
     - `start`, `stop`: model time in ms at the beginning of the run and at its end.
-    - `now`: model time in ms that it has reached already.
-    - `show`: whether to show anything. Nothing is shown where there is no terminal or notebook.
+    - `now`: model time in ms reached so far.
+    - `show`: whether to show anything. Nothing is shown outside of a terminal or notebook.
     - `file`: where to write, even if that is no terminal.
     """
 
@@ -42,7 +42,7 @@ class Progress:
             self._bar.set_description_str(f"{now:,.6g}/{stop:,.6g} ms, compiling")
 
     def update(self, now: float) -> None:
-        """Model time in ms at the end of the chunk that is done."""
+        """Update to the model time in ms at the end of the finished chunk."""
         wall = time.perf_counter()
         text = f"{now:,.6g}/{self._stop:,.6g} ms"
         if self._first is None:
@@ -67,18 +67,18 @@ class Progress:
 
     @contextlib.contextmanager
     def _harmless(self) -> Iterator[None]:
-        """Whatever is wrong with the file that is written to, the run goes on, without a bar."""
+        """If writing to the file fails, the run continues without a bar."""
         try:
             yield
         except Exception:
             bar, self._bar = self._bar, None
             if bar is not None:
-                bar.disable = True  # else it would write once more when it is collected
+                bar.disable = True  # otherwise it would write once more when garbage-collected
 
 
 def _is_watched(file: Any) -> bool:
-    """Whether a person may be looking: at a terminal or a notebook, not at a log. What stands in
-    the place of `sys.stderr` may be `None`, closed, or lack `isatty`."""
+    """Whether the output is interactive: a terminal or a notebook, not a log. `sys.stderr` may be
+    `None`, closed, or lack `isatty`."""
     try:
         return bool(file.isatty()) or type(file).__module__.startswith("ipykernel")
     except Exception:
@@ -93,10 +93,10 @@ def clock_time(seconds: float) -> str:
 
 
 class Interrupt:
-    """Ctrl-C as a wish: the first asks to stop at the end of the present chunk, the second raises
-    `KeyboardInterrupt` at once.
+    """Ctrl-C as a request: the first stops the run at the end of the present chunk, the second
+    raises `KeyboardInterrupt` at once.
 
-    Only in the main thread, and only where Ctrl-C has not been given another meaning before.
+    Only in the main thread, and only if the default handler of Ctrl-C is installed.
     """
 
     def __init__(self) -> None:

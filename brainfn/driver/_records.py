@@ -13,13 +13,13 @@ from ._loop import Example, finish, is_recorder
 
 
 class Records:
-    """Knows, for each recorder of a run, which series it fills and what becomes of them.
+    """Knows, for each recorder of a run, which series it fills and how they are returned.
 
     **Arguments:**
 
     - `record`: as given to [`brainfn.run`][].
     - `example`: shapes and dtypes of one step.
-    - `every`: how many steps make one row of a series that is not of events.
+    - `every`: number of steps per row of a series that does not record events.
     """
 
     def __init__(self, record: Any, example: Example, every: int):
@@ -55,12 +55,12 @@ class Records:
         return name
 
     def about(self, dt: float) -> dict[str, Any]:
-        """What is needed to read the series without the model: see [`brainfn.load`][]."""
+        """The information needed to read the series without the model, see [`brainfn.load`][]."""
         trains: dict[str, Any] = {}
         for recorder, structure, names in self._parts:
             if not isinstance(recorder, AbstractEvents):
                 continue
-            # The names in the place of the rows: they come out in the place of arrays.
+            # Names are passed instead of rows, and come out in place of the arrays.
             result = recorder.result(jtu.tree_unflatten(structure, names), (0, 1), dt, self._output)
             for leaf in jtu.tree_leaves(result, is_leaf=lambda x: isinstance(x, SpikeTrains)):
                 if isinstance(leaf, SpikeTrains):
@@ -76,17 +76,17 @@ class Records:
         }
 
     def totals(self, n_steps: int) -> dict[str, int]:
-        """How many rows each series will have, where that is known."""
+        """The number of rows of each series, if known."""
         return dict.fromkeys(self._dense, n_steps // self._every)
 
     def dense_bytes(self, n_steps: int) -> int:
-        """How much memory the series take of which that is known."""
+        """The memory of the series with a known number of rows."""
         arrays = [self.empty[name] for name in self._dense]
         row = sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in arrays)
         return row * (n_steps // self._every)
 
     def rows(self, kept: tuple[Any, ...], first: int) -> dict[str, np.ndarray]:
-        """What the recorders kept of a chunk that begins at step `first`, on the host."""
+        """The rows that recorders kept of the chunk that begins at step `first`, on the host."""
         out: dict[str, np.ndarray] = {}
         host = jax.device_get(kept)
         for (recorder, _, names), part in zip(self._parts, host, strict=True):
@@ -102,7 +102,7 @@ class Records:
         steps: tuple[int, int],
         dt: float,
     ) -> Any:
-        """What [`brainfn.run`][] returns in `outputs`."""
+        """The `outputs` that [`brainfn.run`][] returns."""
         kept = []
         for recorder, structure, names in self._parts:
             part = None

@@ -1,4 +1,4 @@
-"""What a simulation returns."""
+"""Results of a simulation."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from jaxtyping import Array, Float, Int
 
 
 class Snapshot(eqx.Module):
-    """A moment of a simulation, from which it can be continued to the same bits.
+    """A point in a simulation from which it can be continued, bit for bit.
 
-    - `model_state`: the state of the model, spikes in flight included.
-    - `step`: how many steps were made.
+    - `model_state`: the state of the model, including spikes in flight.
+    - `step`: number of steps made.
     - `dt`: the step size in ms.
     - `inputs`: the states of inputs that have one (noise), by name.
 
@@ -29,11 +29,10 @@ class Snapshot(eqx.Module):
 class Simulation(eqx.Module):
     """The result of [`brainfn.simulate`][].
 
-    - `ts`: times in ms of the recorded steps, shape `(time,)`: their beginning, at which spikes are
-        stamped. A recorded state is that at the end of its step, `ts + dt`.
-    - `outputs`: what was recorded, stacked along a leading axis of time; results of reducers as
-        they are.
-    - `state`: a [`brainfn.Snapshot`][], to be given as `state=` to continue.
+    - `ts`: times in ms of the recorded steps, shape `(time,)`: their beginning, which is also the
+      time stamp of spikes. A recorded state is the one at the end of its step, `ts + dt`.
+    - `outputs`: the records, stacked along a leading axis of time; results of reducers unchanged.
+    - `state`: a [`brainfn.Snapshot`][]; pass it as `state=` to continue.
     """
 
     ts: Float[Array, " time"]

@@ -1,4 +1,4 @@
-"""The driver on the host for long simulations."""
+"""The host driver for long simulations."""
 
 import os
 import time
@@ -33,14 +33,13 @@ class Run(eqx.Module):
     """The result of [`brainfn.run`][].
 
     - `ts`: times in ms of the recorded steps (their beginning), NumPy float64, shape `(time,)`.
-    - `outputs`: what was recorded, stacked along a leading axis of time: NumPy arrays or, if a
-        folder was given, arrays on disk that are read when they are asked for
-        ([`brainfn.StoredArray`][]); results of reducers and [`brainfn.record.Spikes`][] as they
-        are.
-    - `state`: a [`brainfn.Snapshot`][], to be given as `state=` to continue.
-    - `interrupted`: whether it was stopped by Ctrl-C; everything else then tells of the part that
-        was done.
-    - `wall_time`: how long it took in seconds, of which `compile_time` for compilation.
+    - `outputs`: the records, stacked along a leading axis of time: NumPy arrays or, if a folder was
+      given, arrays on disk that are read on access ([`brainfn.StoredArray`][]); results of reducers
+      and [`brainfn.record.Spikes`][] unchanged.
+    - `state`: a [`brainfn.Snapshot`][]; pass it as `state=` to continue.
+    - `interrupted`: whether it was stopped by Ctrl-C; everything else then covers the finished
+      part.
+    - `wall_time`: wall time in seconds, including `compile_time` for compilation.
     """
 
     ts: Float[np.ndarray, " time"]
@@ -76,16 +75,16 @@ def run(
     snapshot_every: float = 60.0,
     resume: bool = False,
 ) -> Run:
-    r"""Simulate a model for long: in compiled chunks, driven from the host.
+    r"""Simulate a model in compiled chunks, driven from the host: for long simulations.
 
-    The result is that of [`brainfn.simulate`][] to the same bits, whatever the chunks, and
-    `run(a + b)` equals `run(a)` followed by `run(b)`, spikes in flight included. Records leave the
-    device after each chunk, so its memory does not grow with the duration; while the device
-    computes one chunk, the host stores the one before. Ctrl-C returns what was recorded so far
-    (a second one does not wait for the chunk to end).
+    The result is bit for bit that of [`brainfn.simulate`][], for any chunks, and `run(a + b)`
+    equals `run(a)` followed by `run(b)`, including spikes in flight. Records leave the device after
+    each chunk, so its memory does not grow with the duration; while the device computes one chunk,
+    the host stores the previous one. Ctrl-C returns what was recorded so far (a second one does not
+    wait for the chunk to end).
 
-    With a `folder` records go to disk, and snapshots are taken from which a run that was killed
-    goes on to the same bits when the same call is made again with `resume=True`:
+    With a `folder`, records go to disk, and snapshots are taken, from which a killed run can be
+    resumed, bit for bit, by repeating the call with `resume=True`:
 
     ```python
     out = bf.run(net, duration=1 * hour, dt=0.1 * ms, key=key, folder="my_run", resume=True)
@@ -94,28 +93,28 @@ def run(
     **Arguments:**
 
     - `model`, `duration`, `dt`, `inputs`, `state`, `key`, `every`: as in [`brainfn.simulate`][].
-        Inputs that are NumPy arrays stay on the host and are cut for each chunk. The `state` of a
-        run continues a simulation, and the other way round.
+        Inputs that are NumPy arrays stay on the host and are sliced for each chunk. The `state` of
+        a run continues a simulation, and the other way round.
     - `record`: as in [`brainfn.simulate`][]. With [`brainfn.record.Spikes`][] the result is times
         and neurons.
     - `chunk`: length of a chunk in ms, a multiple of `every` steps; by default one that takes
         about a quarter of a second and at most 64 MB of records.
     - `progress`: whether to show a progress bar (on a terminal or in a notebook): model time, its
-        rate as a multiple of real time, and the time that is left.
-    - `folder`: where to keep records and snapshots; new, empty, or that of a run to be resumed. By
+        rate as a multiple of real time, and the remaining time.
+    - `folder`: folder for records and snapshots; new, empty, or that of a run to be resumed. By
         default records are kept in memory.
-    - `snapshot_every`: wall time between two snapshots in seconds; 0 for one after each chunk.
-        There is always one at the end.
-    - `resume`: whether to go on with the run in `folder` if there is one. Everything but
-        `duration`, `chunk`, `progress` and `snapshot_every` must be as it was; a longer `duration`
-        prolongs a run. The bits are the same on the same machine with the same versions.
+    - `snapshot_every`: wall time between two snapshots in seconds; 0 for one after each chunk. One
+        is always taken at the end.
+    - `resume`: whether to continue the run in `folder` if there is one. Everything except
+      `duration`, `chunk`, `progress` and `snapshot_every` must be unchanged; a longer `duration`
+      extends the run. The bits are the same on the same machine with the same versions.
 
     **Returns:** a [`brainfn.Run`][] with `ts`, `outputs`, `state`, and `interrupted`.
 
     **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed;
     `MemoryError` if the records can't fit into memory; [`brainfn.NonFiniteError`][] if the state is
-    not finite at the end of a chunk, with the population and the first step concerned and with
-    what was recorded before as its `partial`.
+    not finite at the end of a chunk, with the population and the first step concerned, and with the
+    earlier records as its `partial`.
     """
     begun = time.perf_counter()
     _check_options(progress, folder, snapshot_every, resume)
@@ -160,7 +159,7 @@ def run(
 
 
 class _Job(NamedTuple):
-    """What stays the same during a run."""
+    """The constants of a run."""
 
     setup: Setup
     series: Series
@@ -172,7 +171,7 @@ class _Job(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """How far a run has come: steps made by it, where it stands, and the summaries of reducers."""
+    """The progress of a run: steps made, the present state, and the summaries of reducers."""
 
     steps: int
     end: Snapshot
@@ -180,7 +179,7 @@ class _Done(NamedTuple):
 
 
 class _Launched(NamedTuple):
-    """A chunk that was handed to the device and may still be computed."""
+    """A chunk that was submitted to the device and may still be in progress."""
 
     before: _Done
     after: _Done
@@ -226,7 +225,7 @@ def _drive(
     progress: bool,
     begun: float,
 ) -> Run:
-    """Chunk after chunk; the next is launched before what the last one gave is stored."""
+    """Runs chunk after chunk; the next is launched before the results of the last are stored."""
     dt, total = job.setup.dt, job.setup.n_steps
     first = int(job.setup.start.step)
     compile_time = 0.0
@@ -266,8 +265,8 @@ def _drive(
                     launched = _launch(job, ahead)
                     n = launched.after.steps - ahead.steps
                     if n not in seen:
-                        # Calls return when the computation is handed over, so that this is the
-                        # time of tracing and compilation.
+                        # Calls return when the computation is submitted, so this is the time of
+                        # tracing and compilation.
                         seen.add(n)
                         compile_time += time.perf_counter() - before
                     ahead = launched.after
@@ -306,8 +305,8 @@ def _resumed(files: RunFolder, about: dict[str, Any], new: _Done, job: _Job) -> 
     steps, dt = about["steps"], job.setup.dt
     if steps > job.setup.n_steps:
         raise ValueError(
-            f"`duration`: the run in {os.fspath(files.path)!r} has already made {steps * dt:.6g} "
-            f"ms, got {job.setup.n_steps * dt:.6g} ms."
+            f"`duration`: the run in {os.fspath(files.path)!r} has already reached "
+            f"{steps * dt:.6g} ms, got {job.setup.n_steps * dt:.6g} ms."
         )
     if job.series.digests(steps) != about["series"]:
         raise ValueError(
@@ -325,7 +324,7 @@ def _check_options(progress: Any, folder: Any, snapshot_every: Any, resume: Any)
     if folder is not None and not isinstance(folder, str | os.PathLike):
         raise TypeError(f"`folder` must be a path, got {type(folder).__name__}.")
     if resume and folder is None:
-        raise ValueError("`resume` needs the `folder` of the run that is to go on.")
+        raise ValueError("`resume` needs the `folder` of the run to continue.")
     good = isinstance(snapshot_every, int | float) and not isinstance(snapshot_every, bool)
     if not good or not snapshot_every >= 0:
         raise ValueError(

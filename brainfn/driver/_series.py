@@ -1,4 +1,4 @@
-"""Inputs that run along time, cut for each chunk."""
+"""Time series as inputs, sliced for each chunk."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from ._fingerprint import host_array
 
 
 class Series:
-    """Arrays with a leading axis of steps, where the caller has them: on the host or a device.
+    """Arrays with a leading axis of steps, kept where the caller has them: on the host or a device.
 
     **Arguments:**
 
@@ -35,7 +35,7 @@ class Series:
         return [f"{x.dtype}{x.shape[1:]}" for x in self._arrays]
 
     def digests(self, last: int) -> list[str]:
-        """A digest of each array up to step `last`, which must not become smaller."""
+        """A digest of each array up to step `last`, which must not decrease between calls."""
         for x, known in zip(self._arrays, self._hashes, strict=True):
             piece = host_array(x[self._hashed : last])
             known.update(piece.tobytes())

@@ -36,39 +36,39 @@ def simulate(
     every: int = 1,
     checkpoint: bool | int = False,
 ) -> Simulation:
-    r"""Simulate a model: one `lax.scan`, pure and traceable. `jit`, `vmap` and `grad` it.
+    r"""Simulate a model: one `lax.scan`, pure and traceable by `jit`, `vmap` and `grad`.
 
     **Arguments:**
 
     - `model`: any [`brainfn.AbstractModel`][].
-    - `duration`: how long, in ms; a whole number of steps.
+    - `duration`: duration in ms; a whole number of steps.
     - `dt`: step size in ms.
-    - `inputs`: what drives the model: a number (constant), an array with a leading axis of
-        `duration / dt` steps, a function of the time in ms, a function `(t, v) -> current` of the
-        time since the beginning of the step and the membrane potential, an input of
-        [`brainfn.input`][] (e.g. `Constant(array)` for one number per neuron, or noise), or a
-        dictionary of these by population for a [`brainfn.Network`][]. An array is always one along
-        time; where its shape might also mean one number per neuron it is refused.
-    - `state`: where to start: the `state` of an earlier simulation, which is then continued to the
-        same bits as if it had not stopped (inputs with a state go on as well, if they are of the
-        same kind under the same name); or a state made by the model's `init`, at time zero. By
-        default the model's initial state, drawn from `key`.
+    - `inputs`: input to the model: a number (constant), an array with a leading axis of `duration /
+        dt` steps, a function of the time in ms, a function `(t, v) -> current` of the time since
+        the beginning of the step and the membrane potential, an input of [`brainfn.input`][] (e.g.
+        `Constant(array)` for one number per neuron, or noise), or a dictionary of these by
+        population for a [`brainfn.Network`][]. An array is always a time series; if its shape could
+        also mean one number per neuron, it is rejected.
+    - `state`: where to start: the `state` of an earlier simulation, which is then continued bit for
+        bit as if it had not stopped (inputs with a state continue as well, if they are of the same
+        kind under the same name); or a state made by the model's `init`, at time zero. By default
+        the model's initial state, drawn from `key`.
     - `key`: a JAX random key, needed if the initial state or the steps are random. The key of step
         $n$ is derived from `key` and $n$, so a continued run draws the same numbers.
-    - `record`: what to keep: a function `(state, output) -> pytree`, where `state` is that after
+    - `record`: what to record: a function `(state, output) -> pytree`, where `state` is that after
         the step; a reducer such as [`brainfn.record.SpikeCount`][]; or a dictionary, list or tuple
         of these. By default the outputs of all steps.
     - `every`: keep only each `every`-th step, the last of each `every`. Reducers and
         [`brainfn.record.Spikes`][] see all steps.
-    - `checkpoint`: for reverse mode: keep the state only at the ends of segments and compute the
-        steps between again, which takes memory of $O(\sqrt{\text{steps}})$ for the states; a number
-        sets the length of a segment in recorded steps. Values do not change, gradients by rounding
-        only: XLA compiles the steps that are made again on their own.
+    - `checkpoint`: for reverse mode: keep the state only at the ends of segments and recompute the
+        steps in between, which takes memory of $O(\sqrt{\text{steps}})$ for the states; a number
+        sets the length of a segment in recorded steps. Values do not change, gradients only by
+        rounding: XLA compiles the recomputed steps separately.
 
     **Returns:** a [`brainfn.Simulation`][] with `ts`, `outputs` and `state`.
 
     **Raises:** `TypeError` or `ValueError` naming the argument before anything is computed, also
-    for parameters that were given a wrong sign after the model was made; and, where the result is
+    for parameters whose sign became wrong after the model was made; and, where the result is
     concrete, `FloatingPointError` if the state is not finite at the end, with the population and
     the first step concerned.
     """
@@ -84,7 +84,7 @@ def simulate(
     final, kept = _loop(*arguments, *options)
     done = np.arange(n_steps // every, dtype=np.int32) * every + (every - 1)
     if is_concrete(start.step):
-        # In float64 and then rounded: after hours float32 would have lost the steps.
+        # In float64 and then rounded: after hours of model time float32 can't resolve the steps.
         ts = jnp.asarray((int(start.step) + done.astype(np.int64)) * dt, jnp.result_type(float))
     else:
         ts = (start.step + done).astype(jnp.result_type(float)) * dt
@@ -121,7 +121,7 @@ def set_up(
 ) -> Setup:
     """Check the arguments of a simulation, prepare the model and make its initial state.
 
-    With `on_host` arrays that run along time stay where they are, to be cut later.
+    With `on_host`, time series stay where they are, to be sliced later.
     """
     if not isinstance(model, AbstractModel):
         raise TypeError(
@@ -139,7 +139,7 @@ def set_up(
         raise ValueError(f"`duration` / `dt` must be below 2**31 steps, got {n_steps}.")
     _check_record(record)
     check_key(key)
-    # Whether JAX has 64 bits changes what is made.
+    # The result depends on whether JAX has 64 bits enabled.
     wide = jax.config.read("jax_enable_x64")
     prepared = remembered(model, (dt, wide), lambda: _prepare(model, dt))
     given = state is not None
@@ -155,7 +155,7 @@ def set_up(
     state = Snapshot(state.model_state, state.step, dt, fixed.init(state.inputs, start_key))
     if is_concrete(state.step) and int(state.step) + n_steps >= 2**31:
         raise ValueError(
-            f"`duration`: {int(state.step)} steps were made and {n_steps} more are asked for, "
+            f"`duration`: {int(state.step)} steps were made and {n_steps} more are requested, "
             "but steps are counted up to 2**31."
         )
     return Setup(prepared, state, series, fixed, dt, n_steps, type(model).__name__)
@@ -171,7 +171,7 @@ def _init(model: AbstractModel, key: Any) -> Any:
     return model.init(key=key)
 
 
-# Steps fold their index (from 0) into the key; the initial state takes one that no step has.
+# Steps fold their index (from 0) into the key; the initial state uses an index that no step has.
 _INIT = 2**31 - 1
 
 
@@ -251,14 +251,14 @@ def _check_state(model: AbstractModel, state: Snapshot, key: Any, dt: float) -> 
     if state.dt != dt:
         raise ValueError(
             f"`dt` must be that of the simulation that `state` comes from, got {dt} and "
-            f"{state.dt} ms. To start anew at time zero give state=state.model_state."
+            f"{state.dt} ms. To restart at time zero, give state=state.model_state."
         )
     key = jr.key(0) if key is None else key
     own = eqx.filter_eval_shape(lambda m, k: m.init(key=k), model, key)
     if jtu.tree_structure(own) != jtu.tree_structure(state.model_state):
         raise TypeError(
-            "`state` does not belong to this model: it has another structure than the model's "
-            f"`init` makes, got {type(state.model_state).__name__}. Give the `state` of a "
+            "`state` does not belong to this model: its structure differs from that of the model's "
+            f"`init`, got {type(state.model_state).__name__}. Give the `state` of a "
             "simulation of the same model."
         )
     pairs = zip(jtu.tree_leaves_with_path(own), jtu.tree_leaves(state.model_state), strict=True)
@@ -287,14 +287,14 @@ def _check_state_memory(model: AbstractModel, key: Any) -> None:
     check_memory(
         by_shape(_state_bytes, model, key),
         "model",
-        "its state, with the spikes on their way,",
+        "its state, including spikes in flight,",
         "Delay lines take (longest `delay` / `dt`) numbers for each neuron or synapse target: make "
         "`delay` shorter or `dt` larger, or simulate fewer neurons.",
     )
 
 
 def _check_memory(arguments: tuple[Any, ...], options: tuple[Any, ...]) -> None:
-    """Raise if what is to be recorded can't fit into memory, before anything is allocated."""
+    """Raise if the records can't fit into memory, before anything is allocated."""
     model, start, series, fixed, key, record = arguments
     dt, n_steps, every, _ = options
     if every == n_steps or jax.default_backend() != "cpu":

@@ -1,4 +1,4 @@
-"""Where records go while a simulation runs: host memory or a folder."""
+"""Storage of records while a simulation runs: host memory or a folder."""
 
 import abc
 import os
@@ -12,21 +12,21 @@ import numpy as np
 
 from ._files import DamagedFileError, check_archive, read_array, reading, write_arrays
 
-# The names that are ours. Whatever else lies in the folder is neither read nor removed.
+# The names of our files. Anything else in the folder is neither read nor removed.
 _CHUNK = re.compile(r"(\d{10,})-(\d{10,})\.npz")
 _UNFINISHED = re.compile(r"\d{10,}-\d{10,}\.npz\.tmp")
 
 
 class AbstractStream(abc.ABC):
-    """Named series of rows that grow chunk by chunk. This is a tool of the host, with a state."""
+    """Named series of rows that grow chunk by chunk. A mutable object on the host."""
 
     @abc.abstractmethod
     def append(self, first: int, last: int, rows: Mapping[str, np.ndarray]) -> None:
-        """Add what steps `first` up to `last` (not included) gave."""
+        """Add the rows of steps `first` up to `last` (not included)."""
 
     @abc.abstractmethod
     def joined(self, last: int) -> dict[str, Any]:
-        """All rows of each series up to step `last`: arrays, or things that behave like them."""
+        """All rows of each series up to step `last`: arrays, or objects that behave like them."""
 
 
 class MemoryStream(AbstractStream):
@@ -35,8 +35,8 @@ class MemoryStream(AbstractStream):
     **Arguments:**
 
     - `empty`: for each series an array without rows: its dtype and the shape of a row.
-    - `totals`: how many rows each series will have, where that is known: memory for all of them
-        is then taken at once (the system gives it page by page), and nothing is copied at the end.
+    - `totals`: number of rows of each series, if known: memory for all of them is then allocated at
+      once (the system provides it page by page), and nothing is copied at the end.
     """
 
     def __init__(self, empty: Mapping[str, np.ndarray], totals: Mapping[str, int]):
@@ -59,7 +59,7 @@ class MemoryStream(AbstractStream):
         self._ends.append((last, ends))
 
     def joined(self, last: int) -> dict[str, Any]:
-        # An interrupt may have come between two series: count only rows of finished chunks.
+        # An interrupt may have occurred between two series: count only rows of finished chunks.
         ends = [ends for step, ends in self._ends if step <= last][-1]
         out = {}
         for name, end in ends.items():
@@ -100,7 +100,7 @@ class FolderStream(AbstractStream):
         }
 
     def whole_until(self) -> int:
-        """The step up to which there are records without a gap."""
+        """The step up to which records exist without a gap."""
         expected = 0
         for start, stop, _ in _chunks(self._folder):
             if start == expected:
@@ -108,7 +108,7 @@ class FolderStream(AbstractStream):
         return expected
 
     def cut(self, first: int, last: int) -> None:
-        """Remove what comes after step `last`; raise unless steps from `first` on are all there."""
+        """Remove records after step `last`; raise unless all steps from `first` on are present."""
         for path in self._folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):
                 path.unlink()
@@ -123,15 +123,15 @@ class FolderStream(AbstractStream):
                 check_archive(path)
             except DamagedFileError as error:
                 raise DamagedFileError(
-                    f"{error} It holds the records of steps {start} to {stop}, which are before "
-                    "the snapshot and are not computed again. The others can be read with "
-                    "brainfn.load; start the run again in another folder."
+                    f"{error} It contains the records of steps {start} to {stop}, which are before "
+                    "the snapshot and are not recomputed. The others can be read with "
+                    "brainfn.load; restart the run in another folder."
                 ) from None
             expected = stop
         if expected != last and self._empty:
             raise ValueError(
                 f"`resume`: records of steps {expected} to {last} are missing in "
-                f"{os.fspath(self._folder)!r}. Start again in another folder."
+                f"{os.fspath(self._folder)!r}. Restart in another folder."
             )
 
 
@@ -145,10 +145,10 @@ def _chunks(folder: Path) -> list[tuple[int, int, Path]]:
 
 
 class StoredArray:
-    """A recorded array that lies on disk, chunk by chunk, and is read when it is asked for.
+    """A recorded array on disk, stored in chunks and read on access.
 
-    `np.asarray(stored)` reads all of it, `stored[1000:2000]` the chunks that are concerned, and
-    `stored.chunks()` goes through it in pieces. `shape`, `dtype` and `len` are those of the whole.
+    `np.asarray(stored)` reads all of it, `stored[1000:2000]` only the chunks concerned, and
+    `stored.chunks()` iterates over it in pieces. `shape`, `dtype` and `len` are those of the whole.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class StoredArray:
         lengths: list[int] | None = None,
     ):
         self._paths, self._name, self._empty = tuple(paths), name, empty
-        # Known from the names of the files, or read from them when it is asked for.
+        # Known from the file names, or read from the files on access.
         self._lengths = lengths
 
     @property
@@ -175,7 +175,7 @@ class StoredArray:
         return self._empty.ndim
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """The chunks one after the other, in the order of time."""
+        """The chunks in the order of time."""
         for path in self._paths:
             yield self._read(path)
 
@@ -197,7 +197,7 @@ class StoredArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a record on disk can't be had without copying it into memory.")
+            raise ValueError("a record on disk can't be read without copying it into memory.")
         array = np.concatenate([self._empty, *self.chunks()])
         return array if dtype is None else array.astype(dtype, copy=False)
 

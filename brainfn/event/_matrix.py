@@ -40,7 +40,7 @@ class AbstractMatrix(eqx.Module):
 
     @property
     def extra(self) -> tuple[int, ...]:
-        """Static integers that the kernels need besides the structure."""
+        """Static integers that the kernels need in addition to the structure."""
         return ()
 
     @abc.abstractmethod
@@ -114,7 +114,7 @@ class AbstractMatrix(eqx.Module):
         return self
 
     def split_columns(self, bounds: Sequence[tuple[int, int]]) -> list["AbstractMatrix"]:
-        """The columns of each of some ranges `(start, stop)`, as matrices of their own."""
+        """The columns of each of some ranges `(start, stop)`, as separate matrices."""
         if list(bounds) == [(0, self.shape[1])]:
             return [self]
         rows = self.tocsr()

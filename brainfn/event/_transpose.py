@@ -18,8 +18,8 @@ def transpose_structure(
 ) -> tuple[Int[Array, " nnz"], Int[Array, " n_cols_plus_one"], Int[Array, " nnz"] | None]:
     r"""Turns compressed rows into compressed columns, in $O(\text{nnz})$.
 
-    The sort is stable: row indices ascend within each column of the result, whatever the order of
-    the input.
+    The sort is stable: row indices ascend within each column of the result, regardless of the order
+    of the input.
 
     **Arguments:**
 

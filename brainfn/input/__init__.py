@@ -1,4 +1,4 @@
-"""What drives a network: currents as functions of time, and spike trains."""
+"""Inputs of a network: currents as functions of time, noise, and spike trains."""
 
 from ._arrival import Arrival as Arrival, Several as Several, total as total
 from ._base import AbstractInput as AbstractInput

@@ -1,4 +1,4 @@
-"""What an input delivers straight to receptors, past axons and delay lines."""
+"""Inputs delivered directly to receptors, bypassing axons and delay lines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 
 class Arrival(eqx.Module):
-    """A value of an input that is no current: it is added to the receptor of a projection, as if
-    that much had arrived, in the population that the input drives.
+    """An input value that is not a current: it is added to the receptor of a projection, as if that
+    amount had arrived, in the population that the input drives.
 
     - `amount`: in the unit of the weights, a number or one for each neuron.
     - `into`: the name of a projection onto that population.
@@ -20,7 +20,7 @@ class Arrival(eqx.Module):
 
 
 class Several(eqx.Module):
-    """Values of inputs that can't be added up here: currents, functions `(t, v) -> current`, and
+    """Values of inputs to be summed later: currents, functions `(t, v) -> current`, and
     arrivals."""
 
     values: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""What drives a model from outside."""
+"""The base class of external inputs."""
 
 import abc
 from typing import Any, Generic, TypeVar
@@ -13,8 +13,8 @@ State = TypeVar("State")
 class AbstractInput(AbstractPart, Generic[State]):
     """A value for each step of a simulation: an injected current in pA, a rate, spikes.
 
-    An input may have a state and draw random numbers, as noise does; most have none. Inputs add up:
-    `Constant(200.0) + OrnsteinUhlenbeck(50.0, 5.0)`.
+    An input may have a state and draw random numbers, as noise does; most have none. Inputs can be
+    added: `Constant(200.0) + OrnsteinUhlenbeck(50.0, 5.0)`.
 
     ```python
     class Ramp(bf.input.AbstractInput[None]):
@@ -30,8 +30,8 @@ class AbstractInput(AbstractPart, Generic[State]):
 
     @abc.abstractmethod
     def init(self, size: int | None, *, key: Key | None = None) -> State:
-        """The state at the beginning, for a population of `size` neurons (`None` where the model
-        does not say how many it has)."""
+        """The initial state, for a population of `size` neurons (`None` if the model does not
+        define their number)."""
 
     @abc.abstractmethod
     def step(self, state: State, clock: Clock, *, key: Key | None = None) -> tuple[State, Any]:

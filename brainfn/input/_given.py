@@ -1,4 +1,4 @@
-"""Sources whose signal is given."""
+"""Sources with a given signal."""
 
 from typing import Any
 
@@ -16,22 +16,22 @@ from ._source import AbstractSource
 
 
 class Empty(eqx.Module):
-    """A state that holds nothing."""
+    """An empty state."""
 
 
 class SpikeTimes(AbstractSource[Empty, None]):
     r"""Spikes at given times.
 
-    A spike at time $t$ is emitted in the step $[n\,\Delta t, (n + 1)\,\Delta t)$ that holds it.
-    Times on the grid are taken to the step that begins there; NEST stamps a spike with the end of
-    the step in which the threshold was crossed, so for its spikes say `stamp="end"`. Several spikes
-    of one neuron in one step are one event of that number.
+    A spike at time $t$ is emitted in the step $[n\,\Delta t, (n + 1)\,\Delta t)$ that contains it.
+    A time on the grid belongs to the step that begins there; NEST stamps a spike with the end of
+    the step in which the threshold was crossed, so use `stamp="end"` for its spikes. Several spikes
+    of one neuron in one step become one event with that number as its value.
 
     **Arguments:**
 
     - `size`: number of units.
     - `times`: in ms, shape `(spikes,)`, in any order.
-    - `units`: which unit spikes, in `[0, size)`, shape `(spikes,)`.
+    - `units`: the unit of each spike, in `[0, size)`, shape `(spikes,)`.
     - `stamp`: `"beginning"` or `"end"`.
 
     **Raises:** `ValueError` or `TypeError` naming the argument: lists of different lengths, units
@@ -65,7 +65,7 @@ class SpikeTimes(AbstractSource[Empty, None]):
         if stamp not in ("beginning", "end"):
             raise ValueError(f"`stamp` must be 'beginning' or 'end', got {stamp!r}.")
         if stamp == "end" and np.any(when == 0):
-            raise ValueError("`times` must be positive where they are the ends of steps, got 0.")
+            raise ValueError("`times` must be positive with stamp='end', got 0.")
         self.times, self.units = tuple(when.tolist()), tuple(which.tolist())
         self.stamp = stamp
 
@@ -73,7 +73,7 @@ class SpikeTimes(AbstractSource[Empty, None]):
         return jax.ShapeDtypeStruct((self.size,), jnp.result_type(float))
 
     def prepare(self, dt: float) -> "PreparedSpikeTimes":
-        # Times on the grid are off by some ulp of the division.
+        # Times on the grid are off by a few ulp after the division.
         steps = np.asarray(self.times, np.float64) / dt
         whole = np.rint(steps)
         on_grid = np.abs(steps - whole) < 1e-6 * np.maximum(1, np.abs(steps))
@@ -122,7 +122,7 @@ class PreparedSpikeTimes(AbstractSource[Empty, None]):
         out = jnp.zeros(self.size, jnp.result_type(float))
         if self.most == 0:
             return state, out
-        # Those of one step stand together: as many as there are in any step are looked at.
+        # The spikes of a step are contiguous: inspect as many as the fullest step has.
         first = jnp.searchsorted(self.steps, clock.step)
         at = first + jnp.arange(self.most, dtype=first.dtype)
         inside = at < self.steps.shape[0]
@@ -132,10 +132,10 @@ class PreparedSpikeTimes(AbstractSource[Empty, None]):
 
 
 class Signal(AbstractSource[Empty, Any]):
-    """A source that emits what it is given as input: rates, images, a reward.
+    """A source that emits its input: rates, images, a reward.
 
-    `inputs={"name": series}`, with one number for all units or one for each; silent if it is given
-    nothing.
+    `inputs={"name": series}`, with one number for all units or one for each; silent without an
+    input.
 
     **Arguments:**
 

@@ -107,14 +107,14 @@ class TimeSeries(AbstractInput[None]):
 class Function(AbstractInput[None]):
     """A function of time.
 
-    The time is given in float64, also where JAX computes in float32: $n\\,\\Delta t$ is then exact
-    to 16 digits, so that a pulse of one step lasts one step after hours of model time. What the
-    function returns is taken to JAX's default float dtype.
+    The time is given in float64, even where JAX computes in float32: $n\\,\\Delta t$ is then exact
+    to 16 digits, so a pulse of one step still lasts one step after hours of model time. The
+    returned value is converted to JAX's default float dtype.
 
     **Arguments:**
 
-    - `function`: maps the time in ms at the beginning of the step, a scalar array, to a value,
-        e.g. a current in pA. Pure: it is traced once.
+    - `function`: maps the time in ms at the beginning of the step, a scalar array, to a value, e.g.
+        a current in pA. It must be pure: it is traced once.
     """
 
     function: Callable[[Float[Array, ""]], Any]
@@ -167,7 +167,7 @@ class Sum(AbstractInput[tuple[Any, ...]]):
 
 
 def as_input(name: str, value: Any) -> AbstractInput:
-    """`value` as an input that does not change its meaning with the length of a run."""
+    """`value` as an input whose meaning does not depend on the length of a run."""
     if isinstance(value, AbstractInput):
         return value
     if callable(value):

@@ -1,4 +1,4 @@
-"""Noise currents, and Poisson events straight into receptors."""
+"""Noise currents, and Poisson events delivered directly to receptors."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ class OrnsteinUhlenbeck(AbstractInput[Float[Array, " size"]]):
 
     $$d\eta = \frac{\mu - \eta}{\tau}\,dt + \sigma \sqrt{\frac{2}{\tau}}\,dW$$
 
-    It is stationary from the beginning, with mean $\mu$, standard deviation $\sigma$ and
-    autocorrelation $\sigma^2 e^{-|t|/\tau}$. A step is exact,
+    It is stationary from the start, with mean $\mu$, standard deviation $\sigma$ and
+    autocorrelation $\sigma^2 e^{-|t|/\tau}$. The update is exact,
     $\eta \leftarrow \mu + (\eta - \mu) e^{-\Delta t/\tau} + \sigma\sqrt{1 - e^{-2\Delta t/\tau}}\,
     \xi$; the value is held during the step.
 
@@ -28,8 +28,8 @@ class OrnsteinUhlenbeck(AbstractInput[Float[Array, " size"]]):
 
     - `sigma`: standard deviation, e.g. in pA; `tau`: correlation time in ms; `mean`: $\mu$.
 
-    **Raises:** `ValueError` or `TypeError` naming the argument; if the model does not say how many
-    neurons are driven, or no `key` was given.
+    **Raises:** `ValueError` or `TypeError` naming the argument; if the number of driven neurons is
+    unknown, or no `key` was given.
 
     ??? cite
 
@@ -58,12 +58,12 @@ class OrnsteinUhlenbeck(AbstractInput[Float[Array, " size"]]):
 
 
 class PoissonArrivals(AbstractInput[None]):
-    r"""Poisson events delivered straight to the receptor of a projection, independent for each
+    r"""Poisson events delivered directly to the receptor of a projection, independent for each
     neuron.
 
-    In each step each neuron gets a Poisson number of events of mean $r\,\Delta t$, counts and not
-    at most one, times `weight`: what thousands of independent afferents do, without simulating
-    them. It acts in the step in which it is drawn.
+    In each step each neuron gets a Poisson number of events with mean $r\,\Delta t$ (not at most
+    one), times `weight`: the effect of thousands of independent afferents, without simulating them.
+    It acts in the step in which it is drawn.
 
     ```python
     inputs = {"exc": bf.input.PoissonArrivals(rate=8 * Hz * 1000, weight=0.5 * nS, into="exc")}
@@ -71,8 +71,8 @@ class PoissonArrivals(AbstractInput[None]):
 
     **Arguments:**
 
-    - `rate`: of all afferents together in 1/ms, a number or one for each neuron.
-    - `weight`: of one event, in nS or pA.
+    - `rate`: total rate of all afferents in 1/ms, a number or one for each neuron.
+    - `weight`: weight of one event, in nS or pA.
     - `into`: name of the projection whose receptor receives it, in the population that is driven.
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
@@ -86,7 +86,7 @@ class PoissonArrivals(AbstractInput[None]):
         if not isinstance(self.into, str):
             raise TypeError(f"`into` must be the name of a projection, got {self.into!r}.")
 
-    # Its state is the number of neurons, which it has to know to draw.
+    # Its state is the number of neurons, which is needed for drawing.
     def init(self, size: int | None, *, key: Key | None = None) -> Any:
         _needed(key, "PoissonArrivals")
         return jnp.zeros(_known(size, "PoissonArrivals"), bool)

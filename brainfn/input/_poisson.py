@@ -19,26 +19,26 @@ from ._source import AbstractSource
 
 
 class PoissonState(eqx.Module):
-    """A Poisson process remembers nothing."""
+    """A Poisson process has no memory."""
 
 
 class Poisson(AbstractSource[PoissonState, Any]):
     r"""Independent Poisson spike trains, binned to steps.
 
-    In each step a unit spikes with probability $1 - e^{-r\,\Delta t}$: at least one event of a
-    Poisson process of rate $r$ falls into the step. With `counts` it emits how many events these
-    are, so that nothing is lost at high rates.
+    In each step a unit spikes with probability $1 - e^{-r\,\Delta t}$: that of at least one event
+    of a Poisson process of rate $r$ in the step. With `counts` it emits the number of events, so
+    that none are lost at high rates.
 
     **Arguments:**
 
     - `size`: number of trains.
-    - `rate`: rate in 1/ms (`20*Hz`), a scalar or one for each train. What drives the population
-        (`inputs={"name": ...}`, a series or a function of time) is added to it; a sum below zero
-        counts as zero.
-    - `start`, `stop`: the trains are silent before `start` and from `stop` on, in ms. They are
-        taken to the nearest step.
-    - `counts`: whether it emits numbers of events, in the dtype of the rate, in the place of bool
-        spikes.
+    - `rate`: rate in 1/ms (`20*Hz`), a scalar or one for each train. An input to the population
+      (`inputs={"name": ...}`, a series or a function of time) is added to it; a negative sum counts
+      as zero.
+    - `start`, `stop`: the trains are silent before `start` and from `stop` on, in ms. Both are
+      rounded to the nearest step.
+    - `counts`: whether it emits numbers of events, in the dtype of the rate, instead of bool
+      spikes.
 
     Its `step` needs a `key`.
 
@@ -84,7 +84,7 @@ class Poisson(AbstractSource[PoissonState, Any]):
         rate = self.rate
         if inputs is not None:
             added = jnp.asarray(inputs, rate.dtype)
-            # NaN stands for a population that is not driven, among others of its kind that are.
+            # NaN marks a population without input when others of its kind have one.
             rate = jnp.maximum(rate + jnp.where(jnp.isnan(added), 0, added), 0)
         on = _inside(clock, self.start, self.stop)
         mean = rate * clock.dt
@@ -99,7 +99,7 @@ class Poisson(AbstractSource[PoissonState, Any]):
             if most > 0.2:
                 warnings.warn(
                     f"Poisson: a `rate` of {most / dt:g} per ms is {most:.3g} events in a step of "
-                    f"{dt} ms, of which a bool spike is one at most: "
+                    f"{dt} ms, but a bool spike counts at most one: "
                     f"{1 + math.expm1(-most) / most:.0%} of them are lost. Give counts=True, a "
                     "smaller `dt`, or the rate in 1/ms (20*Hz is 0.02).",
                     stacklevel=2,

@@ -1,4 +1,4 @@
-"""Populations that spike without being driven by currents."""
+"""Populations whose signal does not depend on currents."""
 
 from .._custom_types import Spikes
 from .._model import Inputs, State
@@ -6,10 +6,10 @@ from .._population import AbstractPopulation
 
 
 class AbstractSource(AbstractPopulation[State, Inputs, Spikes]):
-    """A population of `size` units whose signal comes from outside of the network.
+    """A population of `size` units whose signal comes from outside the network.
 
-    Projections can leave it, none can reach it. Its `step` gets as `inputs` what the user gives for
-    it (a rate that varies, spikes), `None` if nothing.
+    Projections can start from it, but not target it. Its `step` gets as `inputs` the user's input
+    for it (a varying rate, spikes), or `None`.
     """
 
     def ports(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a fused step of neurons and their receptors has to offer."""
+"""The interface of fused steps of neurons and their receptors."""
 
 import abc
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from ..synapse import AbstractOutput, AbstractReceptor
 class AbstractFusedStep(eqx.Module):
     """Computes the step of a group of neurons and of the receptors on them in one pass.
 
-    A network asks the implementations that it knows, in turn, whether they take a group; else it
-    calls the parts one by one. Values must agree with those of the parts up to rounding.
-    Derivatives are always taken through the parts.
+    A network asks the known implementations in turn whether they accept a group; otherwise it calls
+    the parts one by one. Values must agree with those of the parts up to rounding. Derivatives are
+    always taken through the parts.
     """
 
     @abc.abstractmethod

@@ -1,4 +1,4 @@
-"""The fused steps that exist."""
+"""The known fused steps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def find(
     layers: Sequence[Any],
     injected: Any,
 ) -> AbstractFusedStep | None:
-    """A fused step that takes these, or `None`; arguments as of
+    """A fused step that accepts these, or `None`; arguments as for
     [`brainfn.kernel.AbstractFusedStep.accepts`][]."""
     for known in _KNOWN:
         if known.accepts(model, parts, state, layers, injected):

@@ -23,8 +23,8 @@ from ._lif_exponential import MAX_LAYERS, lif_step
 
 
 class FusedLIF(AbstractFusedStep):
-    """LIF neurons with exponential Euler, exponential receptors, currents and conductances: the
-    most used model there is. What the kernel brings is in `tests/benchmarks/kernel.py`;
+    """LIF neurons with exponential Euler, exponential receptors, currents and conductances: a very
+    common model. The kernel is benchmarked in `tests/benchmarks/kernel.py`;
     `tests/test_network_fused.py` compares the two paths."""
 
     def accepts(

@@ -2,11 +2,10 @@
 
 XLA on CPU makes one kernel for each array that a step writes, and each reads its inputs from memory
 again; this operator reads and writes every array once, and splits large populations between
-threads. On two cores the step of the COBA network takes 1.1 to 1.2 times less with 4000 neurons,
-1.5 times less with 40 000, and 0.9 times, that is more, with 400 000 (`docs/benchmarks.md`). It
-computes what `LIF.step` with `ExponentialEuler` and
-`Exponential` compute, up to rounding; a test compares them. Derivatives never come here:
-they are taken through those two.
+threads. On two cores the speedup of a step of the COBA network is 1.1 to 1.2 with 4000 neurons, 1.5
+with 40 000, and 0.9, a slowdown, with 400 000 (`docs/benchmarks.md`). It computes the same as
+`LIF.step` with `ExponentialEuler` and `Exponential`, up to rounding; a test compares them. It is
+never differentiated: derivatives are taken through those two.
 """
 
 from typing import Any
@@ -44,12 +43,12 @@ def lif_step(
     **Arguments:**
 
     - `v`, `refractory`, `g`: membrane potentials (mV), refractory steps remaining (int32), and
-        synaptic variables with the arrivals of this step, each of shape `(n,)`.
-    - `current`, ...: parameters, scalars or of shape `(n,)`; `leak` is 1 / tau in 1/ms and `gain`
-        1 / capacitance in 1/pF, divided once before a loop and not in it; `steps` is the refractory
-        period in steps, `decay` the factor of each synaptic variable over a step, `held` that of
-        its effect in it ([`brainfn.synapse.AbstractReceptor.held`][]), and `reversal` its reversal
-        potential, or `None` where it is a current.
+        synaptic variables including the arrivals of this step, each of shape `(n,)`.
+    - `current`, ...: parameters, scalars or of shape `(n,)`; `leak` is 1 / tau in 1/ms and `gain` 1
+        / capacitance in 1/pF, computed once before the loop; `steps` is the refractory period in
+        steps, `decay` the decay factor of each synaptic variable over a step, `held` that of its
+        mean effect ([`brainfn.synapse.AbstractReceptor.held`][]), and `reversal` its reversal
+        potential, or `None` if it is a current.
 
     **Returns:** `v`, `refractory`, `g` after the step, and the spikes.
     """
@@ -70,7 +69,7 @@ def lif_step(
 
 
 # The state has shape (n,), or (batch, n) under `vmap`. The code of a parameter says which of the
-# two dimensions it has: 1 for n, 2 for batch. So a batch costs no copies of what it shares.
+# two dimensions it has: 1 for n, 2 for batch. So nothing shared by a batch is copied.
 _NEURONS, _BATCH = 1, 2
 
 
@@ -121,7 +120,7 @@ def _native(v, *rest, kinds, codes, dt, spikes):
 
 
 def _batch(operands, dims, *, kinds, codes, dt, spikes):
-    """The new batch dimension joins the one there is, if there is one."""
+    """The new batch dimension is merged with an existing one."""
     (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
     *batch, n = operands[0].shape if dims[0] is None else _rest_of(operands[0], dims[0])
     k = 2 + len(kinds)
@@ -130,7 +129,7 @@ def _batch(operands, dims, *, kinds, codes, dt, spikes):
     for x, d, code in zip(operands, dims, (of_state,) * k + tuple(codes), strict=True):
         is_state = len(flat) < k
         if d is None and not is_state and not code & _BATCH:
-            flat.append(x)  # shared by the whole batch, and not copied
+            flat.append(x)  # shared by the whole batch, not copied
             new_codes.append(code)
             continue
         x = x[None] if d is None else jnp.moveaxis(x, d, 0)

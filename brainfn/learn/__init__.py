@@ -1,4 +1,4 @@
-"""What keeps learning alive: losses and checks for gradients through spikes."""
+"""Losses and checks for gradients through spikes."""
 
 from ._check import SilentGradientWarning as SilentGradientWarning, check_gradient as check_gradient
 from ._silence import (

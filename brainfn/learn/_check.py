@@ -1,4 +1,4 @@
-"""Gradients that vanish or are not finite, found before they do harm."""
+"""Detects gradients that vanish or are not finite."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from ..network import Network
 
 
 class SilentGradientWarning(UserWarning):
-    """A gradient is exactly zero, so that nothing would be learned."""
+    """A gradient is exactly zero, so nothing would be learned."""
 
 
 def check_gradient(gradient: Any) -> tuple[str, ...]:
-    """Look at a gradient, after it was computed: is it finite, and is it there at all?
+    """Check that a gradient is finite and not exactly zero, after it has been computed.
 
-    A surrogate of compact `support` gives exactly no gradient to a layer in which no neuron came
-    near threshold, and learning would stop unnoticed.
+    A surrogate with compact `support` gives a gradient of exactly zero to a layer in which no
+    neuron came near threshold, and learning would stop unnoticed.
 
     ```python
     gradient = jax.jit(jax.grad(loss))(parameters)
@@ -32,15 +32,15 @@ def check_gradient(gradient: Any) -> tuple[str, ...]:
     **Arguments:**
 
     - `gradient`: a pytree of concrete arrays, as `jax.grad` or `eqx.filter_grad` returns it. In one
-        of the structure of a [`brainfn.Network`][] the populations, the projections and their
-        synapses are looked at as wholes, and sources of spikes, which have no gradient, not at all;
-        elsewhere each array is.
+      with the structure of a [`brainfn.Network`][], each population, projection and synapse is
+      checked as a whole, and spike sources, which have no gradient, are skipped; elsewhere each
+      array is checked.
 
-    **Returns:** the names of what has a gradient of exactly zero.
+    **Returns:** the names of the parts with a gradient of exactly zero.
 
-    **Raises:** `FloatingPointError` naming what has a gradient that is not finite; `TypeError`
+    **Raises:** `FloatingPointError` naming the parts whose gradient is not finite; `TypeError`
     under a transformation such as `jax.jit`. Warns with [`brainfn.learn.SilentGradientWarning`][]
-    of what has a gradient of exactly zero.
+    of gradients of exactly zero.
     """
     if gradient is None or isinstance(gradient, str | FunctionType):
         raise TypeError(
@@ -70,9 +70,9 @@ def check_gradient(gradient: Any) -> tuple[str, ...]:
     if silent:
         warnings.warn(
             f"the gradient is exactly zero for {', '.join(silent)}. Either the loss does not "
-            "depend on it, or no neuron on the way was near threshold (brainfn.learn.NearThreshold "
-            "tells). Try larger weights or input, a surrogate with a wider support, or add "
-            "brainfn.learn.SilencePenalty to the loss.",
+            "depend on it, or no neuron on the path was near threshold (see "
+            "brainfn.learn.NearThreshold). Try larger weights or input, a surrogate with a wider "
+            "support, or add brainfn.learn.SilencePenalty to the loss.",
             SilentGradientWarning,
             stacklevel=2,
         )
@@ -84,7 +84,7 @@ def _is_number(x: Any) -> bool:
 
 
 def _parts(gradient: Any) -> Iterator[tuple[str, Any]]:
-    """What is looked at, by names a user knows."""
+    """The checked parts, by names that a user knows."""
 
     def is_network(x: Any) -> bool:
         return isinstance(x, Network)

@@ -16,11 +16,11 @@ from ..record import AbstractReducer
 
 
 class NearThresholdStatistics(NamedTuple):
-    """How many neurons of a population have a spike derivative.
+    """The fraction of neurons of a population with a spike derivative.
 
     - `now`: the fraction that has one in a step, averaged over steps.
-    - `ever`: the fraction that had one in at least one step; the others are out of reach of any
-        gradient through their spikes.
+    - `ever`: the fraction that had one in at least one step; the others get no gradient through
+      their spikes.
     """
 
     now: Float[Array, ""]
@@ -28,12 +28,12 @@ class NearThresholdStatistics(NamedTuple):
 
 
 class NearThreshold(AbstractReducer):
-    r"""Record how many neurons are within the support of their surrogate.
+    r"""Record the fraction of neurons within the support of their surrogate.
 
     $$ \frac{1}{T} \sum_n \frac{|\{i : |x_i[n]| < w\}|}{N} $$
 
     with the distance $x$ from threshold and the support $w$ of [`brainfn.surrogate`][]. It is a
-    pure statistic without a gradient; a surrogate without compact support gives 1.
+    statistic without a gradient; a surrogate without compact support gives 1.
 
     ```python
     near = bf.learn.NearThreshold(net)
@@ -90,7 +90,7 @@ class NearThreshold(AbstractReducer):
 
 
 class SilencePenalty(AbstractReducer):
-    r"""A loss that draws neurons which do not spike towards their threshold.
+    r"""A loss that pulls silent neurons towards their threshold.
 
     $$ L = \frac1N \sum_i [n_i < n_\mathrm{min}]\,
     \max\!\left(0,\, -m - \max_n x_i[n]\right)^2 $$
@@ -98,8 +98,8 @@ class SilencePenalty(AbstractReducer):
     where $n_i$ counts the spikes of neuron $i$ and $x_i$ is its distance from threshold in the
     units of its surrogate (0 at threshold, -1 at the reset potential). A lower bound on the rate
     that acts on the spikes has no gradient where no neuron is near threshold; this one acts on the
-    membrane potential, at the time when it came closest, and needs no surrogate. It is zero once
-    each neuron spikes often enough or came within $m$ of its threshold.
+    membrane potential, at the time when it was closest to threshold, and needs no surrogate. It is
+    zero once each neuron spikes often enough or has come within $m$ of its threshold.
 
     ```python
     record = {"spikes": bf.record.outputs, "silence": bf.learn.SilencePenalty(net)}
@@ -114,20 +114,20 @@ class SilencePenalty(AbstractReducer):
 
     - `model`: the [`brainfn.Network`][] or the neurons that are simulated.
     - `spikes`: neurons with fewer spikes than this count as silent, at least 1.
-    - `margin`: $m \ge 0$, dimensionless. 0 draws neurons to the threshold itself.
+    - `margin`: $m \ge 0$, dimensionless. 0 pulls neurons to the threshold itself.
 
     **Returns** (in `outputs`): a dictionary by population of scalars, or a scalar for a model that
-    is a population. Populations that do not say their `distance` from threshold are left out.
+    is a population. Populations without a `distance` from threshold are left out.
 
     **Raises:** `TypeError` or `ValueError` naming the argument.
 
     ??? cite
 
-        A lower bound on activity is usual where surrogates are used: F. Zenke, T. P. Vogels (2021),
+        Lower bounds on activity are common with surrogate gradients: F. Zenke, T. P. Vogels (2021),
         "The remarkable robustness of surrogate gradient learning for instilling complex function in
-        spiking neural networks", Neural Computation 33, 899-925, doi:10.1162/neco_a_01367. That a
-        sparse gradient can vanish altogether: N. Perez-Nieves, D. F. M. Goodman (2021), "Sparse
-        spiking gradient descent", NeurIPS 34, arXiv 2105.08810.
+        spiking neural networks", Neural Computation 33, 899-925, doi:10.1162/neco_a_01367. A sparse
+        gradient can vanish entirely: N. Perez-Nieves, D. F. M. Goodman (2021), "Sparse spiking
+        gradient descent", NeurIPS 34, arXiv 2105.08810.
     """
 
     populations: dict[str | None, Any]
@@ -182,15 +182,15 @@ def _neurons(model: Any) -> dict[str | None, AbstractNeuron]:
 
 
 def _check_model(populations: dict[str | None, Any], output: Any) -> None:
-    """Raises where `output` is not that of the model which these are the populations of."""
+    """Raises if `output` is not that of the model with these populations."""
     for name, neuron in populations.items():
         fits = isinstance(output, Mapping) == (name is not None)
         found = output.get(name) if name is not None and fits else output
         if not fits or getattr(found, "shape", None) != (neuron.size,):
             what = f"population {name!r} of {neuron.size} neurons" if name else "one population"
             raise ValueError(
-                f"`model` is not what is simulated: it has {what}. Give the reducer the same model "
-                "as brainfn.simulate."
+                f"`model` is not the simulated model: it has {what}. Give the reducer the same "
+                "model as brainfn.simulate."
             )
 
 

@@ -1,4 +1,4 @@
-"""How regularly neurons fire."""
+"""Regularity of firing."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,10 +38,10 @@ def cv_isi(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarray, " n"]:
     **Arguments:**
 
     - `trains`: the spikes.
-    - `minimum`: how many spikes a neuron must have, at least 3 (two intervals).
+    - `minimum`: minimal number of spikes of a neuron, at least 3 (two intervals).
 
-    **Returns:** shape `(size,)`, NaN for neurons with fewer spikes; `np.nanmean` is the figure that
-    most papers give.
+    **Returns:** shape `(size,)`, NaN for neurons with fewer spikes; most papers report its
+    `np.nanmean`.
 
     ??? cite
 
@@ -60,7 +60,7 @@ def cv_isi(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarray, " n"]:
 
 
 def local_variation(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarray, " n"]:
-    r"""The local variation of each neuron's intervals, which slow changes of the rate do not raise.
+    r"""The local variation of each neuron's intervals, which is insensitive to slow rate changes.
 
     $$\mathrm{LV} = \frac{3}{m - 1} \sum_{k=1}^{m-1}
     \left(\frac{I_k - I_{k+1}}{I_k + I_{k+1}}\right)^2$$
@@ -70,7 +70,7 @@ def local_variation(trains: SpikeTrains, *, minimum: int = 3) -> Float[np.ndarra
     **Arguments:**
 
     - `trains`: the spikes.
-    - `minimum`: how many spikes a neuron must have, at least 3 (two intervals).
+    - `minimum`: minimal number of spikes of a neuron, at least 3 (two intervals).
 
     **Returns:** shape `(size,)`, NaN for neurons with fewer spikes.
 

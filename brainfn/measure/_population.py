@@ -1,4 +1,4 @@
-"""What a population does as a whole."""
+"""Statistics of whole populations."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,11 +15,12 @@ def spike_counts(trains: SpikeTrains, bin_size: int | float) -> Int[np.ndarray, 
 
     - `trains`: the spikes.
     - `bin_size`: width of a bin in ms, a whole number of steps. Bins tile the window from its
-        start; what is left at its end and does not fill a bin is dropped.
+        start; an incomplete bin at its end is dropped.
 
     **Returns:** shape `(bin,)`.
 
-    **Raises:** `ValueError` for a bin that is no whole number of steps, or longer than the window.
+    **Raises:** `ValueError` for a bin that is not a whole number of steps, or longer than the
+    window.
     """
     check_trains(trains)
     width, bins = _bins(trains, bin_size)
@@ -56,7 +57,7 @@ def fano_factor(trains: SpikeTrains, bin_size: int | float) -> float:
     $$F = \frac{\langle n^2 \rangle - \langle n \rangle^2}{\langle n \rangle}$$
 
     A measure of synchrony: 1 for independent Poisson neurons, below 1 for regular ones, and up to
-    the number of neurons if they fire together. NaN without a spike.
+    the number of neurons if they fire together. NaN if there are no spikes.
 
     **Arguments:**
 
@@ -79,8 +80,8 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
     $$\bar\rho = \frac{1}{M (M - 1)} \sum_{i \ne j}
     \frac{\mathrm{cov}(n_i, n_j)}{\sigma_i\,\sigma_j}$$
 
-    over the $M$ neurons whose counts vary. Of standardised counts $z_i$ it is
-    $(\mathrm{var} \sum_i z_i - M) / (M (M - 1))$, so no pair has to be looked at. NaN with fewer
+    over the $M$ neurons whose counts vary. In terms of standardised counts $z_i$ it is
+    $(\mathrm{var} \sum_i z_i - M) / (M (M - 1))$, so no loop over pairs is needed. NaN with fewer
     than two such neurons.
 
     **Arguments:**
@@ -97,7 +98,7 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
     width, bins = _bins(trains, bin_size)
     where = (np.asarray(trains.steps) - trains.start) // width
     inside = where < bins
-    # One entry for each bin and neuron that hold a spike, with the number of spikes.
+    # One entry for each bin and neuron with a spike, with the number of spikes.
     cell, n = np.unique(
         where[inside] * trains.size + np.asarray(trains.neurons)[inside], return_counts=True
     )

@@ -8,7 +8,8 @@ from ._trains import check_trains, duration
 
 
 def firing_rates(trains: SpikeTrains) -> Float[np.ndarray, " n"]:
-    r"""The rate of each neuron, $r_i = n_i / T$: its spikes over the length of the window.
+    r"""The rate of each neuron, $r_i = n_i / T$: its number of spikes divided by the length of the
+    window.
 
     **Arguments:**
 
@@ -21,7 +22,7 @@ def firing_rates(trains: SpikeTrains) -> Float[np.ndarray, " n"]:
 
 
 def mean_rate(trains: SpikeTrains) -> float:
-    r"""The mean rate of a neuron of the population, $\sum_i n_i / (N T)$, in 1/ms.
+    r"""The firing rate averaged over the population, $\sum_i n_i / (N T)$, in 1/ms.
 
     **Arguments:**
 

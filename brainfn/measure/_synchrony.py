@@ -5,13 +5,13 @@ from jaxtyping import ArrayLike, Float
 
 
 def chi(v: Float[ArrayLike, "time n"]) -> float:
-    r"""How much the membrane potentials of a population move together, from 0 to 1.
+    r"""The synchrony of the membrane potentials of a population, from 0 to 1.
 
     $$\chi = \sqrt{\frac{\mathrm{var}_t\,\langle v_i(t) \rangle_i}
     {\langle \mathrm{var}_t\,v_i(t) \rangle_i}}$$
 
-    1 if all neurons move as one; it falls as $1/\sqrt N$ with the number of neurons if they are
-    independent. NaN if nothing moves.
+    1 if all potentials are identical; it decreases as $1/\sqrt N$ with the number of neurons if
+    they are independent. NaN if all are constant.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Spikes as two lists, the form that all measures take."""
+"""Spike trains as two lists, the input of all measures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from ..record import SpikeTrains
 def from_events(
     steps: Any, neurons: Any, *, size: int, dt: float, start: int = 0, stop: int
 ) -> SpikeTrains:
-    r"""The spikes of a population from lists: in which step, and which neuron.
+    r"""The spikes of a population from lists of steps and neurons.
 
     A spike of step $n$ crossed the threshold between $n\,\Delta t$ and $(n + 1)\,\Delta t$; its
     time is $n\,\Delta t$, as in `Simulation.ts`. Windows are half open and counted in steps, so no
@@ -23,13 +23,12 @@ def from_events(
 
     - `steps`: the step of each spike, whole numbers, shape `(spike,)`, in any order.
     - `neurons`: the neuron of each spike, in `[0, size)`, shape `(spike,)`.
-    - `size`: number of neurons, silent ones included.
+    - `size`: number of neurons, including silent ones.
     - `dt`: step size in ms.
-    - `start`, `stop`: the window `[start, stop)` in steps that was observed. Every spike lies in
-        it.
+    - `start`, `stop`: the observed window `[start, stop)` in steps, which must contain every spike.
 
-    **Returns:** a [`brainfn.record.SpikeTrains`][], ordered by time and then by neuron. What
-    [`brainfn.run`][] records with [`brainfn.record.Spikes`][] is one already.
+    **Returns:** a [`brainfn.record.SpikeTrains`][], ordered by time and then by neuron. The records
+    of [`brainfn.record.Spikes`][] from [`brainfn.run`][] already are such objects.
 
     **Raises:** `ValueError` or `TypeError`, naming the argument, for lists of different lengths,
     neurons or steps out of range, an empty window.
@@ -59,7 +58,7 @@ def from_events(
 
 
 def from_dense(spikes: Any, *, dt: float, start: int = 0) -> SpikeTrains:
-    """The spikes of a population from what [`brainfn.simulate`][] records by default.
+    """The spikes of a population from the default record of [`brainfn.simulate`][].
 
     **Arguments:**
 
@@ -94,11 +93,11 @@ def from_times(
 
     **Arguments:**
 
-    - `times`: in ms, shape `(spike,)`. A time between two points of the grid belongs to the step
-        in which it lies; one on the grid to the step that begins there, or ends there.
+    - `times`: in ms, shape `(spike,)`. A time between two grid points belongs to the step that
+      contains it; one on the grid to the step that begins there, or ends there (see `stamp`).
     - `neurons`: the neuron of each spike.
     - `size`: number of neurons.
-    - `dt`: the grid in ms.
+    - `dt`: the grid spacing in ms.
     - `duration`: the length of the window in ms, a whole number of steps.
     - `stamp`: `"beginning"`, or `"end"` where spikes are stamped with the end of the step in which
         the threshold was crossed, as NEST does: their times lie in `(0, duration]`.
@@ -113,7 +112,7 @@ def from_times(
     if not np.all(np.isfinite(host)):
         raise ValueError("`times` must be finite.")
     ratio = host / dt
-    # Times may come from float32, which knows them to 7 digits.
+    # Times may come from float32, which has 7 digits.
     on_grid = np.abs(ratio - np.rint(ratio)) <= np.minimum(1e-3 + 1.2e-7 * np.abs(ratio), 0.25)
     steps = np.where(on_grid, np.rint(ratio) - (stamp == "end"), np.floor(ratio))
     if steps.size and not (steps.min() >= 0 and steps.max() < stop):
@@ -131,7 +130,7 @@ def window(trains: SpikeTrains, start: int | float, stop: int | float | None = N
     **Arguments:**
 
     - `trains`: the spikes.
-    - `start`, `stop`: in ms, whole numbers of steps; `None` is the end.
+    - `start`, `stop`: in ms, whole numbers of steps; `None` for the end of the window.
 
     **Raises:** `ValueError` if they don't lie in order within what was observed.
     """
@@ -152,7 +151,7 @@ def window(trains: SpikeTrains, start: int | float, stop: int | float | None = N
 
 
 def pool(populations: Sequence[SpikeTrains]) -> SpikeTrains:
-    """Several populations as one, their neurons one after the other.
+    """Several populations as one, with their neurons concatenated.
 
     **Arguments:**
 

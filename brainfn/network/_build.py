@@ -1,4 +1,4 @@
-"""From what is asked for to what is built: connections, delays, and where everything is stored."""
+"""Build the parts of a network: connections, delays, and where everything is stored."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -29,7 +29,7 @@ from ._layout import (
 from ._pathway import Pathway, Receptor
 from ._projection import Projection
 
-# What the key of a projection is folded with to draw delays; connections and weights split it.
+# Folded into the key of a projection to draw delays; connections and weights split that key.
 _DELAYS = 2
 
 
@@ -39,7 +39,7 @@ def build(
     merge: bool,
     key: Key | None,
 ) -> tuple[tuple[Receptor, ...], tuple[AbstractRelease, ...], dict[str, Pathway], Layout]:
-    """The parts of a network, and where they are."""
+    """The parts of a network, and where they are stored."""
     for name, projection in projections.items():
         _check(name, projection, populations)
     groups = group_populations(populations, merge)
@@ -76,8 +76,8 @@ def name_projections(
     else:
         if isinstance(projections, Projection) or not isinstance(projections, Sequence):
             raise TypeError(
-                "`projections` must be a list or a dictionary of Projection, got "
-                f"{type(projections).__name__}. Put it into brackets."
+                "`projections` must be a list or a dictionary of projections, got "
+                f"{type(projections).__name__}. Put a single one in brackets."
             )
         items = [(None, projection) for projection in projections]
     for i, (given, projection) in enumerate(items):
@@ -98,7 +98,7 @@ def name_projections(
                 name = f"{projection.pre}->{','.join(projection.post)}"
         if name in named:
             raise ValueError(
-                f"`projections` has two called {name!r}; tell them apart by `name=`, e.g. "
+                f"`projections` has two called {name!r}; distinguish them by `name=`, e.g. "
                 f"name={name + ' slow'!r}."
             )
         named[name] = projection
@@ -106,18 +106,17 @@ def name_projections(
 
 
 def check_populations(populations: Any) -> None:
-    """Raise unless `populations` is a dictionary from names to populations."""
+    """Raise unless `populations` is a dictionary of populations by name."""
     if not isinstance(populations, Mapping) or not populations:
         what = "{}" if isinstance(populations, Mapping) else type(populations).__name__
         raise TypeError(
-            "`populations` must be a dictionary from names to populations, with at least one, got "
-            f"{what}."
+            f"`populations` must be a dictionary of at least one population by name, got {what}."
         )
     for name, model in populations.items():
         if not isinstance(name, str):
             raise TypeError(f"`populations` must have strings as keys, got {name!r}.")
         if not isinstance(model, AbstractPopulation):
-            hint = " Make an object of the class." if isinstance(model, type) else ""
+            hint = " Make an instance of the class." if isinstance(model, type) else ""
             raise TypeError(
                 f"`populations[{name!r}]` must be a population (a neuron, a source, a rate), got "
                 f"{type(model).__name__}. Try brainfn.neuron.LIF(100).{hint}"
@@ -126,7 +125,7 @@ def check_populations(populations: Any) -> None:
         if emitted.shape != (model.size,):
             raise ValueError(
                 f"`populations[{name!r}]` must emit one number for each of its {model.size} units, "
-                f"but its `emits` says shape {emitted.shape}."
+                f"but its `emits` has shape {emitted.shape}."
             )
 
 
@@ -165,8 +164,8 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
         dtype = np.dtype(float_dtype(projection.synapse))
         if matrix.vector_dtype != (np.float32 if dtype.itemsize < 4 else dtype):
             raise TypeError(
-                f"`connect` of projection {name!r} has weights of dtype {matrix.dtype}, its "
-                f"synapse is {dtype}. Make the matrix of {dtype} weights, or the synapse of "
+                f"`connect` of projection {name!r} has weights of dtype {matrix.dtype}, but its "
+                f"synapse is {dtype}. Convert the weights to {dtype}, or the synapse to "
                 f"{matrix.vector_dtype}: bf.astype(synapse, {matrix.vector_dtype})."
             )
     for argument in ("synapse", "output", "release"):
@@ -176,7 +175,7 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
             if not eqx.is_array(leaf) or leaf.ndim == 0:
                 continue
             if leaf.ndim == 1 and (leaf.shape != (n,) or several):
-                expected = ", since it has several targets. Write a projection for each."
+                expected = ", since it has several targets. Use one projection for each."
                 raise ValueError(
                     f"`{argument}` of projection {name!r} has a parameter of shape {leaf.shape}; "
                     f"expected a scalar" + (expected if several else f" or ({n},).")
@@ -200,8 +199,8 @@ def _pathway(
     delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, k)
     if synaptic and projection.plasticity is not None:
         raise ValueError(
-            f"`plasticity` of projection {name!r} and delays for each synapse do not go together: "
-            "a rule has to see the signals as they arrive. Give one delay, or "
+            f"`plasticity` of projection {name!r} can't be combined with delays for each synapse: "
+            "a rule has to see signals as they arrive. Give one delay, or "
             "bf.delay.Axonal(array)."
         )
     matrices, columns = _place(layout, receptor, port, projection.post, sizes, matrix, synaptic)
@@ -252,8 +251,8 @@ def _place(
     matrix: AbstractMatrix,
     synaptic: bool,
 ) -> tuple[list[AbstractMatrix], list[int]]:
-    """The matrix, with its columns as the targets stand in the synaptic layer: as it is where they
-    stand one after the other, else with other column numbers. Weights keep their place."""
+    """The matrix with its columns in the order of the synaptic layer: unchanged if the targets are
+    contiguous there, otherwise with renumbered columns. Weights stay in place."""
     layer = layout.layers[layout.layer_of(receptor, post[0], port)]
     offsets = [layer.offsets[name, port] for name in post]
     ends = np.cumsum(sizes)

@@ -20,34 +20,34 @@ from ._state import take
 
 
 def check(model: AbstractModel, dt: float = 0.1, *, steps: int = 50, inputs: Any = None) -> None:
-    """Check that a model keeps the contract on which every tool of brainfn relies.
+    """Check that a model fulfils the contract on which every tool of brainfn relies.
 
     ```python
     bf.check(MyNeuron(3), dt=0.1)
     ```
 
-    It looks whether
+    It checks that
 
-    - the declared parameters are what they were declared to be, in every part;
-    - `step` returns a state of the structure, shapes and dtypes that `init` made, and the state is
-      finite after `steps` steps;
+    - the parameters of every part match their declarations;
+    - `step` returns a state with the structure, shapes and dtypes of that from `init`, and the
+      state is finite after `steps` steps;
     - the same key gives the same bits, compiled or not;
-    - a model that is derived from floats has finite derivatives;
+    - derivatives with respect to floating-point parameters are finite;
 
-    and for a population
+    and for a population that
 
-    - it emits what its `emits` says: shape, dtype, and 0/1 if it says bool;
-    - if it says that it is `elementwise`, stored as one array with another of its kind it does to
-      the last bit what it does apart, initial state and noise included.
+    - it emits what `emits` declares: shape, dtype, and 0/1 for bool;
+    - if it is declared `elementwise`, it behaves bit for bit the same when it is stored as one
+      array with another of its kind, including initial state and noise.
 
     **Arguments:**
 
     - `model`: any model.
     - `dt`: step size in ms.
-    - `steps`: how many steps are made.
-    - `inputs`: what drives it in each step.
+    - `steps`: number of steps.
+    - `inputs`: its input in each step.
 
-    **Raises:** `AssertionError` that says which rule is broken and how; `TypeError` or `ValueError`
+    **Raises:** `AssertionError` saying which rule is broken and how; `TypeError` or `ValueError`
     for wrong parameters.
     """
     if not isinstance(model, AbstractModel):
@@ -98,7 +98,7 @@ def _folded(key: Any, n: Any) -> Any:
 def _same_shape(name: str, before: Any, after: Any) -> None:
     if jtu.tree_structure(before) != jtu.tree_structure(after):
         raise AssertionError(
-            f"{name}: `step` must return a state of the structure that `init` makes, got "
+            f"{name}: `step` must return a state with the structure of that from `init`, got "
             f"{jtu.tree_structure(after)} for {jtu.tree_structure(before)}."
         )
     pairs = zip(jtu.tree_leaves_with_path(before), jtu.tree_leaves(after), strict=True)
@@ -124,7 +124,7 @@ def _check_signal(name: str, model: AbstractPopulation, signals: Any) -> None:
         raise AssertionError(f"{name}: `step` must emit an array, got {type(signals).__name__}.")
     if signals.shape[1:] != said.shape or signals.dtype != said.dtype:
         raise AssertionError(
-            f"{name}: `emits` says {said.dtype}{list(said.shape)}, but `step` emits "
+            f"{name}: `emits` declares {said.dtype}{list(said.shape)}, but `step` emits "
             f"{signals.dtype}{list(signals.shape[1:])}."
         )
 
@@ -157,21 +157,21 @@ def _check_merging(name: str, model: AbstractPopulation, dt: float, run: Any) ->
     both = with_arrays(merge([model, model], sizes)).prepare(dt)
     if both.size != sum(sizes):
         raise AssertionError(
-            f"{name}: stored as one array it must have the size of both, {sum(sizes)}, got "
-            f"{both.size}: a part of it keeps a size of its own."
+            f"{name}: merged with another, it must have the size of both, {sum(sizes)}, got "
+            f"{both.size}: a part of it keeps its own size."
         )
     together = both.init(key=random.streams(key, names, sizes))
     alone = with_arrays(model).prepare(dt)
     apart = [alone.init(key=random.streams(key, (n,), sizes[:1])) for n in names]
     _equal(
-        f"{name} says that it is elementwise, but its initial state depends on what it is stored "
-        "with (does it draw by jax.random where it should by brainfn.random?)",
+        f"{name} is declared elementwise, but its initial state depends on what it is stored "
+        "with (does it use jax.random instead of brainfn.random?)",
         together,
         concatenate(apart),
     )
     end, signals = run(both, together, None, random.streams(key, names, sizes))
     for i, n in enumerate(names):
         own, mine = run(alone, apart[i], None, random.streams(key, (n,), sizes[:1]))
-        rule = f"{name} says that it is elementwise, but its steps depend on what it is stored with"
+        rule = f"{name} is declared elementwise, but its steps depend on what it is stored with"
         _equal(rule, take(end, sum(sizes), i * model.size, model.size), own)
         _equal(rule, signals[:, i * model.size : (i + 1) * model.size], mine)

@@ -1,4 +1,4 @@
-"""Delays of projections: one, one for each presynaptic neuron, or one for each synapse."""
+"""Delays of projections: one for all, one per presynaptic neuron, or one per synapse."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,13 @@ from ..init import AbstractInitializer, draw
 if TYPE_CHECKING:
     from ._pathway import Pathway
 
-# Delays of synapses are stored in two bytes.
+# Synaptic delays are stored in two bytes.
 _LONGEST = 65535
 _DELAY = Declared("ms", "nonnegative", False, False)
 
 
 def check_delay(label: str, delay: Any) -> Any:
-    """The `delay` of a projection: `None`, a float, an array, what says whose it is, or an
+    """The `delay` of a projection: `None`, a float, an array, `Axonal` or `Synaptic`, or an
     initializer."""
     if delay is None or isinstance(delay, AbstractInitializer | Axonal | Synaptic):
         return delay
@@ -31,14 +31,14 @@ def check_delay(label: str, delay: Any) -> Any:
     check_parameter(f"delay` of `{label}", value, _DELAY, None)
     if not is_concrete(value):
         raise TypeError(f"`delay` of {label} sets the length of a buffer, so it can't be traced.")
-    # A Python float keeps all its digits: it is counted in steps.
+    # A Python float keeps all its digits, as it is converted to steps.
     return float(np.asarray(delay, np.float64)) if np.ndim(value) == 0 else value
 
 
 def build_delays(
     name: str, delay: Any, n_pre: int, matrix: AbstractMatrix, key: Key | None
 ) -> tuple[float | None, Array | None, bool]:
-    """Longest delay in ms, all of them where they differ, and whether these are of synapses."""
+    """Longest delay in ms, all delays if they differ, and whether these are synaptic."""
     if delay is None or isinstance(delay, float):
         return delay, None, False
     if isinstance(delay, AbstractInitializer):
@@ -70,8 +70,8 @@ def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) ->
     fits = delay.shape == (n_pre,), delay.shape == (n,)
     if all(fits) and not _one_each(matrix):
         raise ValueError(
-            f"`delay` of projection {name!r} has shape {delay.shape}, which is one for each "
-            f"presynaptic neuron as well as one for each synapse. Say which: "
+            f"`delay` of projection {name!r} has shape {delay.shape}, which fits one for each "
+            f"presynaptic neuron as well as one for each synapse. Specify which: "
             "bf.delay.Axonal(array) or bf.delay.Synaptic(array)."
         )
     if not any(fits):
@@ -84,7 +84,7 @@ def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) ->
 
 
 def _one_each(matrix: AbstractMatrix) -> bool:
-    """Whether each row has one synapse, so that both readings mean the same."""
+    """Whether each row has one synapse, so that both interpretations are the same."""
     rows = matrix.tocsr()
     assert isinstance(rows, CSR)
     return is_concrete(rows.indptr) and bool(np.all(np.diff(np.asarray(rows.indptr)) == 1))
@@ -93,9 +93,9 @@ def _one_each(matrix: AbstractMatrix) -> bool:
 def _check_stored(name: str, matrix: AbstractMatrix) -> None:
     if matrix.weight_shape is None:
         raise ValueError(
-            f"`delay` of projection {name!r}: delays for each synapse need connections that are "
-            "stored, not made just in time. Leave JustInTime out, or give one delay, or one for "
-            "each presynaptic neuron."
+            f"`delay` of projection {name!r}: delays for each synapse need stored "
+            "connections, not just-in-time ones. Leave JustInTime out, or give one delay, or one "
+            "for each presynaptic neuron."
         )
 
 
@@ -106,7 +106,7 @@ def _drawn(
     values = draw(law, matrix.synapses, jnp.result_type(float), key=key)
     if is_concrete(values) and not np.all(np.asarray(values) >= 0):
         raise ValueError(
-            f"`delay` of projection {name!r} must not be negative, but its law gives "
+            f"`delay` of projection {name!r} must not be negative, but its distribution gave "
             f"{describe(np.asarray(values))} ms. Try bf.init.TruncatedNormal or bf.init.Uniform."
         )
     return values
@@ -115,9 +115,9 @@ def _drawn(
 def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
     """The delay in steps: the longest, and one for each neuron or synapse if they differ.
 
-    The longest is that of the delays as they are now: `eqx.tree_at` may have made them longer.
-    Where they are traced it is the longest with which the network was built, and longer ones make
-    the result NaN (see `poisoned`).
+    The longest is that of the present delays, which `eqx.tree_at` may have changed. If they are
+    traced, it is the longest with which the network was built, and longer ones make the result NaN
+    (see `poisoned`).
     """
     what = f"delay of projection {name!r}"
     delays = pathway.delays
@@ -140,7 +140,7 @@ def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
         steps = jnp.maximum(jnp.round(delays * (1 / dt)).astype(jnp.int32), 1)
     if pathway.synaptic and longest > _LONGEST:
         raise ValueError(
-            f"`delay` of projection {name!r}: delays of synapses are at most {_LONGEST} steps of "
+            f"`delay` of projection {name!r}: synaptic delays are at most {_LONGEST} steps of "
             f"dt = {dt} ms, that is {_LONGEST * dt:g} ms, got {longest * dt:g} "
             "ms. Try a larger dt."
         )
@@ -148,8 +148,8 @@ def delay_steps(name: str, pathway: "Pathway", dt: float) -> tuple[int, Any]:
 
 
 def poisoned(weight: Any, steps: Any, longest: int) -> tuple[Any, Any]:
-    """Delays cut to the longest that the buffers hold, and weights that are NaN if one is longer:
-    traced delays can't be refused, but they must not be wrong in silence."""
+    """Delays clipped to the longest that the buffers hold, and weights that are NaN if one is
+    longer: traced delays can't raise an error, but must not be silently wrong."""
     if is_concrete(steps):
         return weight, steps
     wrong = jnp.any(steps > longest)

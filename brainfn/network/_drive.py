@@ -1,4 +1,4 @@
-"""The current into the neurons of a group: what is injected and what their synapses give."""
+"""The current into the neurons of a group: injected and synaptic."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from ..synapse import AbstractOutput, AbstractReceptor
 
 
 class Where(eqx.Module):
-    """Which neurons of a group a layer of receptors reaches.
+    """The neurons of a group that a layer of receptors reaches.
 
-    - `start`, `stop`: a range of the group, if they stand together; all of it if `whole`.
-    - `index`: else their positions.
+    - `start`, `stop`: a range of the group, if they are contiguous; all of it if `whole`.
+    - `index`: otherwise their positions.
     """
 
     index: Any
@@ -54,7 +54,8 @@ def where(positions: np.ndarray, size: int) -> Where:
 
 
 class Term(eqx.Module):
-    """A receptor and its output on a group: whom they reach, and their place in their layer."""
+    """A receptor and its output on a group: the neurons they reach, and their position in their
+    layer."""
 
     synapse: AbstractReceptor
     output: AbstractOutput
@@ -66,7 +67,7 @@ class Term(eqx.Module):
 
 
 class NetworkDrive(AbstractDrive):
-    """The current from an injected drive and from synapses, at any moment of a step."""
+    """The current from an injected drive and from synapses, at any time within a step."""
 
     injected: AbstractDrive
     terms: tuple[tuple[Term, Any], ...]  # with the state of the receptor
@@ -87,7 +88,7 @@ class NetworkDrive(AbstractDrive):
 
 
 class HeldDrive(AbstractDrive):
-    """The current with the variables of the synapses held at a value."""
+    """The current with the synaptic variables held constant."""
 
     injected: AbstractDrive
     terms: tuple[tuple[Term, Any], ...]

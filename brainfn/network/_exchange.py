@@ -1,4 +1,4 @@
-"""The half of a step in which neurons reach each other: delay lines, and one product."""
+"""The half of a step in which neurons communicate: delay lines, and one product."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from ._near import deliver
 
 
 class Due(eqx.Module):
-    """Signals that arrive: those of a sender `steps` steps ago, or of one population with a delay
-    for each of its neurons."""
+    """Arriving signals: those of a sender `steps` steps ago, or of one population with a delay for
+    each of its neurons."""
 
     delays: Any
     sender: int = eqx.field(static=True)
@@ -24,10 +24,9 @@ class Due(eqx.Module):
 
 
 class Route(eqx.Module):
-    """A matrix with its place: from a position in what is due to one in an accumulator.
+    """A matrix with its place: from a position in the due signals to one in an accumulator.
 
-    - `name`: the projection whose weights in the state take the place of the matrix' own, if they
-        change.
+    - `name`: the projection whose weights in the state replace those of the matrix, if they change.
     """
 
     matrix: AbstractMatrix | Delayed
@@ -48,8 +47,8 @@ class Route(eqx.Module):
 class Exchange(eqx.Module):
     """All communication between neurons, prepared for steps of a fixed size.
 
-    - `lines`: for each sender the line in which its signals travel.
-    - `due`: what is read from them in each step.
+    - `lines`: for each sender the delay line of its signals.
+    - `due`: the signals read from them in each step.
     - `routes`: the connections.
     - `rings`: for each layer of receptors the slots of its ring buffer, 0 for none.
     - `marked`: which senders send spikes with marks (see `_near`).
@@ -85,14 +84,14 @@ class Exchange(eqx.Module):
         weights: Mapping[str, Any],
         clock: Clock,
     ) -> tuple[list[Array], tuple[Array | None, ...]]:
-        """Accumulators of all layers with what arrives added, and the ring buffers."""
+        """Accumulators of all layers with the arriving signals added, and the ring buffers."""
         vectors = list(accumulators)
         if self.routes:
             buffers = [ring for ring in rings if ring is not None]
             blocks = tuple(route.block(weights) for route in self.routes)
             marked = tuple(self.marked[due.sender] for due in self.due)
-            # Signals of the last step go through synapses with their own delays; there are none
-            # before step 0.
+            # Signals of the last step pass synapses with individual delays; there are none before
+            # step 0.
             now = jnp.maximum(clock.step - 1, 0) if buffers else None
             # Half-precision weights add up in float32.
             wide = [jnp.asarray(v, self._sum_dtype(i, v)) for i, v in enumerate(vectors)]
@@ -120,7 +119,7 @@ class Exchange(eqx.Module):
     def send(
         self, lines: Sequence[DelayState], signals: Sequence[Array], clock: Clock
     ) -> tuple[DelayState, ...]:
-        """The lines with the signals of this step in them."""
+        """The lines with the signals of this step written."""
         return tuple(
             line.write(state, signal, clock)
             for line, state, signal in zip(self.lines, lines, signals, strict=True)

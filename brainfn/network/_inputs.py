@@ -1,4 +1,4 @@
-"""What drives the populations of a network from outside, group by group."""
+"""External inputs to the populations of a network, group by group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ class Arranged(eqx.Module):
     """Inputs group by group, as the step reads them.
 
     - `values`: for each group a current or a drive; for groups with several ports a dictionary of
-        these; for sources what they were given.
-    - `arrivals`: layer, offset in it, and what is added there.
+        these; for sources their input.
+    - `arrivals`: layer, offset in it, and the amount added there.
     """
 
     values: tuple[Any, ...]
@@ -68,8 +68,8 @@ def arrange(
         if not eqx.is_array_like(inputs) or jnp.ndim(inputs) != 0:
             shape = f" of shape {jnp.shape(inputs)}" if eqx.is_array_like(inputs) else ""
             raise ValueError(
-                "`inputs` of a network must be a number for all neurons or a dictionary from "
-                f"population names, got {type(inputs).__name__}{shape}."
+                "`inputs` of a network must be a number for all neurons or a dictionary by "
+                f"population, got {type(inputs).__name__}{shape}."
             )
         return Arranged(
             tuple(
@@ -105,7 +105,7 @@ def arrange(
 def check_names(
     inputs: Mapping[Any, Any], layout: Layout, populations: Sequence[AbstractPopulation]
 ) -> None:
-    """Raise for a name that is not that of a population or port."""
+    """Raise for an unknown name of a population or port."""
     known = []
     for group, model in zip(layout.groups, populations, strict=True):
         ports = model.ports() or {"": model.size}
@@ -148,7 +148,7 @@ def _place(
         )
     if jnp.shape(arrival.amount) not in ((), (size,)):
         raise ValueError(
-            f"`inputs[{key!r}]`: what arrives must be a number or have one entry for each of the "
+            f"`inputs[{key!r}]`: arrivals must be a number or have one entry for each of the "
             f"{size} neurons, got shape {jnp.shape(arrival.amount)}."
         )
     i = layout.layer_of(receptors[into][1], name, port)
@@ -208,7 +208,7 @@ def _of_source(group: Any, model: AbstractPopulation, inputs: Mapping[str, Any])
         return None
     if len(given) == 1:
         return given[0]
-    # One that is not driven is told so by NaN, where others of its kind are.
+    # NaN marks a population without input when others of its kind have one.
     parts = []
     for name, size, value in zip(group.names, group.sizes, given, strict=True):
         if value is None:

@@ -24,7 +24,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A receptor in the neurons of one population (at one port), or a release of one."""
+    """A receptor in the neurons of one population (at one port), or a release of one population."""
 
     part: int
     name: str
@@ -36,8 +36,9 @@ class Segment:
 class Layer:
     """Receptors (or releases) of one kind, stored as one array: their segments one after the other.
 
-    A layer has an entry for each neuron that a receptor reaches and for no other. The segments of
-    a group stand together, in the order of the group, so that mostly a layer is the group.
+    A layer has an entry for each neuron that a receptor reaches and for no other. The segments of a
+    group are contiguous, in the order of the group, so that a layer mostly coincides with the
+    group.
     """
 
     segments: tuple[Segment, ...]
@@ -48,7 +49,7 @@ class Layer:
 
     @cached_property
     def offsets(self) -> dict[tuple[str, str], int]:
-        """Where the segment of a population and port begins."""
+        """Offset of the segment of a population and port."""
         out, start = {}, 0
         for segment in self.segments:
             out[segment.name, segment.port] = start
@@ -58,14 +59,14 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
-    """Groups, layers, and where each population is.
+    """Groups, layers, and the location of each population.
 
-    `populations` and `projections` are names in the order given. It is kept here because JAX sorts
-    a dictionary by its keys whenever it goes through a transformation or `eqx.tree_at`, and random
+    `populations` and `projections` are names in the order given. The order is kept here because JAX
+    sorts the keys of a dictionary whenever it passes a transformation or `eqx.tree_at`, and random
     numbers and the order of sums must not depend on that.
 
     - `layers`: of receptors.
-    - `senders`: of releases; those that pass on what a group emits are whole groups.
+    - `senders`: of releases; those that send a group's signal unchanged are whole groups.
     """
 
     groups: tuple[Group, ...]
@@ -82,7 +83,7 @@ class Layout:
     def _hash(self) -> int:
         return hash(self._key)
 
-    # JAX hashes and compares it with each call of a compiled function.
+    # JAX hashes and compares it at each call of a compiled function.
     def __hash__(self) -> int:
         return self._hash
 
@@ -118,7 +119,7 @@ class Layout:
         }
 
     def layer_of(self, receptor: int, name: str, port: str) -> int:
-        """The layer in which a population keeps the state of a receptor."""
+        """The layer that holds a population's state of a receptor."""
         return self._layers_of[receptor, name, port]
 
     @cached_property
@@ -130,12 +131,12 @@ class Layout:
         }
 
     def sender_of(self, release: int, name: str) -> int:
-        """The layer of releases in which a population keeps the state of a release."""
+        """The layer of releases that holds a population's state of a release."""
         return self._senders_of[release, name]
 
 
 def group_populations(populations: Mapping[str, Any], merge: bool) -> tuple[Group, ...]:
-    """Populations of the same kind together, in the order given."""
+    """Groups of populations of the same kind, in the order given."""
     members: dict[Hashable, list[str]] = {}
     for name, model in populations.items():
         key = kind(model, model.size) if merge and model.elementwise else None
@@ -158,8 +159,8 @@ def stack(
 
     - `groups`: the groups.
     - `parts`: receptors or releases.
-    - `places`: for each part the population, port and size of each place where it is.
-    - `merge`: whether parts of one kind go into one layer.
+    - `places`: for each part, the population, port and size of each of its places.
+    - `merge`: whether parts of one kind are stored in one layer.
     """
     order = {}
     for g, group in enumerate(groups):
@@ -193,10 +194,10 @@ def stack_senders(
     sources: Sequence[Sequence[str]],
     merge: bool,
 ) -> tuple[Layer, ...]:
-    """Releases of one kind from the populations of one group together.
+    """Layers of releases of one kind from the populations of one group.
 
-    A release without fields (such as `Spikes`) has nothing in which populations could differ: it
-    leaves the whole group, and nothing has to be cut from what the group emits.
+    A release without fields (such as `Spikes`) can't differ between populations: it covers the
+    whole group, and the group's signal need not be sliced.
     """
     senders: list[Layer] = []
     index: dict[Hashable, list[dict[str, Segment]]] = {}
@@ -230,11 +231,12 @@ def share_receptors(
 ) -> tuple[list[Receptor], dict[str, int], list[list[tuple[str, str]]]]:
     """Projections that hold the same receptor object and the same output share one receptor.
 
-    Outputs without parameters are the same if their class is. It is the identity of objects that
-    counts and never the equality of numbers: then `eqx.tree_at` can't surprise, and building under
-    `jax.jit`, where numbers are unknown, gives the same network.
+    Outputs without parameters are the same if they have the same class. Otherwise the identity of
+    objects counts, never the equality of numbers: so `eqx.tree_at` has no surprising effects, and
+    building under `jax.jit`, where numbers are unknown, gives the same network.
 
-    **Returns:** the receptors, the index of each projection's, and the targets of each.
+    **Returns:** the receptors, the receptor index of each projection, and the targets of each
+    receptor.
     """
     receptors: list[Receptor] = []
     targets: list[list[tuple[str, str]]] = []
@@ -256,7 +258,7 @@ def share_receptors(
 def share_releases(
     projections: Mapping[str, Any],
 ) -> tuple[list[Any], dict[str, int], list[list[str]]]:
-    """Projections that leave with the same release object share it, as receptors are shared."""
+    """Projections with the same release object share it, as receptors are shared."""
     releases: list[Any] = []
     sources: list[list[str]] = []
     index: dict[str, int] = {}
@@ -275,6 +277,6 @@ def share_releases(
 
 
 def identity(part: Any) -> Hashable:
-    """What makes a part the same as another: being one object, or, for outputs and releases without
-    any field, their class, since there is nothing in which they could differ."""
+    """The identity of a part: that of the object or, for outputs and releases without fields, their
+    class, since they can't differ."""
     return id(part) if dataclasses.fields(part) else type(part)

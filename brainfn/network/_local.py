@@ -1,4 +1,4 @@
-"""The half of a step that needs nothing but a neuron's own numbers."""
+"""The half of a step that needs only a neuron's own state and arrivals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,10 +28,10 @@ from ._state import take
 class Local(eqx.Module):
     """Populations and receptors, merged and prepared for steps of a fixed size.
 
-    - `populations`: for each group one.
+    - `populations`: one for each group.
     - `terms`: for each group, by port, the receptors that reach it.
     - `layers`: the receptors of each layer.
-    - `elementwise`: groups whose neurons draw random numbers each for itself.
+    - `elementwise`: groups whose neurons draw random numbers independently of each other.
     """
 
     populations: tuple[AbstractPopulation, ...]
@@ -40,8 +40,8 @@ class Local(eqx.Module):
     groups: tuple[Group, ...] = eqx.field(static=True)
 
     def keys(self, key: Key | None) -> list[Any]:
-        """A key for each group, from names: what one population draws does not depend on which
-        others there are."""
+        """A key for each group, from names: the random numbers of a population do not depend on
+        which others exist."""
         return [
             None if key is None else group_key(key, group, model)
             for group, model in zip(self.groups, self.populations, strict=True)
@@ -59,10 +59,10 @@ class Local(eqx.Module):
 
         **Arguments:**
 
-        - `groups`, `layers`: the states, what arrives in this step added to the receptors.
-        - `injected`: for each group what drives it from outside.
+        - `groups`, `layers`: the states, with the arrivals of this step added to the receptors.
+        - `injected`: for each group its external input.
 
-        **Returns:** the states after the step, and what was emitted.
+        **Returns:** the states after the step, and the emitted signals.
         """
         states, emitted = [], []
         advanced: dict[int, Any] = {}
@@ -82,7 +82,7 @@ class Local(eqx.Module):
                 if fused is not None:
                     whole = (fused, model, tuple(terms[""]), state, tuple(mine), current, clock)
                     state, out, after = _fused(whole)
-                    # A layer that other groups have a part in is advanced below, as a whole.
+                    # A layer that also belongs to other groups is advanced below, as a whole.
                     both = zip(terms[""], after, strict=True)
                     advanced.update({t.layer: x for t, x in both if t.size == t.total})
                     states.append(state)
@@ -93,7 +93,7 @@ class Local(eqx.Module):
             states.append(state)
             emitted.append(self._checked(g, out))
         left = [i for i in range(len(layers)) if i not in advanced]
-        # The neurons have read the receptors: now these may be overwritten in place.
+        # The neurons have read the receptors, which may now be overwritten in place.
         waiting, emitted = materialize((tuple(layers[i] for i in left), tuple(emitted)))
         for i, layer in zip(left, waiting, strict=True):
             advanced[i] = self.layers[i].synapse.advance(layer, clock.dt)
@@ -126,12 +126,12 @@ class Local(eqx.Module):
         names = ", ".join(repr(name) for name in self.groups[g].names)
         if not eqx.is_array(out):
             raise TypeError(
-                f"population {names}: `step` must return (state, signal) with an array as signal, "
-                f"got {type(out).__name__}."
+                f"population {names}: `step` must return (state, signal), where signal is an "
+                f"array, got {type(out).__name__}."
             )
         if out.shape != said.shape or out.dtype != said.dtype:
             raise TypeError(
-                f"population {names}: `emits` says {said.dtype}{list(said.shape)}, but `step` "
+                f"population {names}: `emits` declares {said.dtype}{list(said.shape)}, but `step` "
                 f"emitted {out.dtype}{list(out.shape)}. Make them agree."
             )
         return out
@@ -168,7 +168,7 @@ _fused = with_derivative(_in_one_pass, _part_by_part)
 class Sender(eqx.Module):
     """The release of some populations of one group.
 
-    - `pieces`: where they are in the group, start and size; empty for the whole group.
+    - `pieces`: their start and size in the group; empty for the whole group.
     """
 
     release: AbstractRelease
@@ -178,7 +178,7 @@ class Sender(eqx.Module):
     sizes: tuple[int, ...] = eqx.field(static=True)
 
     def dtype(self, model: AbstractPopulation) -> Any:
-        """The dtype of what is sent by a population of this kind."""
+        """The dtype of the signals that a population of this kind sends."""
 
         def send(model: Any, release: Any, key: Any) -> Any:
             said = model.emits()
@@ -221,8 +221,8 @@ class Sender(eqx.Module):
         line: Delay,
         key: Key | None,
     ) -> tuple[Any, DelayState]:
-        """The state of the release, and the line at the beginning: empty, or full of what is sent
-        at rest if the release is graded."""
+        """The initial state of the release and of its line: empty, or filled with the signals of
+        the initial state if the release is graded."""
         size = sum(self.sizes)
         state = self.release.init(size, key=self._key(key))
         if not self.release.graded:
@@ -243,7 +243,7 @@ class Sender(eqx.Module):
         clock: Clock,
         key: Key | None,
     ) -> tuple[Any, Array]:
-        """What these populations send in this step."""
+        """The signals that these populations send in this step."""
         model, pre, out = populations[self.group], groups[self.group], emitted[self.group]
         if not self.release.graded:
             out = mark(out, model, pre)
@@ -253,7 +253,7 @@ class Sender(eqx.Module):
         return self.release.release(state, out, pre, clock, key=self._key(key))
 
 
-# With it the key of a release is derived from that of its population.
+# Folded into the key of a population to derive that of its release.
 _RELEASE = 0x52454C
 
 

@@ -13,16 +13,16 @@ from .._errors import from_host, is_concrete
 from .._field import fields, replace
 from ..init import AbstractInitializer
 
-_SIZE = object()  # stands for the number of neurons, in which populations of one kind may differ
+_SIZE = object()  # represents the number of neurons, which may differ within a kind
 
 
 def kind(model: Any, size: int) -> Hashable | None:
-    """What two models must share to be stored and stepped as one: classes, static fields and the
-    structure of their parameters, in every part, but for their size. `None` if `model` can't be
-    merged: a parameter is shared by all its neurons, or of a shape that is neither one number nor
-    one for each, or nothing is known of it.
+    """The properties that models must share to be stored and stepped as one: classes, static fields
+    and the structure of their parameters, in every part, except their size. `None` if `model` can't
+    be merged: a parameter is shared by all its neurons, has a shape other than `()` or `(size,)`,
+    or is not declared.
 
-    It looks at shapes, dtypes and classes, never at the values of parameters.
+    It depends on shapes, dtypes and classes, never on the values of parameters.
     """
     try:
         key = _kind(model, size)
@@ -33,7 +33,7 @@ def kind(model: Any, size: int) -> Hashable | None:
 
 
 class _Alone(Exception):
-    """Raised where a model can't be merged."""
+    """Raised if a model can't be merged."""
 
 
 def _kind(x: Any, size: int) -> Hashable:
@@ -58,7 +58,7 @@ def _kind(x: Any, size: int) -> Hashable:
     if isinstance(x, tuple | list):
         return (type(x), *(_kind(value, size) for value in x))
     if eqx.is_array(x):
-        # Nobody said what it is: a single number may be repeated, nothing else.
+        # Not declared: a single number may be repeated, nothing else.
         if x.ndim:
             raise _Alone
         return str(x.dtype)
@@ -78,16 +78,16 @@ def _parameter(value: Any, size: int, shared: bool) -> Hashable:
 
 
 def merge(models: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """One model with the parameters of all, one after the other.
+    """One model with the concatenated parameters of all.
 
-    A parameter that is known to be the same number everywhere stays a scalar, which saves reading
-    an array in each step; otherwise it becomes an array with one entry for each neuron.
+    A parameter known to be the same number everywhere stays a scalar, which avoids reading an array
+    in each step; otherwise it becomes an array with one entry for each neuron.
     """
     if len(models) == 1:
         return models[0]
     flat = [jtu.tree_leaves(model) for model in models]
     structure = jtu.tree_structure(models[0])
-    # The structures differ in their static sizes only: `kind` has seen to that.
+    # The structures differ only in their static sizes, as `kind` ensures.
     merged = structure.unflatten([_merge_leaf(leaves, sizes) for leaves in zip(*flat, strict=True)])
     return resize(merged, sizes[0], sum(sizes))
 
@@ -148,7 +148,7 @@ def cut(model: Any, total: int, start: int, size: int) -> Any:
 
 
 def concatenate(states: Sequence[Any]) -> Any:
-    """States of one kind, one after the other along the axis of neurons."""
+    """States of one kind, concatenated along the axis of neurons."""
     if len(states) == 1:
         return states[0]
     return jax.tree.map(lambda *xs: jnp.concatenate(xs), *states)

@@ -1,19 +1,19 @@
 r"""Which spikes carry a derivative: how the mask gets from the neuron to the synapse.
 
 With a surrogate of compact support only neurons near their threshold have a spike derivative, and
-the spike gradient $\bar s_i = \sum_j W_{ij} \bar y_j$ is of use only there. It is computed where
+the spike gradient $\bar s_i = \sum_j W_{ij} \bar y_j$ is needed only there. It is computed where
 the spikes arrive, $d$ steps after the neuron was near its threshold or not, so the mask has to
 travel with the spikes. It travels in a bit that they do not use: **in a delay line a neuron that
 neither spikes nor has a derivative is a negative zero.**
 
-- The marks are made, and read, in the rules of differentiation only. A simulation that is not
-  differentiated computes nothing for them, and its state is what it was.
+- The marks are written and read only in the rules of differentiation. A simulation that is not
+  differentiated computes nothing for them, and its state does not change.
 - Everything that copies floats copies them: ring buffers, delays for each neuron, `vmap`,
   checkpoints, snapshots; products with nonnegative numbers keep them too (short-term plasticity).
-- They fail towards more work: whatever loses the sign, and every line that starts with zeros, says
-  "needed", which is always right.
+- They fail towards more work: an operation that loses the sign, or a line that starts with zeros,
+  marks "needed", which is always correct.
 
-Only the line holds marked spikes; the outputs of a step are those of the neurons, as they are.
+Only the line holds marked spikes; the outputs of a step are the unmarked signals of the neurons.
 """
 
 import math
@@ -36,12 +36,13 @@ def has_marks(model: AbstractPopulation) -> bool:
 
 
 def near_threshold(model: AbstractPopulation, state: Any) -> Bool[Array, " size"] | None:
-    """Neurons whose spike may have a derivative, other than those that spiked in this very step;
-    `None` for all of them."""
+    """Neurons whose spike may have a derivative, except those that spiked in this step; `None` for
+    all of them."""
     distance = model.distance(state) if has_marks(model) else None
     if distance is None:
         return None
-    # A neuron too many costs little and changes nothing; one that rounding leaves out would.
+    # An extra neuron costs little and changes nothing; omitting one by rounding would change the
+    # result.
     bound = jnp.asarray(model.support, distance.dtype) * 1.0001
     return jnp.abs(distance) <= jnp.broadcast_to(bound, distance.shape)
 
@@ -67,13 +68,13 @@ def _unchanged(arguments: Any, tangents: Any) -> Any:
     return tangents[0]
 
 
-# A mark has no part in derivatives: those of a spike go through it unchanged.
+# A mark does not affect derivatives: those of a spike pass through it unchanged.
 _with_mark = with_derivative(_negative_zero, tangent=_unchanged)
 _mark = with_derivative(_plain, _marked)
 
 
 def mark(spikes: Any, model: Any, state: Any) -> Any:
-    """The spikes of a step as the delay line takes them; `state` is that after the step."""
+    """The spikes of a step as written to the delay line; `state` is that after the step."""
     return _mark(spikes, model, state) if has_marks(model) else spikes
 
 
@@ -97,14 +98,14 @@ _deliver = with_derivative(_summed, _masked)
 def deliver(
     accumulators: Any, arrivals: Any, blocks: Any, marked: tuple[bool, ...], now: Any
 ) -> Any:
-    """Accumulators with the signals that arrive added.
+    """Accumulators with the arriving signals added.
 
     **Arguments:**
 
     - `accumulators`: vectors of the receptors, and ring buffers.
-    - `arrivals`: signals as they come from the delay lines, and `marked` which of them have marks.
+    - `arrivals`: signals from the delay lines; `marked` says which of them carry marks.
     - `blocks`: the matrices with their places.
-    - `now`: the step in which spikes were emitted that go into ring buffers.
+    - `now`: the step in which the spikes for ring buffers were emitted.
     """
     if not any(marked):
         return block_matvec(accumulators, arrivals, blocks, now=now)

@@ -26,35 +26,34 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
     r"""Populations of any kind and the projections between them, as one model.
 
     In each step, in this order: the signals that are due arrive and add their weights to the
-    receptors; the receptors turn into currents; the neurons integrate from $t$ to $t + \Delta t$,
-    spike where they reach the threshold, and are reset; what they release enters the delay lines;
-    plasticity changes the weights. A spike emitted in step $n$ with a delay of $d \ge 1$ steps acts
-    in step $n + d$.
+    receptors; the receptors produce currents; the neurons integrate from $t$ to $t + \Delta t$,
+    spike where they reach the threshold, and are reset; the signals they release enter the delay
+    lines; plasticity changes the weights. A spike emitted in step $n$ with a delay of $d \ge 1$
+    steps acts in step $n + d$.
 
     Populations of one kind are stored and stepped as one array, and so are receptors of one kind,
     so that a step costs a handful of kernels however many populations there are. Every parameter
-    stays a leaf at its place: `net.populations["exc"].tau`, `net.projections["exc"].weight`,
+    stays a leaf in its place: `net.populations["exc"].tau`, `net.projections["exc"].weight`,
     `net.projections["exc"].synapse.tau`.
 
     **Arguments:**
 
     - `populations`: populations by name: neurons ([`brainfn.neuron`][]), sources of spikes
-        ([`brainfn.input.Poisson`][]), rates, or what you write yourself
-        ([`brainfn.AbstractPopulation`][]).
+        ([`brainfn.input.Poisson`][]), rates, or your own ([`brainfn.AbstractPopulation`][]).
     - `projections`: a list of [`brainfn.Projection`][], or a dictionary of them by name.
     - `key`: a JAX random key for connections and weights; projection number $i$ draws from
         `jr.fold_in(key, i)`.
     - `merge`: whether populations, receptors and releases of one kind are stored as one array.
-        Results are the same to the last bit.
+        Results are bit for bit the same.
 
     `step` takes as `inputs` the currents in pA: `None`, a number for all neurons, or a dictionary
-    from population names to numbers, arrays of shape `(size,)` or functions `(t, v) -> current`
+    by population of numbers, arrays of shape `(size,)` or functions `(t, v) -> current`
     (`"exc.apical"` for a port). Its output is an [`brainfn.Emitted`][], a mapping from population
     names to spikes.
 
     **Raises:** `TypeError` or `ValueError` naming the argument, before anything is built: unknown
-    population names, wrong models, delays that are not a whole number of steps (when the step size
-    is known, that is in `prepare`), too many synapses.
+    population names, wrong models, delays that are not a whole number of steps (raised by
+    `prepare`, when the step size is known), too many synapses.
     """
 
     populations: dict[str, Any]
@@ -99,8 +98,8 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
     def matrix(self, name: str) -> AbstractMatrix:
         """The connections of a projection with their weights.
 
-        Its shape is `(n_pre, n_post)`; where its targets do not stand one after the other in the
-        order given, its columns are the neurons of the synaptic layer instead.
+        Its shape is `(n_pre, n_post)`; if its targets are not stored contiguously in the order
+        given, its columns are the neurons of the synaptic layer instead.
 
         **Arguments:**
 
@@ -112,7 +111,7 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
         matrices = self.projections.pathway(name).weighted()
         if len(matrices) > 1:
             raise ValueError(
-                f"the targets of projection {name!r} are stored apart, in {len(matrices)} "
+                f"the targets of projection {name!r} are not contiguous; it has {len(matrices)} "
                 "matrices; see net.projections[name].matrices."
             )
         return next(iter(matrices))
@@ -125,7 +124,7 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
         - `key`: a JAX random key, needed if an initial value is drawn at random; a population draws
             from a key derived from its name.
         - `dt`: step size in ms. It sets the length of the delay lines, so it is needed if a
-            projection has a delay. A prepared network knows it.
+          projection has a delay, except for a prepared network.
         """
         if dt is None:
             if any(p.delay is not None or p.delays is not None for p in self.pathways.values()):
@@ -142,8 +141,8 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
         return self.prepare(clock.dt).step(state, inputs, clock, key=key)
 
     def prepare(self, dt: float) -> NetworkStepper:
-        """The network made ready for steps of `dt` ms: parameters of each kind in one piece, delays
-        in steps. [`brainfn.simulate`][] does this by itself; call it for loops of your own."""
+        """The network prepared for steps of `dt` ms: merged parameters, delays in steps.
+        [`brainfn.simulate`][] does this by itself; call it for your own loops."""
         return make_stepper(
             self.populations,
             self.receptors,
@@ -159,7 +158,7 @@ class Network(AbstractModel[NetworkState, Any, Emitted]):
 
 
 class Projections(Mapping[str, ProjectionView]):
-    """The projections of a network by name; each view is made when it is asked for."""
+    """The projections of a network by name; each view is made on access."""
 
     def __init__(self, network: Network):
         self._network = network

@@ -1,4 +1,4 @@
-"""What is built: the connections of a projection, and where its signals come from and go."""
+"""Built projections: connections, sources and targets."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from ..synapse import AbstractOutput, AbstractReceptor, AbstractRelease
 
 
 class Receptor(eqx.Module):
-    """A receptor and its output: what projections that hold the same objects have in common."""
+    """A receptor and its output, shared by projections that hold the same objects."""
 
     synapse: AbstractReceptor
     output: AbstractOutput
@@ -20,12 +20,12 @@ class Receptor(eqx.Module):
 class Pathway(eqx.Module):
     """A built projection.
 
-    - `weight`: the weights: one leaf, or the law of a just-in-time matrix.
+    - `weight`: the weights: one leaf, or the distribution of a just-in-time matrix.
     - `matrices`: the structure without the weights. One matrix; several, a range of columns each,
-        only for just-in-time matrices whose targets are not stored one after the other.
-    - `columns`: where in the synaptic layer each matrix begins.
+        only for just-in-time matrices whose targets are not contiguous.
+    - `columns`: the offset of each matrix in the synaptic layer.
     - `delays`: in ms, one for each presynaptic neuron, or one for each synapse if `synaptic`;
-        `None` where there is one for all, `delay`.
+      `None` if all have the same, `delay`.
     """
 
     weight: Any
@@ -55,12 +55,12 @@ class ProjectionView(NamedTuple):
     Its fields are the leaves and nodes of the network itself, so `eqx.tree_at(lambda net:
     net.projections["exc"].weight, net, 5.0)` works.
 
-    - `weight`: a scalar, or one entry for each synapse (in the shape that the format has); of a
-        just-in-time matrix a scalar or the law, whose parameters are leaves: `weight.low`.
+    - `weight`: a scalar, or one entry for each synapse (in the shape of the format); for a
+      just-in-time matrix, a scalar or the distribution, whose parameters are leaves: `weight.low`.
     - `synapse`, `output`, `release`: shared by projections that were given the same objects;
-        changing one changes all that `network.summary()` lists together.
+      changing one changes all of those that `network.summary()` lists together.
     - `plasticity`: the rule by which weights change, or `None`.
-    - `matrices`: the structure of the connections (one matrix, mostly).
+    - `matrices`: the structure of the connections (usually one matrix).
     - `pre`, `post`: names of populations; `delay` in ms, `None` for one step.
     """
 
@@ -76,5 +76,6 @@ class ProjectionView(NamedTuple):
 
     @property
     def synapses(self) -> int:
-        """How many synapses there are; made just in time with a probability, their mean number."""
+        """Number of synapses; the expected number for just-in-time connections with a
+        probability."""
         return sum(matrix.synapses for matrix in self.matrices)

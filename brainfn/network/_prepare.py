@@ -1,4 +1,4 @@
-"""From a network to one that is ready for steps of a fixed size."""
+"""Prepare a network for steps of a fixed size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def make_stepper(
     layout: Layout,
     dt: float,
 ) -> NetworkStepper:
-    """Merge parameters, count delays in steps, and give each matrix its place."""
+    """Merge parameters, count delays in steps, and assign each matrix its place."""
     populations = {name: with_arrays(model) for name, model in populations.items()}
     receptors = [with_arrays(receptor) for receptor in receptors]
     releases = [with_arrays(release) for release in releases]
@@ -64,7 +64,7 @@ def _group(populations: Mapping[str, Any], group: Any, dt: float) -> Any:
     for name, model, size in zip(group.names, models, group.sizes, strict=True):
         if model.size != size:
             raise ValueError(
-                f"`populations[{name!r}].size` was {size} when the network was built, and is "
+                f"`populations[{name!r}].size` was {size} when the network was built, but is "
                 f"{model.size} now. Build the network again."
             )
     if len(models) > 1:
@@ -72,11 +72,11 @@ def _group(populations: Mapping[str, Any], group: Any, dt: float) -> Any:
         for name, model, size in zip(group.names, models, group.sizes, strict=True):
             if first is None or kind(model, size) != first:
                 raise ValueError(
-                    f"`populations[{name!r}]` was of one kind with "
-                    f"`populations[{group.names[0]!r}]` when the network was built, so that they "
-                    "are stored as one array, and now differs from it in more than the values of "
-                    "parameters (another solver, surrogate, dtype or shape?). Build the network "
-                    "again."
+                    f"`populations[{name!r}]` was of the same kind as "
+                    f"`populations[{group.names[0]!r}]` when the network was built, and so is "
+                    "stored with it, but now differs from it in more than the values of "
+                    "parameters (a different solver, surrogate, dtype or shape?). Build the "
+                    "network again."
                 )
     model = merge(models, group.sizes)
     try:
@@ -199,14 +199,14 @@ def _exchange(
             changes = name if pathway.plasticity is not None else None
             routes.append((placed, source, row, target, column, changes))
             reached.append([(target, post, pathway.port) for post in pathway.post])
-    # Ring buffers stand behind the vectors of all layers.
+    # Ring buffers come after the vectors of all layers.
     order = [i for i, n in enumerate(slots) if n]
     n_layers = len(layout.layers)
     lines = []
     for i, (sender, most) in enumerate(zip(senders, longest, strict=True)):
         size = sum(sender.sizes)
         dtype = sender.dtype(groups[sender.group])
-        # Numbers travel in the precision of the weights that they meet.
+        # Signals are sent in the precision of the weights that they are multiplied with.
         met = {matrix.vector_dtype for matrix, s, *_ in routes if due[s].sender == i}
         if jnp.issubdtype(dtype, jnp.floating) and len(met) == 1:
             (dtype,) = met

@@ -1,4 +1,4 @@
-"""What is asked for: which population reaches which, through what connections and synapses."""
+"""Projections as a user specifies them: source, targets, connections and synapses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,44 +20,46 @@ from ._delays import check_delay
 
 
 class Projection(eqx.Module):
-    r"""Connections from one population to one or several others, and the synapses they end in.
+    r"""Connections from one population to one or several others, and their synapses.
 
     **Arguments:**
 
     - `pre`: name of the population whose signals are sent.
     - `post`: name of the population that receives them, or a list of names. Several targets are
-        treated as one population, their neurons in the order given: an out-degree counts targets
-        in all of them together.
-    - `connect`: a rule of [`brainfn.connect`][]; with [`brainfn.connect.JustInTime`][] around it
+        treated as one population, their neurons in the order given: an out-degree counts the
+        targets in all of them.
+    - `connect`: a rule of [`brainfn.connect`][]; wrapped in [`brainfn.connect.JustInTime`][],
         connections are not stored. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
         (`CSR`, `Dense`, ...) that holds the connections and the weights.
-    - `weight`: a number, an array with one entry for each synapse (in the order of the CSR
-        matrix), or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for
-        currents. Not to be given with a matrix.
+    - `weight`: a number, an array with one entry for each synapse (in the order of the CSR matrix),
+        or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for currents. Must
+        not be given with a matrix.
     - `synapse`: how an arriving signal acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
-    - `output`: how that becomes a current: `brainfn.synapse.Current()` or `Conductance(reversal)`.
-        Projections that hold the same `synapse` object and the same `output` object share one
-        state in the neurons that they reach; equal numbers do not make them share.
-    - `release`: what is sent: by default what the population emits; e.g. short-term plasticity
-        `brainfn.synapse.TsodyksMarkram()`, or a voltage, `brainfn.synapse.Graded(lambda s: s.v)`.
+    - `output`: how the synaptic variable becomes a current: `brainfn.synapse.Current()` or
+        `Conductance(reversal)`. Projections that hold the same `synapse` object and the same
+        `output` object share one state in the neurons that they reach; equal numbers alone do
+        not make them share it.
+    - `release`: the signal that is sent, by default the one that the population emits; e.g.
+        short-term plasticity `brainfn.synapse.TsodyksMarkram()`, or a voltage,
+        `brainfn.synapse.Graded(lambda s: s.v)`.
     - `plasticity`: a rule of [`brainfn.plasticity`][] by which the weights change; they are then
         part of the state, `state.weights[name]`. Needs a single target.
-    - `modulator`: name of a population whose signal the plasticity rule gets as well (dopamine).
+    - `modulator`: name of a population whose signal is also passed to the plasticity rule
+      (dopamine).
     - `delay`: delay in ms, at least one step. A number; [`brainfn.delay.Axonal`][] with one entry
         for each presynaptic neuron; [`brainfn.delay.Synaptic`][] with one for each synapse (in the
-        order of the CSR matrix); a bare array where its shape leaves no doubt; or an initializer
-        of [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
+        order of the CSR matrix); a plain array if its shape is unambiguous; or an initializer of
+        [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
         must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A
         signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
-    - `port`: where it ends, for a population with several ports (`"apical"`).
-    - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` where several
-        projections leave `pre`.
+    - `port`: the target port, for a population with several ports (`"apical"`).
+    - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` if several
+      projections leave `pre`.
 
-    **Weights of spikes under way.** A delay of the projection or of the axon delays the spike: it
-    meets the weight that the synapse has when it arrives. Delays for each synapse are
-    kept in a ring buffer of what is yet to arrive: a spike takes the weight along that the synapse
-    has in the step after its emission. The two differ only where weights change meanwhile, so
-    plasticity and delays for each synapse do not go together.
+    **Weights of spikes in flight.** A delay of the projection or of the axon delays the spike,
+    which is multiplied with the weight at its arrival. Synaptic delays use a ring buffer of future
+    arrivals: a spike is multiplied with the weight in the step after its emission. The two differ
+    only if weights change in between, so plasticity and synaptic delays can't be combined.
 
     **Raises:** `TypeError` or `ValueError` naming the argument.
     """
@@ -94,7 +96,7 @@ class Projection(eqx.Module):
         if not isinstance(pre, str):
             raise TypeError(
                 f"`pre` must be the name of one population, got {_short(pre)}. "
-                "For several sources write a projection for each."
+                "For several sources use one projection for each."
             )
         targets = (post,) if isinstance(post, str) else post
         targets = tuple(targets) if isinstance(targets, list | tuple) else ()
@@ -106,7 +108,7 @@ class Projection(eqx.Module):
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"`{argument}` must be a string, got {_short(value)}.")
         if len(set(targets)) < len(targets):
-            raise ValueError(f"`post` names a population twice: {list(targets)}.")
+            raise ValueError(f"`post` names the same population twice: {list(targets)}.")
         label = f"projection {name or pre!r}"
         weight = _check_connections(label, connect, weight)
         release = Spikes() if release is None else release
@@ -118,12 +120,12 @@ class Projection(eqx.Module):
             if len(targets) > 1:
                 raise ValueError(
                     f"`plasticity` of {label} needs a single target, got post={list(targets)}. "
-                    "Write a projection for each."
+                    "Use one projection for each."
                 )
         elif modulator is not None:
             raise ValueError(f"`modulator` of {label} needs `plasticity`, which it modulates.")
         self.delay = check_delay(label, delay)
-        # NumPy's strings, from a loop over an array of names, are strings of another class.
+        # NumPy strings, from a loop over an array of names, belong to another class.
         self.pre, self.post = str(pre), tuple(map(str, targets))
         self.name, self.port = name, port
         self.connect, self.weight = connect, weight

@@ -1,4 +1,5 @@
-"""Many small matrices as a few: a call with thousands of operands costs more than their product."""
+"""Join many small matrices into few: a call with thousands of operands costs more than their
+product."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,20 +11,20 @@ from .._errors import from_host, is_concrete
 from ..event import CSR, Delayed, OneToOne, Reordered
 from ._exchange import Route
 
-# Matrices with more synapses keep their weights where they are: they are never copied.
+# Matrices with more synapses are not joined: their weights are never copied.
 _SMALL = 1 << 15
 
 
 def stack(routes: Sequence[Route], segments: Sequence[Sequence[Any]]) -> tuple[Route, ...]:
-    """Routes with small matrices from one source to one accumulator joined, and the order in which
-    they add up, which is such that each sum has its terms in the order of the projections.
+    """Joins routes with small matrices from one source to one accumulator, in an order in which
+    each sum has its terms in the order of the projections.
 
     **Arguments:**
 
     - `routes`: in the order of the projections.
-    - `segments`: for each route names for the parts of the accumulator that it reaches.
+    - `segments`: for each route, names of the parts of the accumulator that it reaches.
     """
-    # For each part of an accumulator: level and stack of what was added last, and its last row.
+    # For each part of an accumulator: level and stack of the latest addition, and its last row.
     last: dict[Any, tuple[int, Any, int]] = {}
     stacks: dict[tuple[int, Any], list[Route]] = {}
     for i, (route, mine) in enumerate(zip(routes, segments, strict=True)):
@@ -56,7 +57,7 @@ def _is_small(route: Route) -> bool:
 
 
 def _join(routes: Sequence[Route]) -> Route:
-    """One route for several from one source to one accumulator."""
+    """One route that replaces several from one source to one accumulator."""
     if len(routes) == 1:
         return routes[0]
     first = routes[0]
@@ -71,9 +72,13 @@ def _join(routes: Sequence[Route]) -> Route:
         rows.append(own + np.int32(route.row - top))
         columns.append(np.asarray(matrix.indices) + np.int32(route.column - left))
         data.append(matrix.data)
+<<<<<<< HEAD
         if isinstance(route.matrix, Delayed):
             delays.append(np.asarray(route.matrix.delays, np.uint16))
     # Stable: what repeats stays in the order of the projections.
+=======
+    # Stable: repeated entries stay in the order of the projections.
+>>>>>>> english
     row, column = np.concatenate(rows), np.concatenate(columns)
     order = np.lexsort((column, row))
     indptr = np.zeros(bottom - top + 1, np.int32)

@@ -1,4 +1,4 @@
-"""The state of a network, with everything in it under its name."""
+"""The state of a network, with access by name."""
 
 from typing import Any
 
@@ -15,20 +15,18 @@ from ._layout import Layer, Layout
 
 
 class NetworkState(AbstractNamed):
-    r"""What a network carries from step to step.
+    r"""The state of a network.
 
-    `state["exc"]` is the state of a population, e.g. `state["exc"].v`;
-    `state.replace("exc", other)` is a state with another one there. `state.weights["ee"]` are the
-    weights of a projection with plasticity, `state.synapse("ee")` the state of its receptor in the
-    neurons that it reaches.
+    `state["exc"]` is the state of a population, e.g. `state["exc"].v`; `state.replace("exc",
+    other)` is a copy with another one. `state.weights["ee"]` are the weights of a projection with
+    plasticity, `state.synapse("ee")` the state of its receptor in the neurons that it reaches.
 
-    - `groups`: for each kind of population one state, all its populations one after the other.
+    - `groups`: one state for each kind of population, with all its populations concatenated.
     - `layers`: for each layer of receptors the state, one entry for each neuron that has one.
     - `releases`: for each layer of releases the state.
-    - `lines`: for each layer of releases the signals that are under way, a delay line.
-    - `rings`: for each layer with delays for each synapse what is yet to arrive, a ring buffer
-        `(slots, neurons)` whose slot $m \bmod$ `slots` holds what arrives in step $m$; `None` for
-        the others.
+    - `lines`: for each layer of releases a delay line of the signals in flight.
+    - `rings`: for each layer with synaptic delays a ring buffer of future arrivals, `(slots,
+      neurons)`, whose slot $m \bmod$ `slots` holds those of step $m$; `None` for the others.
     - `weights`: the weights that change, by projection.
     - `traces`: the traces of plasticity rules, by projection.
     """
@@ -53,7 +51,7 @@ class NetworkState(AbstractNamed):
         return name in self.layout.populations
 
     def replace(self, name: str, new: Any) -> "NetworkState":
-        """A state in which the population `name` has the state `new`.
+        """A copy in which the population `name` has the state `new`.
 
         ```python
         cells = state["exc"]
@@ -61,8 +59,8 @@ class NetworkState(AbstractNamed):
         state = state.replace("exc", cells)
         ```
 
-        **Raises:** `KeyError` for an unknown name; `TypeError` or `ValueError` if `new` has another
-        structure, shapes or dtypes than `state[name]`.
+        **Raises:** `KeyError` for an unknown name; `TypeError` or `ValueError` if `new` differs
+        from `state[name]` in structure, shapes or dtypes.
         """
         old = self[name]
         if jtu.tree_structure(old) != jtu.tree_structure(new):
@@ -132,7 +130,7 @@ def _segment(state: Any, layer: Layer, name: str, port: str) -> Any:
 
 
 def take(tree: Any, total: int, offset: int, size: int) -> Any:
-    """The entries of one population of each array that has one entry for each neuron."""
+    """The entries of one population in each array that has one entry for each neuron."""
     if size == total:
         return tree
 

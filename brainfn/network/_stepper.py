@@ -20,16 +20,16 @@ from ._layout import Layout
 from ._local import Local, Sender, group_key
 from ._state import NetworkState
 
-# With these the key of a part is derived from that of its population or projection.
+# Folded into the key of a population or projection to derive those of its parts.
 _RECEPTOR, _PLASTICITY = 0x524543, 0x504C41
 
 
 class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
-    """A network made ready for steps of a fixed size: parameters of each kind in one piece.
+    """A network prepared for steps of a fixed size, with merged parameters.
 
     Made by [`brainfn.Network.prepare`][]. It has the same states, inputs and outputs. Its step has
-    two halves: `exchange` holds all that passes between neurons (delay lines, one product), `local`
-    what needs nothing but a neuron's own numbers.
+    two halves: `exchange` is all communication between neurons (delay lines, one product), `local`
+    needs only a neuron's own state and arrivals.
     """
 
     local: Local
@@ -37,7 +37,7 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
     senders: tuple[Sender, ...]
     plasticity: dict[str, AbstractPlasticity]
     layout: Layout = eqx.field(static=True)
-    # Of each projection: targets, receptor and port; presynaptic population and modulator.
+    # For each projection: targets, receptor and port; presynaptic population and modulator.
     pathways: tuple[tuple[str, tuple[str, ...], int, str], ...] = eqx.field(static=True)
     sources: tuple[tuple[str, str, str | None], ...] = eqx.field(static=True)
 
@@ -92,6 +92,17 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             self.pathways,
         )
 
+<<<<<<< HEAD
+=======
+    def _label(self, segment: Any) -> str:
+        """The name of the first projection with this receptor: it does not change when others are
+        added."""
+        for name, _, receptor, _ in self.pathways:
+            if receptor == segment.part:
+                return name
+        raise AssertionError
+
+>>>>>>> english
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
             return inputs
@@ -105,7 +116,7 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         if name in self.layout.populations:
             base, port = name, ""
         if base not in self.layout.populations:
-            return None  # `arrange_inputs` says which names there are
+            return None  # `arrange_inputs` reports the known names
         group, _, size = self.layout.places[base]
         return self.local.populations[group].ports().get(port, size) if port else size
 
@@ -151,11 +162,11 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
     def _learn(
         self, state: NetworkState, signals: Any, groups: Any, emitted: Any, clock: Clock, key: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Weights and traces after what arrived and was emitted in this step."""
+        """Weights and traces after the arrivals and emissions of this step."""
         if not self.plasticity:
             return state.weights, state.traces
         named = Emitted(emitted, self.layout.places)
-        # States by name, without the rest.
+        # Only the states, by name.
         view = eqx.tree_at(lambda s: s.groups, state, groups)
         weights, traces = dict(state.weights), dict(state.traces)
         of = {name: (pre, modulator) for name, pre, modulator in self.sources}
@@ -191,8 +202,8 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         return route.matrix.with_weight(weight)
 
     def with_totals(self) -> "NetworkStepper":
-        """The stepper whose outputs know the sums of the weights onto each neuron, where they need
-        them (gap junctions)."""
+        """The stepper with outputs that have the sum of the weights onto each neuron, if they need
+        it (gap junctions)."""
         wanted = [i for i, r in enumerate(self.local.layers) if r.output.uses_total]
         if not wanted:
             return self
@@ -202,8 +213,8 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             routes = [route for route in self.exchange.routes if route.target == i]
             if any(route.name is not None for route in routes):
                 raise ValueError(
-                    f"`output` {type(self.local.layers[i].output).__name__} needs weights that do "
-                    "not change; leave `plasticity` out."
+                    f"`output` {type(self.local.layers[i].output).__name__} needs constant "
+                    "weights; leave `plasticity` out."
                 )
             dtype = routes[0].matrix.vector_dtype
             total = jnp.zeros(layer.size, dtype)

@@ -1,4 +1,4 @@
-"""What a network consists of and what was merged, as text."""
+"""A text summary of a network and of what was merged."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -32,9 +32,9 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
 
     $$v \ge v_\mathrm{peak}:\ \text{spike},\ v \leftarrow v_\mathrm{reset},\ w \leftarrow w + b$$
 
-    Beyond `v_rheobase` the upswing runs away within a step or two; the surrogate therefore gets the
-    distance from there, $(v - v_\mathrm{rheo}) / (v_\mathrm{rheo} - E_L)$. While $v$ is held after
-    a spike, $w$ goes on.
+    Beyond `v_rheobase` the potential diverges within a step or two; the surrogate therefore gets
+    the distance from there, $(v - v_\mathrm{rheo}) / (v_\mathrm{rheo} - E_L)$. While $v$ is held
+    after a spike, $w$ continues to evolve.
 
     **Arguments:**
 
@@ -42,10 +42,10 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
     - `capacitance`: $C$ in pF; `g_leak`: $g_L$ in nS; `v_rest`: $E_L$ in mV.
     - `v_rheobase`: $v_\mathrm{rheo}$ in mV; `slope`: $\Delta_T$ in mV.
     - `a` in nS, `tau_w` in ms, `b` in pA: the adaptation.
-    - `v_peak`, `v_reset` in mV: where a spike is cut off, and where $v$ goes then.
+    - `v_peak`, `v_reset` in mV: where a spike is cut off, and the value that $v$ is reset to.
     - `refractory`: absolute refractory period in ms, a whole number of steps.
     - `v_init`, `w_init`: initial values in mV and pA; `v_rest` and 0 if not given.
-    - `solver`, `surrogate`, `detach_reset`: as of [`brainfn.neuron.LIF`][].
+    - `solver`, `surrogate`, `detach_reset`: as for [`brainfn.neuron.LIF`][].
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
@@ -84,7 +84,7 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
         return Adapting(v, start(self.w_init, jnp.zeros_like(self.v_rest), self.size, key))
 
     def vector_field(self, t: FloatScalarLike, y: Adapting, drive: AbstractDrive) -> Adapting:
-        # Above the peak the spike is over: the exponential must not overflow.
+        # Clipped above the peak, where the spike ends: the exponential must not overflow.
         v = jnp.minimum(y.v, self.v_peak)
         upswing = self.g_leak * self.slope * jnp.exp((v - self.v_rheobase) / self.slope)
         current = drive(t, y.v) - self.g_leak * (v - self.v_rest) + upswing - y.w

@@ -1,4 +1,4 @@
-"""What all neurons have in common."""
+"""The base class of neurons."""
 
 from typing import Any
 
@@ -12,9 +12,8 @@ class AbstractNeuron(AbstractPopulation[State, Any, Spikes]):
 
     The `inputs` of its `step` are the current in pA: `None` for no current, a number, one number
     for each neuron, or a function `(t, v) -> current`, where `t` is the time in ms since the
-    beginning of the step and `v` the membrane potential in mV
-    ([`brainfn.neuron.as_drive`][] makes one of all of these). Its output is the spikes, shape
-    `(size,)`.
+    beginning of the step and `v` the membrane potential in mV ([`brainfn.neuron.as_drive`][]
+    converts all of these). Its output is the spikes, shape `(size,)`.
     """
 
     def ports(self) -> dict[str, int]:

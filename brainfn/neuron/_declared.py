@@ -1,4 +1,4 @@
-"""Fields that neurons have in common, so that each is declared in one line."""
+"""Fields common to neurons, so that each is declared in one line."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What drives a membrane: a current in pA as a function of time and potential."""
+"""The drive of a membrane: a current in pA as a function of time and potential."""
 
 import abc
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from .._custom_types import FloatScalarLike
 
 
 class AbstractDrive(eqx.Module):
-    """The current into the neurons of a population, for any moment of one step."""
+    """The current into the neurons of a population, at any time within one step."""
 
     @abc.abstractmethod
     def __call__(self, t: FloatScalarLike, v: Float[Array, " size"]) -> Float[Array, " *size"]:
@@ -20,19 +20,20 @@ class AbstractDrive(eqx.Module):
 
     @abc.abstractmethod
     def held(self, rate: Any, dt: float) -> "AbstractDrive":
-        """A drive whose inputs are held over the step of `dt` ms at values that have, at its end,
-        the effect of the inputs that change: what a solver should get that looks at its inputs only
-        once a step.
+        """A drive with inputs held constant over the step of `dt` ms at values that have the same
+        effect at its end as the changing inputs: for solvers that evaluate their inputs only once
+        per step.
 
         **Arguments:**
 
-        - `rate`: at which rate in 1/ms the membrane forgets its input, 0 if that is not known.
+        - `rate`: the rate in 1/ms at which the effect of an input on the membrane decays, 0 if
+          unknown.
         - `dt`: step size in ms.
         """
 
 
 class ConstantDrive(AbstractDrive):
-    """The same current over the whole step, whatever the membrane potential."""
+    """A constant current over the step, independent of the membrane potential."""
 
     current: Float[Array, " *size"]
 

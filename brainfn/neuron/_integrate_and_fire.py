@@ -37,8 +37,8 @@ class SpikingState(eqx.Module, Generic[Y]):
 
     - `y`: the variables of its equations; `state.v` is short for `state.y.v`.
     - `refractory`: refractory steps remaining, int32.
-    - `residue`: what the last additions to `y` lost by rounding; only where steps are so small that
-        this matters (see [`brainfn.neuron.AbstractIntegrateAndFire`][]), else `None`.
+    - `residue`: the rounding error of the last additions to `y`; `None` unless steps are so small
+      that it matters (see [`brainfn.neuron.AbstractIntegrateAndFire`][]).
     """
 
     y: Y
@@ -58,8 +58,8 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     A model declares its parameters and five methods: `initial`, `vector_field`, `fired`, `distance`
     and `on_spike`. From these the template makes `init` and `step`: one step of any Diffrax solver;
     an absolute refractory period during which $v$ is held (a spike in step $n$ and a refractory
-    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables go on); spikes with a
-    surrogate derivative; a reset that is exact in value and right in derivative.
+    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables continue to evolve); spikes
+    with a surrogate derivative; a reset with exact value and correct derivative.
 
     ```python
     class QIF(bf.neuron.AbstractIntegrateAndFire):
@@ -89,10 +89,10 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
             return bf.neuron.Voltage(bf.neuron.reset(y.v, spikes, self.v_reset))
     ```
 
-    **Small steps in float32.** A membrane whose change in one step is below half a unit in the last
-    place of $v$ would stand still. Where `dt` is below $10^{-4}$ of the membrane time constant
-    (`1 / leak_rate()`; 20 ms where a model gives none), a float32 state carries what rounding lost
-    along and adds it to the next step (Kahan summation).
+    **Small steps in float32.** A membrane potential whose change in one step is below half a unit
+    in the last place would not move. If `dt` is below $10^{-4}$ of the membrane time constant (`1 /
+    leak_rate()`; 20 ms if a model gives none), a float32 state carries the rounding error along and
+    adds it to the next step (Kahan summation).
     """
 
     refractory: eqx.AbstractVar[Float[Array, " *size"]]
@@ -102,8 +102,8 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
 
     @abc.abstractmethod
     def initial(self, key: Key | None) -> Y:
-        """The variables at the beginning: a module of arrays of shape `(size,)`, with a field `v`,
-        the membrane potential in mV, which is held while a neuron is refractory."""
+        """The initial variables: a module of arrays of shape `(size,)`, with a field `v`, the
+        membrane potential in mV, which is held while a neuron is refractory."""
 
     @abc.abstractmethod
     def vector_field(self, t: FloatScalarLike, y: Y, drive: AbstractDrive) -> Y:
@@ -112,12 +112,12 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
 
     @abc.abstractmethod
     def fired(self, y: Y) -> Bool[Array, " size"]:
-        """Which neurons spike, having arrived at `y`."""
+        """Which neurons spike at `y`."""
 
     @abc.abstractmethod
     def distance(self, state: Any) -> Float[Array, " size"]:
-        """How far from threshold the neurons are, dimensionless, as the surrogate gets it: zero at
-        threshold. Where $v$ runs away from a threshold to a peak within a step, the threshold is
+        """How far from threshold the neurons are, dimensionless, as passed to the surrogate: zero
+        at threshold. If $v$ diverges from a threshold to a peak within a step, the threshold is
         where the upswing begins. `state` is `y`, or a state that holds one."""
 
     @abc.abstractmethod
@@ -126,9 +126,9 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         [`brainfn.neuron.jump`][] to let it jump."""
 
     def leak_rate(self) -> Float[Array, " *size"] | None:
-        """At which rate in 1/ms the membrane forgets a current, if its equation is linear; `None`
-        otherwise. With it a solver that holds its inputs over a step is exact for currents that
-        decay exponentially."""
+        """The rate in 1/ms at which the effect of a current decays, if the membrane equation is
+        linear; `None` otherwise. With it, a solver that holds its inputs over a step is exact for
+        exponentially decaying currents."""
         return None
 
     @property
@@ -163,10 +163,10 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
 
 
 class PreparedNeuron(AbstractNeuron[Any]):
-    """An integrate-and-fire neuron made ready for steps of a fixed size; its `prepare` makes it.
+    """An integrate-and-fire neuron prepared for steps of a fixed size, made by its `prepare`.
 
     - `model`: the neuron.
-    - `compensated`: whether states carry what rounding lost.
+    - `compensated`: whether states carry the rounding error.
     """
 
     size: int = eqx.field(static=True)
@@ -215,7 +215,7 @@ class PreparedNeuron(AbstractNeuron[Any]):
             change = jtu.tree_map(jnp.add, change, residue)
             y = jtu.tree_map(jnp.add, state.y, change)
             residue = jtu.tree_map(lambda a, b, d: d - (b - a), state.y, y, change)
-        # Everything below reads this value: computing it once is what `materialize` is for.
+        # Everything below reads this value; `materialize` makes XLA compute it only once.
         y = materialize(y)
         fired = model.fired(y)
         if model.surrogate is None:

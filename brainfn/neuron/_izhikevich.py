@@ -32,9 +32,9 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
 
     $$v \ge v_\mathrm{peak}:\ \text{spike},\ v \leftarrow c,\ u \leftarrow u + d$$
 
-    The current is in mV/ms in this form: a drive in pA counts as that, as if the capacitance were
-    1 pF. The surrogate gets the distance from -50 mV, near the right branch of the nullcline from
-    where $v$ runs away, in units of 10 mV.
+    The current is in mV/ms in this form: a drive in pA is taken as such, as if the capacitance were
+    1 pF. The surrogate gets the distance from -50 mV, near the right branch of the nullcline beyond
+    which $v$ diverges, in units of 10 mV.
 
     **Arguments:**
 
@@ -44,8 +44,8 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
     - `v_peak`: where a spike is cut off, in mV.
     - `refractory`: absolute refractory period in ms, a whole number of steps.
     - `v_init`, `u_init`: initial values; -65 mV and $b\,v$ if not given.
-    - `solver`: [`brainfn.solver.Heun`][] by default: the equation is not linear.
-    - `surrogate`, `detach_reset`: as of [`brainfn.neuron.LIF`][].
+    - `solver`: [`brainfn.solver.Heun`][] by default: the equation is nonlinear.
+    - `surrogate`, `detach_reset`: as for [`brainfn.neuron.LIF`][].
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
@@ -76,7 +76,7 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
         return Recovering(v, start(self.u_init, self.b * v, self.size, key))
 
     def vector_field(self, t: FloatScalarLike, y: Recovering, drive: AbstractDrive) -> Recovering:
-        # Above the peak the spike is over: the square must not run away within a step.
+        # Clipped above the peak, where the spike ends: the square must not diverge within a step.
         v = jnp.minimum(y.v, self.v_peak)
         slope = (0.04 * v + 5) * v + 140 - y.u + drive(t, y.v)
         return Recovering(slope, self.a * (self.b * v - y.u))

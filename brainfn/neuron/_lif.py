@@ -21,8 +21,8 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
     $$\frac{dv}{dt} = \frac{v_\mathrm{rest} - v}{\tau} + \frac{I(t, v)}{C},\qquad
     v \ge v_\mathrm{threshold}:\ \text{spike},\ v \leftarrow v_\mathrm{reset}$$
 
-    After a spike $v$ is held at the reset for `refractory` ms: a spike in step $n$ and a refractory
-    period of $k$ steps mean that $v$ is held in steps $n+1 \dots n+k$.
+    After a spike $v$ is held at the reset potential for `refractory` ms: a spike in step $n$ and a
+    refractory period of $k$ steps mean that $v$ is held in steps $n+1 \dots n+k$.
 
     **Arguments:**
 
@@ -39,7 +39,7 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
     - `surrogate`: the derivative of a spike with respect to the membrane potential, as a function
         of $(v - v_\mathrm{threshold}) / (v_\mathrm{threshold} - v_\mathrm{reset})$. With `None`
         spikes are `bool` and carry no derivative, which takes a quarter of the memory.
-    - `detach_reset`: whether gradients leave out the path through the reset.
+    - `detach_reset`: whether gradients exclude the path through the reset.
 
     Each parameter is a scalar or an array of shape `(size,)`, and a leaf for `jax.grad` and
     `eqx.tree_at`. `refractory` counts steps, so it has no gradient.

@@ -1,4 +1,4 @@
-"""Hodgkin-Huxley cells of one compartment."""
+"""Single-compartment Hodgkin-Huxley cells."""
 
 import math
 from collections.abc import Sequence
@@ -45,14 +45,13 @@ class PointState(eqx.Module):
 
 
 class PointNeuron(AbstractNeuron[PointState]):
-    r"""A cell of one compartment with ion channels: all of Hodgkin and Huxley.
+    r"""Single-compartment cells with ion channels, of the Hodgkin-Huxley type.
 
     $$C \frac{dv}{dt} = I(t, v) - \sum_k I_k, \qquad \frac{dx}{dt} = r(v)\,(x_\infty(v) - x)$$
 
     A spike is an upward crossing of `v_threshold`; nothing is reset. Conductances are in nS and the
-    capacitance in pF; for constants per area give the cell an area of 1e-5 cm2 (1000 um2), for
-    which mS/cm2 are 10 nS and uF/cm2 are 10 pF; or use them as they are and read currents as
-    uA/cm2.
+    capacitance in pF; for constants per area, give the cell an area of 1e-5 cm2 (1000 um2), so that
+    1 mS/cm2 is 10 nS and 1 uF/cm2 is 10 pF; or use them unchanged and read currents as uA/cm2.
 
     ```python
     cell = bf.neuron.PointNeuron(
@@ -66,12 +65,12 @@ class PointNeuron(AbstractNeuron[PointState]):
     - `channels`: a list of [`brainfn.channel.AbstractChannel`][].
     - `ions`: [`brainfn.channel.AbstractIon`][] by name, such as `{"ca": CalciumPool()}`.
     - `capacitance`: $C$ in pF.
-    - `v_threshold`: a spike is where $v$ crosses it upwards, in mV.
-    - `v_init`: initial membrane potential in mV; gates begin at their steady state there.
-    - `width`: what counts as one unit of distance for the surrogate, in mV.
+    - `v_threshold`: a spike is an upward crossing of this potential, in mV.
+    - `v_init`: initial membrane potential in mV; gates start at their steady state there.
+    - `width`: one unit of distance for the surrogate, in mV.
     - `solver`: [`brainfn.solver.ExponentialEuler`][] by default, of order 1;
         [`brainfn.solver.ExponentialMidpoint`][] is of order 2.
-    - `surrogate`: as of [`brainfn.neuron.LIF`][].
+    - `surrogate`: as for [`brainfn.neuron.LIF`][].
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
@@ -145,8 +144,8 @@ class PointNeuron(AbstractNeuron[PointState]):
     def vector_field(
         self, t: FloatScalarLike, y: PointState, drive: AbstractDrive | Any
     ) -> PointState:
-        """$dy/dt$ per ms; `drive` is a function `(t, v) -> pA`. It takes any Diffrax solver, also
-        that of `diffrax.diffeqsolve`."""
+        """$dy/dt$ per ms; `drive` is a function `(t, v) -> pA`. It works with any Diffrax solver,
+        including through `diffrax.diffeqsolve`."""
         v = y.v
         seen = {name: ion.seen(y.ions[name]) for name, ion in self.ions.items()}
         slope = as_drive(drive, v)(t, v)
@@ -180,7 +179,7 @@ class PointNeuron(AbstractNeuron[PointState]):
 
 
 def _check_sizes(cell: PointNeuron) -> None:
-    """A parameter of a channel is one number, or one for each cell."""
+    """Check that a parameter of a channel is one number, or one for each cell."""
     parts = [(f"channels[{i}]", channel) for i, channel in enumerate(cell.channels)]
     parts += [(f"ions[{name!r}]", ion) for name, ion in cell.ions.items()]
     for path, part in parts:

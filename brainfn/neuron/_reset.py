@@ -1,4 +1,4 @@
-"""Setting a variable of neurons that spike, with its derivative."""
+"""Resets and jumps of variables at spikes, with their derivatives."""
 
 from typing import Any
 
@@ -20,15 +20,16 @@ def reset(
     r"""`v_reset` where there is a spike, `v` elsewhere, exactly.
 
     Its derivatives are those of $v + s\,(v_\mathrm{reset} - v)$, to any order, so that gradients
-    reach the spikes; with `detach` that path is left out. Written out like this the value would
-    cancel: after an upswing $v$ is so large that nothing of $v_\mathrm{reset}$ is left.
+    reach the spikes; with `detach` that path is excluded. Computing the value by this formula would
+    lose it to cancellation: after an upswing $v$ can be so large that $v_\mathrm{reset}$ is lost in
+    rounding.
 
     **Arguments:**
 
     - `v`: the variable, shape `(size,)`.
     - `spikes`: bool, or 0/1 in a float dtype.
-    - `v_reset`: what it is set to, a number or one for each neuron.
-    - `detach`: whether derivatives leave out the path through the spikes.
+    - `v_reset`: the value to set, a number or one for each neuron.
+    - `detach`: whether derivatives exclude the path through the spikes.
     """
     v_reset = jnp.asarray(v_reset, v.dtype)
     if spikes.dtype == jnp.bool_:
@@ -45,7 +46,7 @@ def jump(w: Float[Array, " size"], spikes: Spikes, by: FloatArrayLike) -> Float[
 
     - `w`: the variable, shape `(size,)`.
     - `spikes`: bool, or 0/1 in a float dtype.
-    - `by`: $b$, by how much it jumps, a number or one for each neuron.
+    - `by`: the jump $b$, a number or one for each neuron.
     """
     return w + spikes.astype(w.dtype) * jnp.asarray(by, w.dtype)
 
@@ -58,8 +59,8 @@ def _tangent(arguments: Any, tangents: Any) -> Any:
     v, spikes, v_reset = arguments
     dv, dspikes, dv_reset = tangents
     out = jnp.zeros_like(v)
-    # A potential that ran away is reset all the same: what it brings along, a tangent that may be
-    # infinite and the height of its fall, is left out, where 0 * inf would not be a number.
+    # A potential that diverged is reset as well: its tangent, which may be infinite, and the height
+    # of the reset are dropped, as 0 * inf would be NaN.
     ran_away = (spikes > 0) & ~(jnp.abs(v) < jnp.sqrt(jnp.finfo(v.dtype).max).astype(v.dtype))
     if dv is not None:
         out = out + (1 - spikes) * jnp.where(ran_away, jnp.zeros_like(dv), dv)

@@ -1,4 +1,4 @@
-"""What all plasticity rules have in common."""
+"""The base class of plasticity rules."""
 
 import abc
 from typing import Any, Generic, TypeVar
@@ -13,13 +13,13 @@ Traces = TypeVar("Traces")
 
 
 class AbstractPlasticity(AbstractPart, Generic[Traces]):
-    r"""How weights change: with it, the weights of a projection become part of the network's state.
+    r"""A plasticity rule: with it, the weights of a projection become part of the network's state.
 
     In step $n$ the signals that are due arrive, the neurons are advanced and emit, and then the
-    rule is called: `pre.signal` is what arrived in step $n$, `post.signal` what was emitted in it.
-    The new weights act from step $n + 1$ on. Changes should go through
+    rule is called: `pre.signal` is the signal that arrived in step $n$, `post.signal` the one
+    emitted in it. The new weights act from step $n + 1$ on. Changes should go through
     [`brainfn.event.on_pre`][] and [`brainfn.event.on_post`][], which touch only the synapses of
-    neurons that spike, and parameters of the rule are leaves like any other.
+    neurons that spike, and the parameters of the rule are leaves like any others.
 
     ```python
     class Hebb(bf.plasticity.AbstractPlasticity[None]):
@@ -35,7 +35,7 @@ class AbstractPlasticity(AbstractPart, Generic[Traces]):
 
     @abc.abstractmethod
     def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> Traces:
-        """The traces at the beginning, a pytree of arrays.
+        """The initial traces, a pytree of arrays.
 
         **Arguments:**
 
@@ -61,12 +61,12 @@ class AbstractPlasticity(AbstractPart, Generic[Traces]):
 
         - `traces`: the traces before the step.
         - `matrix`: the connections with their present weights, shape `(n_pre, n_post)`.
-        - `pre`, `post`: what arrives at the synapses, and what the postsynaptic neurons emit; see
-            [`brainfn.synapse.Activity`][].
-        - `modulator`: what the population named by the projection's `modulator` emits in this step
-            (dopamine, a reward), or `None`.
+        - `pre`, `post`: the signals arriving at the synapses, and those that the postsynaptic
+            neurons emit; see [`brainfn.synapse.Activity`][].
+        - `modulator`: the signal of the population named by the projection's `modulator` in this
+            step (dopamine, a reward), or `None`.
         - `clock`, `key`: as for the `step` of a model.
 
-        **Returns:** the traces after the step, and `matrix` with its weights after it (the same
+        **Returns:** the traces after the step, and `matrix` with the new weights (the same
         structure).
         """

@@ -1,4 +1,4 @@
-"""Spike-timing-dependent plasticity of pairs."""
+"""Pair-based spike-timing-dependent plasticity."""
 
 from typing import Any
 
@@ -17,7 +17,8 @@ from ._base import AbstractPlasticity
 class PairTraces(eqx.Module):
     """Traces of [`brainfn.plasticity.STDP`][]: `pre` of shape `(n_pre,)`, `post` of `(n_post,)`.
 
-    `columns` says where the weights onto each postsynaptic neuron are, for matrices stored by rows.
+    `columns` holds the positions of the weights onto each postsynaptic neuron, for matrices stored
+    by rows.
     """
 
     pre: Float[Array, " n_pre"]
@@ -26,18 +27,18 @@ class PairTraces(eqx.Module):
 
 
 class STDP(AbstractPlasticity[PairTraces]):
-    r"""Additive STDP of all pairs of spikes.
+    r"""Additive STDP with all pairs of spikes.
 
     $$\Delta w = A_+\,e^{-(t_\mathrm{post} - t_\mathrm{pre})/\tau_+}\ \ (t_\mathrm{pre} \le
     t_\mathrm{post}),\qquad
     \Delta w = -A_-\,e^{-(t_\mathrm{pre} - t_\mathrm{post})/\tau_-}\ \ (t_\mathrm{post} <
     t_\mathrm{pre}),$$
 
-    where $t_\mathrm{pre}$ is when the spike arrives. Two traces keep the sums over all earlier
-    spikes: at an arrival the weights of that neuron fall by $A_-$ times the postsynaptic trace, at
-    a postsynaptic spike those onto that neuron rise by $A_+$ times the presynaptic trace, arrivals
-    of the same step included. Weights are clipped to their bounds where they are changed. The cost
-    follows the spikes, not the synapses.
+    where $t_\mathrm{pre}$ is the time of arrival. Two traces hold the sums over all earlier spikes:
+    at an arrival, the weights of that presynaptic neuron decrease by $A_-$ times the postsynaptic
+    trace; at a postsynaptic spike, the weights onto that neuron increase by $A_+$ times the
+    presynaptic trace, including arrivals of the same step. Changed weights are clipped to their
+    bounds. The cost is proportional to the number of spikes, not of synapses.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Pictures of spikes and networks, drawn with matplotlib (the extra `plot`)."""
+"""Plots of spikes and networks, drawn with matplotlib (the extra `plot`)."""
 
 from ._overview import overview as overview
 from ._panels import population_rate as population_rate, raster as raster, traces as traces

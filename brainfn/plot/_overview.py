@@ -1,4 +1,4 @@
-"""A picture of a whole network, to be put on a slide."""
+"""An overview figure of a network, sized for a slide."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,11 +29,11 @@ def overview(
     **Arguments:**
 
     - `trains`: the spikes of each population by name.
-    - `title`, `subtitle`: what stands above, e.g. the network and its rates.
+    - `title`, `subtitle`: title and subtitle of the figure, e.g. the network and its rates.
     - `ts`, `v`, `spikes`, `v_threshold`: see [`brainfn.plot.traces`][]; left out if `v` is `None`.
-    - `bin_size`: of the population rate, in ms.
-    - `statistics`: the spikes that the distributions are of, e.g. without the transient at the
-        start; by default `trains`.
+    - `bin_size`: bin width of the population rate, in ms.
+    - `statistics`: the spikes used for the distributions, e.g. without the initial transient; by
+      default `trains`.
 
     **Returns:** a matplotlib `Figure` of 1600 x 1000 pixels; `figure.savefig("network.png")`.
 
@@ -108,7 +108,7 @@ def _distribution(
     finite = {name: x[np.isfinite(x)] for name, x in values.items()}
     everything = np.concatenate(list(finite.values()))
     high = float(np.quantile(everything, 0.995)) if everything.size else 1.0
-    # Rates are multiples of one spike in the window: bins narrower than that would be a comb.
+    # Rates are multiples of one spike in the window: narrower bins would look like a comb.
     width = max(high / 30, quantum) if high > 0 else 1.0
     width = -(-width // quantum) * quantum if quantum else width
     bins = np.arange(0.0, high + width, width) if high > 0 else np.array([0.0, 1.0])

@@ -1,4 +1,4 @@
-"""One kind of picture each: spikes as dots, a rate over time, membrane potentials."""
+"""Single plots: spikes as dots, a rate over time, membrane potentials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,15 +16,16 @@ from ._style import GREY, INK, by_name, colour, label, new_axes
 def raster(
     trains: SpikeTrains | Mapping[str, SpikeTrains], *, ax: Any = None, neurons: int = 500
 ) -> Any:
-    """Spikes as dots: time to the right, neurons upwards, a colour for each population.
+    """Spikes as dots: time on the horizontal axis, neurons on the vertical, one colour per
+    population.
 
     **Arguments:**
 
     - `trains`: the spikes of a population, or of several by name. Names that begin with `e` are
         drawn in the colour of excitatory neurons, those with `i` in that of inhibitory ones.
     - `ax`: matplotlib axes to draw into; by default those of a new figure.
-    - `neurons`: how many neurons to show at most. They are taken evenly from all, so populations
-        keep their proportions.
+    - `neurons`: maximal number of neurons to show. They are sampled evenly, so populations keep
+      their proportions.
 
     **Returns:** the axes (`.figure` is the figure).
 
@@ -35,7 +36,7 @@ def raster(
     total = sum(p.size for p in populations.values())
     stride = max(1, -(-total // count("neurons", neurons, minimum=1)))
     offset, ticks, names = 0, [], []
-    # The first population stands at the top.
+    # The first population is at the top.
     for place, (name, p) in reversed(list(enumerate(populations.items()))):
         cells, times = np.asarray(p.neurons), p.times
         shown = cells % stride == 0
@@ -93,8 +94,8 @@ def population_rate(
         peaks.append(float(rate.max()))
         usual.append(float(np.quantile(rate, 0.99)))
     ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=_span(populations))
-    # A volley at the start may reach far above everything else: it is cut off then, and its height
-    # is written beside it.
+    # An initial volley may exceed everything else by far: it is then cut off, and its height is
+    # written next to it.
     top = max(peaks)
     if top > 2.5 * max(usual) > 0:
         ax.annotate(
@@ -124,12 +125,13 @@ def traces(
     **Arguments:**
 
     - `ts`: times in ms, shape `(time,)`.
-    - `v`: membrane potentials in mV, shape `(time, n)`; or a dictionary of such by population.
+    - `v`: membrane potentials in mV, shape `(time, n)`; or a dictionary of such arrays by
+      population.
     - `spikes`: spikes of the same shape and structure (0/1 or bool). Integrate-and-fire neurons
-        have no action potential; with this it is drawn as a line up to `v_spike`.
+        have no action potential; it is drawn as a line up to `v_spike`.
     - `ax`: matplotlib axes to draw into; by default those of a new figure.
     - `v_threshold`: draws the threshold as a dotted line, in mV.
-    - `v_spike`: up to where spikes are drawn, in mV.
+    - `v_spike`: upper end of drawn spikes, in mV.
 
     **Returns:** the axes.
 

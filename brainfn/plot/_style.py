@@ -1,11 +1,11 @@
-"""What all pictures share: how matplotlib is reached, colours, populations by name."""
+"""Helpers for all plots: access to matplotlib, colours, populations by name."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..record import SpikeTrains
 
-# Colours that stay apart for all kinds of colour vision: Wong (2011), "Points of view: Color
+# Colours that can be distinguished with any colour vision: Wong (2011), "Points of view: Color
 # blindness", doi:10.1038/nmeth.1618. Excitatory is warm and inhibitory cold.
 _EXCITATORY, _INHIBITORY = "#D55E00", "#0072B2"
 _OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -14,7 +14,7 @@ INK, GREY = "#222222", "#8A8A8A"
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty matplotlib figure (inches) that belongs to no window."""
+    """An empty matplotlib figure (inches) without a window."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -38,7 +38,7 @@ def new_axes(ax: Any) -> Any:
 
 
 def by_name(trains: SpikeTrains | Mapping[str, SpikeTrains]) -> dict[str, SpikeTrains]:
-    """Populations by name; one without a name gets none."""
+    """Populations by name; a single one has an empty name."""
     if isinstance(trains, SpikeTrains):
         return {"": trains}
     if not isinstance(trains, Mapping) or not trains:

@@ -1,3 +1,3 @@
-"""Rate populations: units that emit a rate in the place of spikes."""
+"""Rate populations: units that emit a rate instead of spikes."""
 
 from ._tanh import Rates as Rates, Tanh as Tanh

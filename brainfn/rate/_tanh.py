@@ -29,7 +29,7 @@ class Tanh(AbstractPopulation[Rates, Any, Float[Array, " size"]]):
 
     $$\tau\,\frac{dx}{dt} = -x + I(t),\qquad \text{emitted: } r = \tanh(\mathrm{gain}\cdot x)$$
 
-    The input is dimensionless, and so are weights: `synapse=Instant(), output=Current()`.
+    Inputs and weights are dimensionless; use `synapse=Instant(), output=Current()`.
 
     **Arguments:**
 

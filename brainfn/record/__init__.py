@@ -1,4 +1,4 @@
-"""What to keep of a simulation: the `record` argument of [`brainfn.simulate`][] and
+"""Recorders for simulations: the `record` argument of [`brainfn.simulate`][] and
 [`brainfn.run`][]."""
 
 from ._events import AbstractEvents as AbstractEvents

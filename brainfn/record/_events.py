@@ -7,11 +7,11 @@ import equinox as eqx
 
 
 class AbstractEvents(eqx.Module):
-    """Records something sparse in every step, also where `every=` keeps fewer.
+    """Records sparse events in every step, regardless of `every=`.
 
-    A call is made in each step on the device and returns a compact, dense form. This is what
-    [`brainfn.simulate`][] gives back, stacked along time. [`brainfn.run`][] decodes it on the host,
-    chunk by chunk, into rows that are put one after the other.
+    It is called in each step on the device and returns a compact, dense form, which
+    [`brainfn.simulate`][] returns stacked along time. [`brainfn.run`][] decodes it on the host,
+    chunk by chunk, into rows that are concatenated.
     """
 
     @abc.abstractmethod
@@ -24,7 +24,8 @@ class AbstractEvents(eqx.Module):
 
         **Arguments:**
 
-        - `kept`: NumPy arrays: what calls returned, stacked along a leading axis of steps.
+        - `kept`: NumPy arrays: the returned values of the calls, stacked along a leading axis of
+          steps.
         - `first`: index of the first of these steps.
         - `output`: shapes and dtypes of the model's output in one step.
 
@@ -33,12 +34,12 @@ class AbstractEvents(eqx.Module):
 
     @abc.abstractmethod
     def result(self, rows: Any, steps: tuple[int, int], dt: float, output: Any) -> Any:
-        """What is returned in `outputs`.
+        """The result returned in `outputs`.
 
         **Arguments:**
 
-        - `rows`: what `decode` returned for all chunks, one after the other.
-        - `steps`: index of the first step and of the one after the last.
+        - `rows`: the concatenated results of `decode` for all chunks.
+        - `steps`: index of the first step, and of the last step plus one.
         - `dt`: step size in ms.
         - `output`: shapes and dtypes of the model's output in one step.
         """

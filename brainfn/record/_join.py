@@ -1,4 +1,4 @@
-"""Records of simulations that continue each other, as one."""
+"""Joins the records of simulations that continue each other."""
 
 import itertools
 from typing import Any
@@ -12,7 +12,7 @@ from ._spikes import SpikeTrains
 
 
 def join(*records: Any) -> Any:
-    """Records of simulations of which each continues the one before, one after the other in time.
+    """Joins records along time, where each simulation continues the previous one.
 
     ```python
     a = bf.simulate(net, duration=100.0, dt=0.1, key=key)
@@ -23,11 +23,11 @@ def join(*records: Any) -> Any:
     **Arguments:**
 
     - `records`: `outputs` of the same structure: arrays with a leading axis of time, and
-        [`brainfn.record.SpikeTrains`][]. Results of reducers are not joined here: counts add up,
-        means have to be weighted.
+        [`brainfn.record.SpikeTrains`][]. Results of reducers are not joined here: add counts, and
+        weight means by duration.
 
     **Raises:** `ValueError` if there are none, their structures or shapes differ, or one does not
-    begin where the one before ends.
+    begin where the previous one ends.
     """
     if not records:
         raise ValueError("`records` must hold at least one, got none.")

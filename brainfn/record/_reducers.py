@@ -1,4 +1,4 @@
-"""Summaries that are made step by step, and the simplest recorders."""
+"""Summaries computed step by step, and the simplest recorders."""
 
 import abc
 from typing import Any
@@ -16,8 +16,8 @@ from .._named import AbstractNamed, Emitted, Places
 class AbstractReducer(eqx.Module):
     """Summarises a simulation step by step, in memory that does not grow with its length.
 
-    A reducer sees every step, also where `every=` keeps fewer. It is pure: its state travels
-    through the loop.
+    A reducer sees every step, regardless of `every=`. It is pure: its state is carried through the
+    loop.
     """
 
     @abc.abstractmethod
@@ -26,7 +26,7 @@ class AbstractReducer(eqx.Module):
 
     @abc.abstractmethod
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
-        """The summary with one more step: the state after it, and its output."""
+        """The summary updated with one more step: the state after it, and its output."""
 
     @abc.abstractmethod
     def finish(self, summary: Any) -> Any:
@@ -40,12 +40,12 @@ def outputs(state: Any, output: Any) -> Any:
 
 
 def nothing(state: Any, output: Any) -> None:
-    """Record nothing; the final state is returned all the same."""
+    """Record nothing; the final state is still returned."""
     del state, output
 
 
 class SpikeCount(AbstractReducer):
-    """How often each neuron spiked: int32, in the structure of the model's output.
+    """The number of spikes of each neuron: int32, in the structure of the model's output.
 
     Integers have no derivative: `jax.grad` of anything computed from these counts is zero. For a
     count with the derivative of the spikes use [`brainfn.record.Sum`][].
@@ -57,7 +57,7 @@ class SpikeCount(AbstractReducer):
 
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
         del state, clock
-        # A graded signal counts as an event where it is not zero, as in every other recorder.
+        # A graded signal counts as an event where it is nonzero, as in every other recorder.
         return jax.tree.map(lambda n, x: n + x.astype(bool).astype(jnp.int32), summary, output)
 
     def finish(self, summary: Any) -> Any:
@@ -67,8 +67,8 @@ class SpikeCount(AbstractReducer):
 class Sum(AbstractReducer):
     r"""The sum over time of a function of state and output, $\sum_n f(s_n, o_n)$.
 
-    Of the spikes, the default, it is a count with their derivative. It is summed with compensation
-    (Kahan), so that it stays right over $10^8$ steps in float32.
+    By default it sums the spikes: a differentiable spike count. It uses compensated (Kahan)
+    summation, so it stays accurate over $10^8$ steps in float32.
 
     **Arguments:**
 
@@ -95,8 +95,8 @@ class Sum(AbstractReducer):
 
 
 class Mean(AbstractReducer):
-    r"""The mean over time of a function of state and output, $\frac1T \sum_n f(s_n, o_n)$, summed
-    with compensation (Kahan).
+    r"""The mean over time of a function of state and output, $\frac1T \sum_n f(s_n, o_n)$, with
+    compensated (Kahan) summation.
 
     **Arguments:**
 
@@ -124,7 +124,7 @@ class Mean(AbstractReducer):
 
 
 def _add(summary: Any, new: Any) -> Any:
-    """A sum and what it lost by rounding, with one more term (Kahan)."""
+    """A sum and its rounding error, after adding one more term (Kahan)."""
     total, lost = summary
     term = jax.tree.map(lambda x, c: x - c, new, lost)
     after = jax.tree.map(jnp.add, total, term)
@@ -148,7 +148,7 @@ def _as_float(x: Any) -> Any:
 
 
 class ByPopulation(AbstractNamed):
-    """One number for each population: a mapping from names, as [`brainfn.Emitted`][] is one.
+    """One number for each population: a mapping by name, like [`brainfn.Emitted`][].
 
     - `groups`: arrays of shape `(..., populations of the group)`.
     """
@@ -182,7 +182,7 @@ def spike_fraction(state: Any, output: Any) -> Any:
         if len(members) == 1:
             groups.append(_fraction(x)[None])
             continue
-        # Sums over neighbouring ranges, a few kernels however many there are.
+        # Sums over adjacent ranges, with few kernels regardless of their number.
         ends = np.cumsum([size for _, _, size in members])
         sizes = np.maximum([size for _, _, size in members], 1)
         whole = jnp.concatenate([jnp.zeros(1, _as_float(x).dtype), jnp.cumsum(_as_float(x))])

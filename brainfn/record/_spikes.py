@@ -1,4 +1,4 @@
-"""Spikes as bits on the device, as times and neurons on the host."""
+"""Spikes as bits on the device, and as times and neurons on the host."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def pack_spikes(spikes: SpikeArray) -> UInt8[Any, "*bytes"]:
 
     **Arguments:**
 
-    - `spikes`: bool or 0/1, shape `(..., n)`. A graded signal is an event where it is not zero.
+    - `spikes`: bool or 0/1, shape `(..., n)`. A graded signal is an event where it is nonzero.
     """
     return jnp.packbits(spikes.astype(bool), axis=-1)
 
@@ -81,13 +81,13 @@ class SpikeTrains(eqx.Module):
     """Spikes of a population as a list of events, ordered by time and then by neuron.
 
     - `steps`: the step of each spike, shape `(spikes,)`.
-    - `neurons`: which neuron it was, shape `(spikes,)`.
+    - `neurons`: the neuron of each spike, shape `(spikes,)`.
     - `size`: number of neurons.
-    - `start`, `stop`: the first step that was looked at, and the one after the last.
+    - `start`, `stop`: the first recorded step, and the last one plus one.
     - `dt`: step size in ms.
 
-    `len(trains)` is the number of spikes. All arrays are NumPy's, or on disk until they are asked
-    for, if [`brainfn.run`][] recorded into a folder.
+    `len(trains)` is the number of spikes. All arrays are NumPy arrays, or stay on disk until
+    accessed if [`brainfn.run`][] recorded into a folder.
     """
 
     steps: Any
@@ -116,7 +116,7 @@ class SpikeTrains(eqx.Module):
 
     @property
     def count(self) -> Int[np.ndarray, " size"]:
-        """How often each neuron spiked."""
+        """The number of spikes of each neuron."""
         return np.bincount(np.asarray(self.neurons), minlength=self.size)
 
     def to_dense(self) -> Bool[np.ndarray, "time size"]:
@@ -133,9 +133,9 @@ class Spikes(AbstractEvents):
     """Record all spikes: as bits on the device, 32 times smaller than float spikes.
 
     With [`brainfn.run`][] the result is a [`brainfn.record.SpikeTrains`][] for each population,
-    decoded on the host while the simulation goes on. With [`brainfn.simulate`][] it is the bits,
-    which [`brainfn.record.spike_times`][] decodes. Spikes are taken from every step, whatever
-    `every=` is.
+    decoded on the host while the simulation runs. With [`brainfn.simulate`][] it is the bits, which
+    [`brainfn.record.spike_times`][] decodes. Spikes are recorded in every step, regardless of
+    `every=`.
 
     **Arguments:**
 
@@ -204,7 +204,7 @@ class Spikes(AbstractEvents):
 def _split(
     steps: np.ndarray, neurons: np.ndarray, members: list[tuple[str, int, int]]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The events of a group by population."""
+    """The events of a group, by population."""
     if len(members) == 1:
         return {members[0][0]: {"steps": steps, "neurons": neurons}}
     ends = np.array([offset + size for _, offset, size in members])
@@ -221,13 +221,13 @@ def _split(
 def spike_times(
     packed: Any, ts: Any, n: int | Mapping[str, int]
 ) -> tuple[np.ndarray, np.ndarray] | dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Decode what [`brainfn.record.packed_spikes`][] recorded in [`brainfn.simulate`][].
+    """Decode the record of [`brainfn.record.packed_spikes`][] from [`brainfn.simulate`][].
 
     **Arguments:**
 
     - `packed`: bits of the spikes, uint8 of shape `(time, ceil(n / 8))`; or a dictionary of such.
     - `ts`: the time of each row in ms, shape `(time,)`: the `ts` of the simulation. With `every=`
-        it has the last of each few steps; those between are found from them.
+      it has the last of each `every` steps; the times in between are derived.
     - `n`: the number of neurons; for a dictionary of populations a dictionary of numbers.
 
     **Returns:** the times in ms and the indices of the neurons of all spikes, two NumPy arrays of
@@ -251,7 +251,7 @@ def _decode(packed: Any, ts: Any, n: int, name: str) -> tuple[np.ndarray, np.nda
     n = count("n", n)
     label = f"`packed[{name!r}]`" if name else "`packed`"
     if ts.size > 1 and len(packed) > len(ts) and len(packed) % len(ts) == 0:
-        # `every=` keeps the time of the last of each few steps, and the bits of all of them.
+        # `every=` keeps the time of the last of each `every` steps, and the bits of all of them.
         every = len(packed) // len(ts)
         dt = (ts[-1] - ts[0]) / (len(ts) - 1) / every
         ts = ts[0] + (np.arange(len(packed)) - (every - 1)) * dt
@@ -266,10 +266,10 @@ def _decode(packed: Any, ts: Any, n: int, name: str) -> tuple[np.ndarray, np.nda
 
 
 def _events(packed: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row and neuron of each bit that is set, in the order of rows.
+    """Row and neuron of each set bit, in the order of rows.
 
-    Almost all bits are zero: words of 8 bytes are looked at first, then the bytes of those that are
-    not zero, and only bytes that hold a spike are unpacked.
+    Almost all bits are zero: 8-byte words are tested first, then the bytes of nonzero words, and
+    only bytes with a spike are unpacked.
     """
     width = packed.shape[1]
     flat = np.ascontiguousarray(packed).reshape(-1)

@@ -11,7 +11,7 @@ from .._errors import nearest
 
 
 class States(eqx.Module):
-    """Record a variable of a population, of all its neurons or of some.
+    """Record a variable of a population, for all or some of its neurons.
 
     ```python
     record={"v": bf.record.States("exc", "v", neurons=[0, 1, 17]), "spikes": bf.record.Spikes()}

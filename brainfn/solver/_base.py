@@ -7,15 +7,15 @@ from .._custom_types import VF, Args, RealScalarLike, Y
 
 
 class AbstractLocalSolver(AbstractSolver[None]):
-    """A Diffrax solver that keeps nothing between steps and computes in the dtype of the state.
+    """A Diffrax solver without memory between steps that computes in the dtype of the state.
 
-    Such a solver may be called with times that are Python floats, and passes them on to the
-    vector field unchanged. Inside brainfn's loop a step runs from `0.0` to `dt`, so a drive may
-    use `t == 0.0` while tracing, and no number of the step is promoted.
-    [`brainfn.solver.integrate`][] relies on both; every other Diffrax solver gets arrays.
+    Such a solver may be called with times that are Python floats, and passes them on to the vector
+    field unchanged. Inside brainfn's loop a step runs from `0.0` to `dt`, so a drive may use `t ==
+    0.0` while tracing, and no number in the step is promoted. [`brainfn.solver.integrate`][] relies
+    on both; every other Diffrax solver gets arrays.
 
-    `holds_inputs` says whether it evaluates the vector field at the beginning of a step only: a
-    neuron then gives it, for inputs that change over the step, the constant of the same effect.
+    `holds_inputs` says whether it evaluates the vector field only at the beginning of a step: a
+    neuron then replaces inputs that change over the step by constants of the same effect.
     """
 
     holds_inputs: eqx.AbstractClassVar[bool]

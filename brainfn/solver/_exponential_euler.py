@@ -19,18 +19,18 @@ class ExponentialEuler(AbstractLocalSolver):
     $$y_1 = y_0 + h\,\varphi_1(h\lambda)\,f(t_0, y_0, \mathrm{args}), \qquad
     \lambda = \operatorname{diag}\frac{\partial f}{\partial y}(t_0, y_0, \mathrm{args})$$
 
-    with $\varphi_1(z) = (e^z - 1)/z$. Each variable is solved exactly for the linear equation that
-    touches it at $t_0$. So a leaky membrane or a gating variable that depends linearly on itself
-    is exact while its input is constant over the step, however large the step is compared
-    with its time constant. One evaluation of the vector field and one `jvp` per leaf of the state,
-    or one for all leaves of an [`brainfn.solver.Independent`][].
+    with $\varphi_1(z) = (e^z - 1)/z$. Each variable follows the exact solution of its equation
+    linearised at $t_0$. So a leaky membrane or a gating variable that depends linearly on itself is
+    exact while its input is constant over the step, however large the step compared with its time
+    constant. One evaluation of the vector field and one `jvp` per leaf of the state, or one for all
+    leaves of an [`brainfn.solver.Independent`][].
 
-    The order is 1 in general, and 2 where the equation is autonomous and its Jacobian diagonal.
+    The order is 1 in general, and 2 if the equation is autonomous and its Jacobian diagonal.
 
-    A leaf stands for many equal variables, one per neuron, and its diagonal is taken by one `jvp`
+    A leaf holds many independent variables, one per neuron, and its diagonal is taken by one `jvp`
     with a tangent of ones. If the entries *of one leaf* act on each other directly, as in diffusive
     coupling, $\lambda$ is the row sum of that block: still consistent and of order 1, but stability
-    for large steps is then no longer granted.
+    for large steps is no longer guaranteed.
 
     Derivatives flow through $\lambda$ as well, and are finite where $\lambda = 0$.
 
@@ -92,8 +92,8 @@ def slope_and_rate(
 def relaxed(h: RealScalarLike, f: Array, rate: Array) -> Array:
     """The change over `h` of a variable with slope `f` that follows a linear equation of `rate`.
 
-    Growth by more than e^40 in one step, an upswing that runs away, stays at that: the number is
-    then so large that it only says so, and finite, so that derivatives of what replaces it are.
+    Growth in one step is limited to e^40, for an upswing that diverges: the result is then
+    meaningless but finite, so that the derivatives of the value that replaces it are finite.
     """
     z = jnp.minimum(times(h, rate), jnp.asarray(_MOST, f.dtype))
     return times(h, phi1(z) * f)

@@ -20,16 +20,16 @@ class ExponentialMidpoint(AbstractLocalSolver):
 
     with $\lambda = \operatorname{diag}\,\partial f/\partial y$ at $y_0$ and at the midpoint $y_m$.
     A half step of [`brainfn.solver.ExponentialEuler`][] gives the coefficients in the middle of the
-    step; with them each variable is solved exactly over the whole step from $y_0$. It costs two
-    evaluations and errs by $O(h^2)$. Where $\lambda_m > 0$, as on the upswing of a spike, 0
-    stands in its place in the second formula, which is the midpoint rule: of the same order, and
-    safe.
+    step; with them, the linear equation of each variable is solved exactly over the whole step from
+    $y_0$. It costs two evaluations and has an error of $O(h^2)$. Where $\lambda_m > 0$, as on the
+    upswing of a spike, it is replaced by 0 in the second formula, which gives the midpoint rule: of
+    the same order, and safe.
 
     **Arguments:** None. Fixed steps only, and no error estimate; for ordinary differential
     equations.
 
-    **Source:** the midpoint rule, with the functions of exponential integrators in the place of
-    straight lines; its order is tested, not cited.
+    **Source:** the midpoint rule, with the functions of exponential integrators instead of straight
+    lines; its order is tested, not cited.
     """
 
     holds_inputs: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class ExponentialMidpoint(AbstractLocalSolver):
         tm = t0 + 0.5 * (t1 - t0)
         f, rate = slope_and_rate(terms, tm, ym, args)
         # From a midpoint on an upswing the tangent may point down at y0: a neuron about to spike
-        # would fall. What grows is not stiff, and the midpoint rule follows it.
+        # would fall. Growth is not stiff, and the midpoint rule follows it.
         rate = jtu.tree_map(lambda b: jnp.where(b < 0, b, jnp.zeros_like(b)), rate)
         y1 = jtu.tree_map(
             lambda y, m, a, b: jnp.asarray(y) + relaxed(h, a + b * (jnp.asarray(y) - m), b),

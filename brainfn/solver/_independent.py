@@ -4,11 +4,11 @@ import equinox as eqx
 
 
 class Independent(eqx.Module):
-    """Marks variables of a state that do not act on each other, such as the gates of channels.
+    """Marks state variables that do not act on each other, such as the gates of channels.
 
-    The rate of change of each may depend on itself and on everything outside, on no other variable
-    inside. Exponential solvers then take the diagonal of all of them by one `jvp`, where they need
-    one for each variable otherwise.
+    The rate of change of each may depend on itself and on everything outside, but not on any other
+    variable inside. Exponential solvers then get the diagonal of all of them from one `jvp` instead
+    of one per variable.
 
     **Arguments:**
 

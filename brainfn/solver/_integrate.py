@@ -25,23 +25,22 @@ def integrate(
     $$y \mapsto y(\mathrm{dt}), \qquad \dot y(t) = f(t, y(t), \mathrm{args}), \quad t \in [0,
     \mathrm{dt}]$$
 
-    Time is local: the step always runs over `[0, dt]`, so that float32 never forms the small
+    Time is local: the step always runs over `[0, dt]`, so float32 never computes the small
     difference of two large times. A field that depends on absolute time adds its own `clock.t`.
 
     The step is memoryless. A neuron is reset between steps, which would leave an FSAL solver such
-    as `diffrax.Tsit5` with the slope at a state that is no longer there. So every solver is
-    initialised afresh, and such a solver evaluates its first stage each time (7 instead of 6
-    evaluations for `Tsit5`). Multistep
-    methods, which live on their memory, fall back to the order of their first step.
+    as `diffrax.Tsit5` with the slope at an outdated state. So every solver is initialised afresh,
+    and an FSAL solver evaluates its first stage each time (7 instead of 6 evaluations for `Tsit5`).
+    Multistep methods, which rely on memory, fall back to the order of their first step.
 
     Everything is computed in the dtype of the state. brainfn's own solvers get Python floats for
     the times, others get arrays in that dtype, so that float32 stays float32 under
     `jax_enable_x64`.
 
     Reverse-mode derivatives work with every solver. Forward mode through Diffrax's Runge-Kutta
-    methods needs their `scan_kind`, as in `diffrax.Tsit5(scan_kind="bounded")`. Implicit
-    solvers build the Jacobian of the whole state, all neurons together: for small models, or
-    under `vmap` over neurons.
+    methods needs their `scan_kind`, as in `diffrax.Tsit5(scan_kind="bounded")`. Implicit solvers
+    build the Jacobian of the whole state, all neurons together: use them for small models, or under
+    `vmap` over neurons.
 
     **Arguments:**
 
@@ -53,12 +52,12 @@ def integrate(
     - `dt`: length of the step in ms.
     - `args`: passed on to `vector_field`.
     - `made_jump`: whether `y` was changed since the last step; passed on to the solver. Since
-        nothing is carried over, leaving it out is right.
+      nothing is carried over, it can be left out.
 
     **Returns:**
 
-    The state at `dt`, in the structure, shapes and dtypes of `y`. Where an implicit solve did not
-    converge it is NaN, which a simulation reports with its step.
+    The state at `dt`, in the structure, shapes and dtypes of `y`. If an implicit solve did not
+    converge, it is NaN, which a simulation reports with its step.
 
     **Raises:** `TypeError` or `ValueError` if the solver cannot take such a step; see
     [`brainfn.solver.check_solver`][].
@@ -88,14 +87,14 @@ def increment(
     dt: RealScalarLike,
     args: Args = None,
 ) -> Y:
-    r"""By how much a step changes the state, $y(\mathrm{dt}) - y(0)$, as
-    [`brainfn.solver.integrate`][] makes it, without the rounding of the sum.
+    r"""The change of the state in a step of [`brainfn.solver.integrate`][],
+    $y(\mathrm{dt}) - y(0)$, without the rounding error of the sum.
 
     A change that is below half a unit in the last place of $y$ would be lost in $y + \Delta y$;
-    with it the caller can carry the loss along. It is found by a step from $y$ of the
-    equation for $z = y - y(0)$, whose numbers are as small as the change.
+    given the change itself, the caller can compensate for that. It is computed by a step of the
+    equation for $z = y - y(0)$, whose values are as small as the change.
 
-    **Arguments:** as of [`brainfn.solver.integrate`][].
+    **Arguments:** as for [`brainfn.solver.integrate`][].
     """
     y = jtu.tree_map(jnp.asarray, y)
 
@@ -110,9 +109,9 @@ def check_solver(solver: Any) -> None:
 
     **Arguments:**
 
-    - `solver`: what a user passed as `solver`.
+    - `solver`: the user's `solver`.
 
-    **Raises:** `TypeError` if it is no Diffrax solver, or one for other equations than
+    **Raises:** `TypeError` if it is not a Diffrax solver, or one for equations other than
     $\dot y = f(t, y)$; `ValueError` if it is implicit and its root finder has no tolerances.
     """
     if not isinstance(solver, AbstractSolver):

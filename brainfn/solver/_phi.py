@@ -13,8 +13,8 @@ def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     $$\varphi_1(z) = \int_0^1 e^{s z}\,\mathrm{d}s = \frac{e^z - 1}{z}, \qquad \varphi_1(0) = 1$$
 
     Accurate to two units in the last place in float32 and four in float64. Derivatives of every
-    order are those of the integral, so they are accurate through zero as well, where those of the
-    quotient are 0/0.
+    order are those of the integral, so they are also accurate at zero, where those of the quotient
+    are 0/0.
 
     **Arguments:**
 
@@ -28,15 +28,15 @@ def phi1(z: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     209-286, DOI 10.1017/S0962492910000048.
     """
     if isinstance(z, int | float):
-        # A Python number has no derivative, and stays one that takes the dtype of its partner.
+        # A Python number has no derivative, and stays weakly typed.
         return _moment_value(0, jnp.asarray(float(z)))
     return _moment(0, jnp.asarray(z))
 
 
 def _moment_value(k: int, z: Array) -> Array:
     """The integral of `s^k exp(s z)` over `[0, 1]`: the `k`-th derivative of `phi1`."""
-    # Two ways, of which each is exact where the other loses digits. The recurrence (integration by
-    # parts) subtracts nearly equal numbers when z is small, and the more so the higher k.
+    # Two methods, each accurate where the other loses digits. The recurrence (integration by parts)
+    # subtracts nearly equal numbers when z is small, and the more so the higher k.
     radius = max(0.5, float(k))
     small = jnp.abs(z) < radius
     terms = _count_terms(k, radius, float(jnp.finfo(z.dtype).eps))
@@ -45,9 +45,9 @@ def _moment_value(k: int, z: Array) -> Array:
         series = series * z + _coefficient(k, n)
     exp = jnp.exp(z)
     closed = exp - 1 if k == 0 else exp - k * _moment(k - 1, z)
-    # The division comes last on purpose. XLA computes what an expensive operation ends once, and
-    # copies what a cheap one ends into every kernel that uses it: the quotient inside the `where`
-    # made a step of 4000 neurons a quarter slower.
+    # The division comes last on purpose. XLA computes an expression that ends with an expensive
+    # operation once, and duplicates one that ends with a cheap operation in every kernel that uses
+    # it: the quotient inside the `where` made a step of 4000 neurons a quarter slower.
     return jnp.where(small, series, closed) / jnp.where(small, 1.0, z)
 
 
@@ -65,7 +65,7 @@ def _coefficient(k: int, n: int) -> float:
 
 
 def _count_terms(k: int, radius: float, eps: float) -> int:
-    """How many terms of the series reach rounding error within `radius`."""
+    """Number of terms for which the series is accurate to rounding error within `radius`."""
     n = 1
     while _coefficient(k, n) * radius**n > eps / 8 * _coefficient(k, 0):
         n += 1

@@ -15,11 +15,11 @@ from ._integrate import check_solver, integrate
 
 
 class Substeps(AbstractLocalSolver):
-    r"""Any solver, in several equal steps where one is asked for.
+    r"""Divides each step of another solver into several equal steps.
 
     A network exchanges spikes once per `dt`; stiff or fast cells may take `n` steps in between:
     `solver=bf.solver.Substeps(bf.solver.ExponentialMidpoint(), 4)`. The order is that of the
-    solver, the error that of a step of `dt / n`.
+    solver, the error that of steps of `dt / n`.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Synapses: what is released, what it does to the postsynaptic neuron, and what current results."""
+"""Synapses: presynaptic release, postsynaptic receptors, and the resulting current."""
 
 from ._alpha import Alpha as Alpha, DualExponential as DualExponential, Rising as Rising
 from ._base import (

@@ -1,4 +1,4 @@
-"""Receptors that rise and fall: alpha and dual exponential."""
+"""Receptors with a finite rise time: alpha and dual exponential."""
 
 from typing import Any
 
@@ -13,10 +13,11 @@ from ._base import AbstractReceptor
 
 
 class Rising(eqx.Module):
-    """State of receptors that rise and fall, shape `(n_post,)` each.
+    """State of receptors with a finite rise time, shape `(n_post,)` each.
 
     - `g`: the conductance (nS) or current (pA).
-    - `h`: what feeds it, in the unit of `g` per ms (alpha) or of `g` (dual exponential).
+    - `h`: the auxiliary variable that drives `g`, in the unit of `g` per ms (alpha) or of `g` (dual
+      exponential).
     """
 
     g: Float[Array, " n_post"]
@@ -31,11 +32,11 @@ class Alpha(AbstractReceptor[Rising]):
     $$\frac{dg}{dt} = -\frac{g}{\tau} + h,\qquad \frac{dh}{dt} = -\frac{h}{\tau},\qquad
     \text{spike}:\ h \leftarrow h + w\,\frac{e}{\tau}$$
 
-    Advanced exactly. Weights add to the state as they are, in the unit of $h\tau/e$.
+    The update is exact. Weights are added to the state unscaled, in the unit of $h\tau/e$.
 
     **Arguments:**
 
-    - `tau`: time of the peak in ms, a number or one for each postsynaptic neuron.
+    - `tau`: time to peak in ms, a number or one for each postsynaptic neuron.
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
@@ -54,7 +55,7 @@ class Alpha(AbstractReceptor[Rising]):
         zeros = jnp.zeros(size, self.tau.dtype)
         return Rising(zeros, zeros)
 
-    # `h` holds the summed weights; the factor e / tau stands where it feeds `g`.
+    # `h` holds the summed weights; the factor e / tau is applied where it drives `g`.
     def value(self, state: Rising, t: FloatScalarLike) -> Float[Array, " n_post"]:
         return (state.g + state.h * (jnp.e / self.tau) * t) * jnp.exp(-t / self.tau)
 
@@ -70,7 +71,7 @@ class DualExponential(AbstractReceptor[Rising]):
     $$\frac{dg}{dt} = -\frac{g}{\tau_\mathrm{decay}} + \frac{c\,h}{\tau_\mathrm{rise}},\qquad
     \frac{dh}{dt} = -\frac{h}{\tau_\mathrm{rise}},\qquad \text{spike}:\ h \leftarrow h + w$$
 
-    Advanced exactly, also where both time constants are equal: then it is an alpha function. With
+    The update is exact, even if both time constants are equal: then it is an alpha function. With
     `normalize` the constant $c$ makes the peak of the response equal to the weight; without it
     $c = 1$, and the area of the response is $w\,\tau_\mathrm{decay}$.
 
@@ -105,8 +106,8 @@ class DualExponential(AbstractReceptor[Rising]):
     def _gain(self) -> Array | float:
         if not self.normalize:
             return 1.0
-        # The peak is at log(r) / (r - 1) rise times, r = tau_rise / tau_decay, written so that
-        # r = 1 is no exception: log(r) / (r - 1) = 1 / phi1(log r).
+        # The peak is at log(r) / (r - 1) rise times, r = tau_rise / tau_decay, written so that r =
+        # 1 is not a special case: log(r) / (r - 1) = 1 / phi1(log r).
         ratio = self.tau_rise / self.tau_decay
         peak = self.tau_rise / phi1(jnp.log(ratio))
         return 1 / self._response(peak)

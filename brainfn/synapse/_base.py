@@ -1,4 +1,4 @@
-"""The parts of a synapse: release, receptor and output; plasticity has a room of its own."""
+"""The parts of a synapse: release, receptor and output; plasticity is in `brainfn.plasticity`."""
 
 import abc
 from typing import Any, ClassVar, Generic, TypeVar
@@ -17,9 +17,9 @@ State = TypeVar("State")
 class AbstractRelease(AbstractPart, Generic[State]):
     r"""The presynaptic side: what a projection sends, with a state for each presynaptic neuron.
 
-    In each step it maps what the presynaptic population emitted to one number per neuron, which
-    enters the delay line. Zero means silent: products stay event-driven where most are zero.
-    Projections that hold the same release object, and leave the same population, share its state.
+    In each step it maps the signal of the presynaptic population to one number per neuron, which
+    enters the delay line. Zero means silent: products stay event-driven if most are zero.
+    Projections from the same population with the same release object share its state.
 
     ```python
     class Halved(bf.synapse.AbstractRelease[None]):
@@ -31,13 +31,13 @@ class AbstractRelease(AbstractPart, Generic[State]):
     ```
     """
 
-    # Whether it sends something while nothing is emitted: then what is under way at the beginning
-    # is its first value, and not silence.
+    # Whether it sends something while nothing is emitted: the delay line is then initially filled
+    # with its first value instead of zeros.
     graded: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, size: int, *, key: Key | None = None) -> State:
-        """The state at the beginning: a pytree of arrays of shape `(size,)`, or `None`."""
+        """The initial state: a pytree of arrays of shape `(size,)`, or `None`."""
 
     @abc.abstractmethod
     def release(
@@ -49,21 +49,21 @@ class AbstractRelease(AbstractPart, Generic[State]):
         *,
         key: Key | None = None,
     ) -> tuple[State, Shaped[Array, " n_pre"]]:
-        """What is sent in this step.
+        """The signal sent in this step.
 
         **Arguments:**
 
         - `state`: the state before the step.
-        - `emitted`: what the presynaptic population emitted in this step, shape `(n_pre,)`.
+        - `emitted`: the signal of the presynaptic population in this step, shape `(n_pre,)`.
         - `pre`: the state of the presynaptic population after the step.
         - `clock`, `key`: as for the `step` of a model.
 
-        **Returns:** the state after the step, and what is sent, shape `(n_pre,)`.
+        **Returns:** the state after the step, and the signal sent, shape `(n_pre,)`.
         """
 
 
 class AbstractReceptor(AbstractPart, Generic[State]):
-    r"""The postsynaptic side: what arriving signals do over time. Linear in what arrives.
+    r"""The postsynaptic side: the response to arriving signals over time, linear in the signals.
 
     Because it is linear, all synapses of one kind onto one neuron share one state. Projections
     that hold the same receptor object (and the same output) share it; so do the targets of one.
@@ -86,35 +86,35 @@ class AbstractReceptor(AbstractPart, Generic[State]):
     ```
     """
 
-    # The variable of the state that arriving signals are added to.
+    # The state variable to which arriving signals are added.
     target: ClassVar[str] = "g"
 
     @abc.abstractmethod
     def init(self, size: int, *, key: Key | None = None) -> State:
-        """The state at the beginning: a module of arrays of shape `(size,)`."""
+        """The initial state: a module of arrays of shape `(size,)`."""
 
     @abc.abstractmethod
     def value(self, state: State, t: FloatScalarLike) -> Float[Array, " n_post"]:
         """The conductance (nS) or current (pA) `t` ms after the beginning of the step, if nothing
-        arrives meanwhile. It must be linear in the state."""
+        else arrives. It must be linear in the state."""
 
     @abc.abstractmethod
     def advance(self, state: State, dt: float) -> State:
-        """`state` after `dt` ms in which nothing arrives."""
+        """`state` after `dt` ms without arrivals."""
 
     def held(self, state: State, rate: Any, dt: float) -> Float[Array, " n_post"]:
         r"""The constant that, over the step, has the same effect as `value` on a variable that
-        forgets with `rate`:
+        decays with `rate`:
 
         $$\bar g = \frac{\int_0^{\Delta t} e^{-r (\Delta t - s)}\, g(s)\, ds}
         {\int_0^{\Delta t} e^{-r (\Delta t - s)}\, ds}$$
 
         By Gauss-Legendre quadrature with three nodes, whose relative error is of order
-        $(\Delta t/\tau)^6$; a receptor may give the closed form instead.
+        $(\Delta t/\tau)^6$; a receptor may define the closed form instead.
 
         **Arguments:**
 
-        - `state`: at the beginning of the step, with what arrived.
+        - `state`: at the beginning of the step, including arrivals.
         - `rate`: $r$ in 1/ms, a number or one for each neuron.
         - `dt`: step size in ms.
         """
@@ -127,7 +127,7 @@ class AbstractReceptor(AbstractPart, Generic[State]):
         return total / weights
 
     def accumulator(self, state: State) -> Float[Array, " n_post"]:
-        """The variable of `state` that arriving signals are added to."""
+        """The variable of `state` to which arriving signals are added."""
         return getattr(state, self.target)
 
     def arrive(self, state: State, arrived: Float[Array, " n_post"]) -> State:
@@ -135,7 +135,7 @@ class AbstractReceptor(AbstractPart, Generic[State]):
         return self.with_accumulator(state, self.accumulator(state) + arrived)
 
     def with_accumulator(self, state: State, value: Float[Array, " n_post"]) -> State:
-        """`state` with another value of the variable that arriving signals are added to."""
+        """`state` with another value of the variable to which arriving signals are added."""
         return replace(state, **{self.target: value})
 
 
@@ -154,7 +154,7 @@ class AbstractOutput(AbstractPart):
     ```
     """
 
-    # Whether it is to be told the sum of the weights onto each neuron, see `with_total`.
+    # Whether it needs the sum of the weights onto each neuron, see `with_total`.
     uses_total: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -164,17 +164,17 @@ class AbstractOutput(AbstractPart):
         """Current in pA for the variable `g` of the receptor at membrane potentials `v` (mV)."""
 
     def with_total(self, total: Float[Array, " n_post"]) -> "AbstractOutput":
-        """The output, told the sum of the weights onto each neuron; a network calls it before the
+        """The output with the sum of the weights onto each neuron; a network calls it before the
         loop if `uses_total`."""
         del total
         return self
 
 
 class Activity(eqx.Module):
-    """What a plasticity rule sees of one side of a projection in one step.
+    """The activity on one side of a projection in one step, as seen by a plasticity rule.
 
-    - `signal`: on the presynaptic side what arrives in this step, after the delay; on the
-        postsynaptic side what is emitted in this step. Shape `(n,)`.
+    - `signal`: on the presynaptic side, the signal that arrives in this step, after the delay; on
+      the postsynaptic side, the signal emitted in this step. Shape `(n,)`.
     - `state`: the state of the population after the step.
     """
 

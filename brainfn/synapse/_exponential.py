@@ -29,8 +29,8 @@ class Exponential(AbstractReceptor[Conducting]):
     **Arguments:**
 
     - `tau`: decay time constant in ms, a number or one for each postsynaptic neuron.
-    - `g_init`: value of `g` at the beginning in nS (or pA): a number, an array of shape
-        `(n_post,)` or an initializer of [`brainfn.init`][]. Zero by default.
+    - `g_init`: initial value of `g` in nS (or pA): a number, an array of shape `(n_post,)` or an
+        initializer of [`brainfn.init`][]. Zero by default.
 
     **Raises:** `ValueError` or `TypeError` naming the argument, e.g. if `tau` is not positive.
 
@@ -49,7 +49,7 @@ class Exponential(AbstractReceptor[Conducting]):
         return Conducting(self.g_init((size,), self.tau.dtype, key=key))
 
     def value(self, state: Conducting, t: FloatScalarLike) -> Float[Array, " n_post"]:
-        if isinstance(t, float) and t == 0.0:  # what solvers ask that look only there
+        if isinstance(t, float) and t == 0.0:  # solvers that evaluate only there
             return state.g
         return state.g * jnp.exp(-t / self.tau)
 
@@ -60,7 +60,7 @@ class Exponential(AbstractReceptor[Conducting]):
         return state.g * self.gain(rate, dt)
 
     def gain(self, rate: Any, dt: float) -> Float[Array, " *n_post"]:
-        r"""$\bar g / g(0)$, see [`brainfn.synapse.AbstractReceptor.held`][]: a constant of the
+        r"""$\bar g / g(0)$, see [`brainfn.synapse.AbstractReceptor.held`][]: constant over the
         step, $e^{-r \Delta t}\,\varphi_1((r - 1/\tau)\Delta t)\,/\,\varphi_1(-r \Delta t)$."""
         rate = jnp.asarray(rate, self.tau.dtype)
         faster = (rate - 1 / self.tau) * dt

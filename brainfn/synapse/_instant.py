@@ -12,15 +12,15 @@ from ._exponential import Conducting
 
 
 class Instant(AbstractReceptor[Conducting]):
-    r"""What arrives in a step acts during that step and is gone: for rates, gap junctions, graded
-    synapses and gates that live on the presynaptic side.
+    r"""A signal acts only during the step in which it arrives: for rates, gap junctions, graded
+    synapses and gates on the presynaptic side.
 
     $$g_n = c \sum_k w_k, \qquad k \text{ over what arrives in step } n$$
 
     **Arguments:**
 
-    - `scale`: $c$, a factor of all weights at once, such as a global coupling strength; a number or
-        one for each postsynaptic neuron, without a unit.
+    - `scale`: $c$, a common factor of all weights, such as a global coupling strength; a number or
+      one for each postsynaptic neuron, dimensionless.
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
     """

@@ -21,16 +21,16 @@ class GateState(eqx.Module):
 
 
 class NMDAGate(AbstractRelease[GateState]):
-    r"""The gate of NMDA receptors, which saturates, on the presynaptic side.
+    r"""The saturating gate of NMDA receptors, on the presynaptic side.
 
     $$\frac{dx}{dt} = -\frac{x}{\tau_\mathrm{rise}},\qquad
     \frac{ds}{dt} = -\frac{s}{\tau_\mathrm{decay}} + \alpha\,x\,(1 - s),\qquad
     \text{spike}:\ x \leftarrow x + 1$$
 
-    The gate depends on the presynaptic neuron alone, so that it is computed once for each, and sent
-    in each step: `Projection(..., release=NMDAGate(), synapse=Instant(),
-    output=MagnesiumBlock())`. A step is exact in $x$, and for $s$ with $x$ at its mean over the
-    step: an error of order $\Delta t^2$.
+    The gate depends only on the presynaptic neuron, so it is computed once for each, and sent in
+    each step: `Projection(..., release=NMDAGate(), synapse=Instant(), output=MagnesiumBlock())`.
+    The update is exact for $x$, and for $s$ with $x$ replaced by its mean over the step: an error
+    of order $\Delta t^2$.
 
     **Arguments:**
 
@@ -82,8 +82,8 @@ class MagnesiumBlock(AbstractOutput):
     **Arguments:**
 
     - `reversal`: reversal potential $E$ in mV.
-    - `magnesium`: concentration outside in mM.
-    - `a`: steepness in 1/mV; `b`: the concentration of half block at 0 mV, in mM.
+    - `magnesium`: extracellular concentration in mM.
+    - `a`: steepness in 1/mV; `b`: the concentration for half block at 0 mV, in mM.
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 

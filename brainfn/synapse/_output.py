@@ -1,4 +1,4 @@
-"""How the variable of a receptor becomes a current."""
+"""Outputs: from the variable of a receptor to a current."""
 
 from typing import Any, ClassVar
 
@@ -43,9 +43,9 @@ class Diffusive(AbstractOutput):
 
     $$I_j = \sum_i w_{ij}\,(x_i - v_j) = g_j - v_j \sum_i w_{ij}$$
 
-    with what arrives, $g_j = \sum_i w_{ij} x_i$, and the sum of the weights onto each neuron, which
-    a network computes before the loop. Weights are in nS, and `release=Graded(lambda s: s.v)`,
-    `synapse=Instant()` go with it.
+    with the arriving signals $g_j = \sum_i w_{ij} x_i$ and the sum of the weights onto each neuron,
+    which a network computes before the loop. Weights are in nS. Use it with `release=Graded(lambda
+    s: s.v)` and `synapse=Instant()`.
     """
 
     uses_total: ClassVar[bool] = True
@@ -56,8 +56,8 @@ class Diffusive(AbstractOutput):
     ) -> Float[Array, " n_post"]:
         if self.total is None:
             raise ValueError(
-                "Diffusive needs the sum of the weights onto each neuron, which a network tells "
-                "it. Try Diffusive().with_total(weights.sum(0))."
+                "Diffusive needs the sum of the weights onto each neuron, which a network "
+                "provides. Try Diffusive().with_total(weights.sum(0))."
             )
         return g - self.total * v
 

@@ -1,4 +1,4 @@
-"""What the presynaptic side sends: spikes as they are, or anything of its state."""
+"""Releases: spikes unchanged, or a function of the presynaptic state."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from ._base import AbstractRelease
 
 
 class Spikes(AbstractRelease[None]):
-    """What the population emits is sent as it is; the default of a projection."""
+    """Sends the signal of the population unchanged; the default of a projection."""
 
     def init(self, size: int, *, key: Key | None = None) -> None:
         del size, key
@@ -31,12 +31,12 @@ class Spikes(AbstractRelease[None]):
 
 
 class Graded(AbstractRelease[None]):
-    """A function of the presynaptic state is sent in each step: a voltage, a rate, a gate.
+    """Sends a function of the presynaptic state in each step: a voltage, a rate, a gate.
 
-    What is under way at the beginning is what the population sends in its initial state. With
+    Delay lines are initially filled with the signal of the population's initial state. With
     [`brainfn.synapse.Instant`][] and [`brainfn.synapse.Diffusive`][] it is a gap junction, with
-    [`brainfn.synapse.Current`][] a coupling of rates. A product is made in each step, not only
-    where there are spikes.
+    [`brainfn.synapse.Current`][] a coupling of rates. The product is computed in each step, not
+    only for spikes.
 
     **Arguments:**
 

@@ -27,8 +27,8 @@ class TsodyksMarkram(AbstractRelease[ShortTerm]):
     $$\text{spike}:\quad u \leftarrow u + U (1 - u),\quad \text{sent: } u\,x,\quad
     x \leftarrow x - u\,x$$
 
-    The utilisation is raised before it acts, so that a first spike finds $u = U$; between spikes
-    both variables are exact. Silent neurons send zero.
+    The utilisation increases before it acts, so the first spike is sent with $u = U$; between
+    spikes the update of both variables is exact. Silent neurons send zero.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""Well-known networks, each named by where its numbers come from."""
+"""Well-known networks, each named by the source of its parameters."""
 
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,

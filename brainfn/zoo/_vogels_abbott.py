@@ -1,4 +1,4 @@
-"""The networks of Vogels and Abbott, in the variants that simulators ship."""
+"""The networks of Vogels and Abbott, in the variants distributed with simulators."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -23,23 +23,23 @@ from ..units import Hz, ms, mV, nS, pA, pF
 
 
 class VogelsAbbott(NamedTuple):
-    """One variant of the Vogels-Abbott network: the numbers in which variants differ.
+    """One variant of the Vogels-Abbott network: the parameters that differ between variants.
 
     - `title`: its name in words.
-    - `source`: the script or paper that these numbers come from.
+    - `source`: the script or paper from which the parameters are taken.
     - `conductance`: whether synapses are conductances (COBA) or currents (CUBA).
     - `v_rest`: resting potential in mV.
     - `drive`: constant current into every neuron in pA.
     - `weight_exc`, `weight_inh`: synaptic weights in nS (COBA) or pA (CUBA).
     - `v_init`: initial membrane potential in mV; an initializer or a number.
     - `g_exc_init`, `g_inh_init`: initial conductances in nS, or currents in pA.
-    - `in_degree`: whether every neuron has exactly 64 + 16 inputs, or each pair of neurons is
-        connected with probability 0.02.
+    - `in_degree`: whether every neuron has exactly 64 + 16 inputs; otherwise each pair of neurons
+      is connected with probability 0.02.
     - `kick`: whether 50 excitatory neurons get Poisson spikes of 300 Hz from 1 to 51 ms.
-    - `reference`: what other simulators give, `{simulator: {window in ms: {figure: value}}}`: rates
-        in Hz of the excitatory and inhibitory neurons (`rate_exc`, `rate_inh`), the mean CV of the
-        interspike intervals of all neurons (`cv`), and the Fano factor of the number of spikes of
-        all neurons in 2 ms (`fano`).
+    - `reference`: results of other simulators, `{simulator: {window in ms: {figure: value}}}`:
+        rates in Hz of the excitatory and inhibitory neurons (`rate_exc`, `rate_inh`), the mean CV
+        of the interspike intervals of all neurons (`cv`), and the Fano factor of the number of
+        spikes of all neurons in 2 ms (`fano`).
     """
 
     title: str
@@ -61,7 +61,7 @@ def _figures(rate_exc: float, rate_inh: float, cv: float, fano: float) -> dict[s
     return {"rate_exc": rate_exc, "rate_inh": rate_inh, "cv": cv, "fano": fano}
 
 
-# Means over five seeds. Made by the scripts in tests/oracle, with which a test compares them.
+# Means over five seeds. Made by the scripts in tests/oracle; a test compares them with ours.
 _CUBA_BRIAN = {
     "NEST 3.10": {
         "0-1000": _figures(5.82, 5.66, 0.521, 4.56),
@@ -190,15 +190,14 @@ def vogels_abbott(
 
     with $C$ = 200 pF, $\tau$ = 20 ms, threshold -50 mV, reset -60 mV, 5 ms refractory,
     $\tau_\mathrm{exc}$ = 5 ms, $\tau_\mathrm{inh}$ = 10 ms, $E_\mathrm{exc}$ = 0 mV,
-    $E_\mathrm{inh}$ = -80 mV. What published scripts call by this name differs in drive, weights,
-    initial values and connections, with rates from 0.4 to 21 Hz: so a variant is named by its
-    source.
+    $E_\mathrm{inh}$ = -80 mV. Published scripts under this name differ in drive, weights, initial
+    values and connections, with rates from 0.4 to 21 Hz, so each variant is named by its source.
 
     **Arguments:**
 
     - `variant`: a key of `brainfn.zoo.VOGELS_ABBOTT`, e.g. `"coba-drive"` or `"cuba-brian"`.
-    - `scale`: how many times 4000 neurons. The number of synapses for each neuron stays at 80, so
-        the weights and the activity stay as they are.
+    - `scale`: number of neurons in units of 4000. Each neuron keeps 80 synapses, so weights and
+      activity do not change.
     - `key`: a JAX random key for the connections.
     - `delay`: axonal delay in ms; `None` means one step.
     - `surrogate`: the derivative of a spike; `None` for `bool` spikes without one, which take less
