@@ -54,14 +54,9 @@ class AbstractChannel(AbstractPart):
     """
 
     @abc.abstractmethod
-<<<<<<< HEAD
     def gates(self, v: Float[Array, "*size"], ions: dict[str, Any]) -> dict[str, Gate]:
-        """How each gate moves at membrane potentials `v` (mV); `{}` for a channel without gates.
-=======
-    def gates(self, v: Float[Array, " size"], ions: dict[str, Any]) -> dict[str, Gate]:
         """The kinetics of each gate at membrane potentials `v` (mV); `{}` for a channel without
         gates.
->>>>>>> english
 
         **Arguments:**
 
@@ -75,15 +70,9 @@ class AbstractChannel(AbstractPart):
         gates: dict[str, Float[Array, "*size"]],
         v: Float[Array, "*size"],
         ions: dict[str, Any],
-<<<<<<< HEAD
     ) -> Float[Array, "*size"]:
-        """The current that leaves the cell through the channel; arguments as of `gates`, whose
-        values come in the dictionary `gates`."""
-=======
-    ) -> Float[Array, " size"]:
         """The outward current through the channel; arguments as for the method `gates`, with the
         values of the gates in the dictionary `gates`."""
->>>>>>> english
 
     def ion(self) -> str | None:
         """The ion, such as `"ca"`, whose concentration its current changes; `None` if it is not

@@ -25,35 +25,19 @@ class AbstractIon(AbstractPart):
     """
 
     @abc.abstractmethod
-<<<<<<< HEAD
     def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
-        """The concentration at the beginning in mM, in the shape of `like`."""
+        """The initial concentration in mM, in the shape of `like`."""
 
     @abc.abstractmethod
     def change(
         self, inside: Float[Array, "*size"], current: Float[Array, "*size"]
     ) -> Float[Array, "*size"]:
-        """The slope of the concentration in mM/ms; `current` is what leaves the cell through all
-        channels that carry the ion."""
-
-    @abc.abstractmethod
-    def seen(self, inside: Float[Array, "*size"]) -> Any:
-        """What channels see of it."""
-=======
-    def rest(self, like: Float[Array, " size"]) -> Float[Array, " size"]:
-        """The initial concentration in mM, in the shape of `like`."""
-
-    @abc.abstractmethod
-    def change(
-        self, inside: Float[Array, " size"], current: Float[Array, " size"]
-    ) -> Float[Array, " size"]:
         """The rate of change of the concentration in mM/ms; `current` is the total outward current
         through the channels that carry the ion."""
 
     @abc.abstractmethod
-    def seen(self, inside: Float[Array, " size"]) -> Any:
+    def seen(self, inside: Float[Array, "*size"]) -> Any:
         """The concentrations passed to channels."""
->>>>>>> english
 
 
 class CalciumPool(AbstractIon):

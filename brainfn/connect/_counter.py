@@ -1,14 +1,9 @@
 """Counter-based random numbers in 32-bit integer arithmetic, on the host.
 
 `jax.random` derives a key for every draw. The rules here need something simpler: draw number `i` of
-<<<<<<< HEAD
 stream `c` as a pure function of (key, c, i), whatever block it is computed in.
 Then chunks, threads, and a larger network all see the same numbers. NumPy is as fast as XLA here,
 and a network of many projections of different sizes needs no compilation for each of them.
-=======
-stream `c` as a pure function of (key, c, i), regardless of the size of the block that it is
-computed in. So a chunked loop, its two passes, and a larger network all see the same numbers.
->>>>>>> english
 """
 
 from typing import Any

@@ -72,13 +72,9 @@ def _join(routes: Sequence[Route]) -> Route:
         rows.append(own + np.int32(route.row - top))
         columns.append(np.asarray(matrix.indices) + np.int32(route.column - left))
         data.append(matrix.data)
-<<<<<<< HEAD
         if isinstance(route.matrix, Delayed):
             delays.append(np.asarray(route.matrix.delays, np.uint16))
-    # Stable: what repeats stays in the order of the projections.
-=======
     # Stable: repeated entries stay in the order of the projections.
->>>>>>> english
     row, column = np.concatenate(rows), np.concatenate(columns)
     order = np.lexsort((column, row))
     indptr = np.zeros(bottom - top + 1, np.int32)

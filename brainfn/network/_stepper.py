@@ -92,17 +92,6 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
             self.pathways,
         )
 
-<<<<<<< HEAD
-=======
-    def _label(self, segment: Any) -> str:
-        """The name of the first projection with this receptor: it does not change when others are
-        added."""
-        for name, _, receptor, _ in self.pathways:
-            if receptor == segment.part:
-                return name
-        raise AssertionError
-
->>>>>>> english
     def arrange_inputs(self, inputs: Any) -> Any:
         if isinstance(inputs, Arranged):
             return inputs
