@@ -164,6 +164,42 @@ WRONG = {
         "`k`.*at most k=0",
         lambda: connect.FixedInDegree(1).build(0, 5, key=K),
     ),
+    "n negative": (ValueError, "`n`.*-1", lambda: connect.FixedTotalNumber(-1)),
+    "n too large": (ValueError, "`n`.*2147483647", lambda: connect.FixedTotalNumber(2**31)),
+    "n more than pairs": (
+        ValueError,
+        "`n`.*leaves 20 pairs.*at most n=20, or `multapses=True`",
+        lambda: connect.FixedTotalNumber(21, multapses=False).build(4, 5, key=K),
+    ),
+    "n more than other pairs": (
+        ValueError,
+        "`n`.*leaves 12 pairs",
+        lambda: connect.FixedTotalNumber(13, autapses=False, multapses=False).build(
+            4, 4, key=K, diagonal=0
+        ),
+    ),
+    "n of none": (
+        ValueError,
+        "`n`.*`n_pre` = 0.*at most n=0",
+        lambda: connect.FixedTotalNumber(1).build(0, 5, key=K),
+    ),
+    "n among too many pairs": (
+        ValueError,
+        "2\\^50.*`n_pre`.*split",
+        lambda: connect.FixedTotalNumber(1).build(2**26, 2**26, key=K),
+    ),
+    "no key for total": (
+        ValueError,
+        "`key` is missing.*FixedTotalNumber",
+        lambda: connect.FixedTotalNumber(2).build(4, 5),
+    ),
+    "traced key for distinct pairs": (
+        TypeError,
+        "`key` is traced.*multapses=True",
+        lambda: jax.jit(
+            lambda key: connect.FixedTotalNumber(2, multapses=False).build(4, 5, key=key)
+        )(K),
+    ),
     "no key": (ValueError, "`key` is missing.*FixedProb", lambda: RULE.build(4, 5)),
     "no key for degree": (
         ValueError,

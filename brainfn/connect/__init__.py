@@ -6,3 +6,4 @@ from ._just_in_time import JustInTime as JustInTime
 from ._probability import FixedProbability as FixedProbability
 from ._rule import AbstractRule as AbstractRule
 from ._simple import AllToAll as AllToAll, OneToOne as OneToOne
+from ._total import FixedTotalNumber as FixedTotalNumber
