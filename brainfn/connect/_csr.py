@@ -40,8 +40,9 @@ def csr(
     - `rule`: which neurons are connected.
     - `n_pre`, `n_post`: numbers of neurons; the matrix has shape `(n_pre, n_post)`.
     - `weight`: one number for all synapses, which is stored once; an array with one number for each
-        synapse, `(nnz,)`, sorted by source and then by target; or an initializer of
-        [`brainfn.init`][], which draws one for each synapse.
+        synapse, `(nnz,)`, sorted by source and then by target (in the order of the pairs of
+        [`brainfn.connect.FromPairs`][]); or an initializer of [`brainfn.init`][], which draws one
+        for each synapse.
     - `key`: a JAX key, which is split in two: for the connections and for the weights. Rules and
         weights without randomness do without.
     - `diagonal`: the offset `o` if neuron `i` before the synapse is the same neuron as `i + o`
@@ -70,6 +71,7 @@ def csr(
         connection_key, weight_key = jr.split(key)
     indices, indptr = rule.build(n_pre, n_post, key=connection_key, diagonal=diagonal)
     data = _data(weight, initializer, dtype, indices.shape, weight_key)
+    data = data if data.ndim == 0 else rule.arrange(data)
     return CSR(data, indices, indptr, shape=(n_pre, n_post))
 
 

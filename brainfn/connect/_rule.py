@@ -3,9 +3,11 @@
 import abc
 
 import equinox as eqx
-from jaxtyping import Array, Int32
+import numpy as np
+from jaxtyping import Array, Int32, Shaped
 
 from .._custom_types import Key
+from .._errors import from_host
 from ._check import as_diagonal, as_size
 
 Structure = tuple[Int32[Array, " nnz"], Int32[Array, " rows_plus_one"]]
@@ -46,6 +48,12 @@ class AbstractRule(eqx.Module):
         `(indices, indptr)`, both int32: the targets of neuron `i` are
         `indices[indptr[i]:indptr[i + 1]]`, in ascending order.
         """
+
+    def arrange(self, values: Shaped[Array | np.ndarray, " nnz"]) -> Shaped[Array, " nnz"]:
+        """Weights or delays that a user gives, one for each synapse, in the order of what `build`
+        makes: by source and then by target. As they are, unless the rule has an order of its own,
+        as [`brainfn.connect.FromPairs`][] has."""
+        return from_host(values) if isinstance(values, np.ndarray) else values
 
 
 def check_sizes(n_pre: int, n_post: int, diagonal: int | None) -> tuple[int, int, int | None]:

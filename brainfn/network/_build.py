@@ -197,7 +197,8 @@ def _pathway(
     sizes = [populations[post].ports()[port] for post in projection.post]
     matrix = _connect(name, projection, n_pre, sizes, key)
     k = None if key is None else jr.fold_in(key, _DELAYS)
-    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, k)
+    rule = projection.connect if isinstance(projection.connect, connect.AbstractRule) else None
+    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, rule, k)
     if synaptic and projection.plasticity is not None:
         raise ValueError(
             f"`plasticity` of projection {name!r} and delays for each synapse do not go together: "
