@@ -13,7 +13,7 @@ from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
 from ..init import AbstractInitializer, draw
-from ._check import check_key
+from ._check import INT32_MAX, check_key, check_synapses
 from ._rule import AbstractRule, check_sizes
 
 
@@ -56,7 +56,8 @@ def csr(
     **Raises:**
 
     `ValueError` or `TypeError`, naming the argument, where the rule raises, and for weights of a
-    wrong shape or that are not finite.
+    wrong shape or that are not finite. `MemoryError`, before anything is allocated, for more
+    synapses than fit into the memory that is free.
     """
     if not isinstance(rule, AbstractRule):
         raise TypeError(
@@ -65,6 +66,11 @@ def csr(
         )
     n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
     initializer, dtype = check_weight(weight, dtype)
+    expected = rule.expected(n_pre, n_post, diagonal=diagonal)
+    # More than there are indices the rule itself refuses, and knows better why.
+    if expected is not None and expected <= INT32_MAX:
+        one = not isinstance(weight, AbstractInitializer) and np.ndim(weight) == 0
+        check_synapses(type(rule).__name__, expected, weight=0 if one else dtype.itemsize)
     connection_key = weight_key = None
     if key is not None:
         check_key("csr", key)

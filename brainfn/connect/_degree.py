@@ -44,12 +44,13 @@ class AbstractDegree(AbstractRule):
         argument: str,
         diagonal: int | None,
         key: Key | None,
+        copies: int = 1,
     ) -> Int32[Array, " nnz"]:
         """`k` columns for each row, in ascending order; `argument` is the number of columns as the
-        user knows it."""
+        user knows it, and `copies` how many arrays of this size there will be."""
         name = f"{type(self).__name__}(k={self.k})"
         key = check_key(name, key)
-        check_synapses(name, n_rows * self.k)
+        check_synapses(name, n_rows * self.k, copies=copies)
         rows = self_rows(n_rows, n_columns, diagonal, self.autapses)
         _check_available(name, self.k, n_rows, n_columns, argument, rows, self.multapses)
         return _draw(key, n_rows, n_columns, self.k, diagonal, rows, not self.multapses)
@@ -94,6 +95,12 @@ class FixedOutDegree(AbstractDegree):
         columns = self.draw(n_pre, n_post, "n_post", diagonal, key)
         return columns, jnp.arange(n_pre + 1, dtype=jnp.int32) * self.k
 
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_post, diagonal
+        return n_pre * self.k
+
 
 class FixedInDegree(AbstractDegree):
     r"""Each neuron gets synapses from `k` neurons, drawn uniformly.
@@ -134,10 +141,16 @@ class FixedInDegree(AbstractDegree):
         n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
         # The same as out-degrees of the transposed matrix.
         mirrored = None if diagonal is None else -diagonal
-        sources = self.draw(n_post, n_pre, "n_pre", mirrored, key)
+        sources = self.draw(n_post, n_pre, "n_pre", mirrored, key, 2)
         starts = jnp.arange(n_post + 1, dtype=jnp.int32) * self.k
         indices, indptr, _ = transpose_structure(sources, starts, n_pre, permutation=False)
         return indices, indptr
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_pre, diagonal
+        return n_post * self.k
 
 
 def _check_available(

@@ -74,6 +74,12 @@ class FromPairs(AbstractRule):
         np.cumsum(np.bincount(pre, minlength=n_pre), out=indptr[1:])
         return self.arrange(self.post), from_host(indptr)
 
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_pre, n_post, diagonal
+        return self.pre.shape[0]
+
     def arrange(self, values: Shaped[Array | np.ndarray, " nnz"]) -> Shaped[Array, " nnz"]:
         """Values in the order of the pairs, sorted by source and then by target."""
         if self.order is None:
@@ -127,6 +133,12 @@ class FromMask(AbstractRule):
                 + " Try `mask.T`." * transposed
             )
         return self.indices, self.indptr
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_pre, n_post, diagonal
+        return self.indices.shape[0]
 
 
 def _as_indices(name: str, value: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from .._errors import from_host, is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
 from ._chunk import assemble
 from ._counter import Words, key_words, threefry, unit_exponential
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, pairs, self_rows
 from ._simple import AllToAll
 
 # Positions are walked through in lanes of this many gaps. The stream does not depend on the number
@@ -80,7 +80,7 @@ class FixedProbability(AbstractRule):
                 "`vmap`, or FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
             )
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
-        check_synapses(name, self.p * (n_pre * n_post - (stop - start)))
+        check_synapses(name, self.p * pairs(n_pre, n_post, diagonal, self.autapses))
         if self.p == 1.0:
             return AllToAll(self.autapses).build(n_pre, n_post, diagonal=diagonal)
         chunks = [
@@ -91,6 +91,11 @@ class FixedProbability(AbstractRule):
         if not chunks:
             return jnp.zeros(0, jnp.int32), jnp.zeros(n_pre + 1, jnp.int32)
         return _build(key_words(key), chunks, self.p, n_pre)
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        return self.p * pairs(n_pre, n_post, diagonal, self.autapses)
 
 
 class _Chunk(NamedTuple):

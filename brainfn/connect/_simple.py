@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from .._custom_types import Key
 from ._check import as_flag, check_synapses
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, pairs, self_rows
 
 
 class AllToAll(AbstractRule):
@@ -36,6 +36,11 @@ class AllToAll(AbstractRule):
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
         check_synapses("AllToAll()", n_pre * n_post)
         return _all(n_pre, n_post, start, stop, 0 if diagonal is None else diagonal)
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        return pairs(n_pre, n_post, diagonal, self.autapses)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
@@ -71,5 +76,12 @@ class OneToOne(AbstractRule):
                 f"OneToOne connects populations of equal size, got `n_pre` = {n_pre} and "
                 f"`n_post` = {n_post}. Try a part of the larger one, or FixedInDegree(1)."
             )
+        check_synapses("OneToOne()", n_pre)
         index = jnp.arange(n_pre + 1, dtype=jnp.int32)
         return index[:-1], index
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_post, diagonal
+        return n_pre

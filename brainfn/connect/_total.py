@@ -17,7 +17,7 @@ from ._check import as_degree, as_flag, check_key, check_synapses
 from ._chunk import assemble, write
 from ._counter import Words, bounded, key_words, threefry
 from ._probability import FixedProbability
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, pairs, self_rows
 
 # Gaps are added up in lanes of this many, and so many lanes make a chunk, whose arrays stay in the
 # cache. Sums are of integers, so neither number changes the result.
@@ -90,9 +90,9 @@ class FixedTotalNumber(AbstractRule):
         name = f"FixedTotalNumber(n={self.n})"
         key = check_key(name, key)
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
-        pairs = n_pre * n_post - (stop - start)
-        self._check_available(name, n_pre, n_post, pairs)
-        check_synapses(name, self.n)
+        available = pairs(n_pre, n_post, diagonal, self.autapses)
+        self._check_available(name, n_pre, n_post, available)
+        check_synapses(name, self.n, copies=1 if self.multapses else 2)
         if self.n == 0:
             return jnp.zeros(0, jnp.int32), jnp.zeros(n_pre + 1, jnp.int32)
         if self.multapses:
@@ -103,32 +103,38 @@ class FixedTotalNumber(AbstractRule):
                 f"`key` is traced by JAX, but {name} without multapses draws until it has so many. "
                 "Try to build the connections outside of `jit` and `vmap`, or `multapses=True`."
             )
-        return self._distinct(key, n_pre, n_post, pairs, diagonal)
+        return self._distinct(key, n_pre, n_post, available, diagonal)
 
-    def _check_available(self, name: str, n_pre: int, n_post: int, pairs: int) -> None:
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_pre, n_post, diagonal
+        return self.n
+
+    def _check_available(self, name: str, n_pre: int, n_post: int, available: int) -> None:
         """Raises if there are too few pairs, or more than can be told apart."""
         sizes = f"`n_pre` = {n_pre} and `n_post` = {n_post}"
-        if pairs > _MAX_PAIRS:
+        if available > _MAX_PAIRS:
             raise ValueError(
                 f"{name} chooses among at most 2^50 pairs, got {sizes}. Try to split the "
                 "populations, or FixedOutDegree or FixedInDegree."
             )
-        if self.n <= pairs or (self.multapses and pairs > 0):
+        if self.n <= available or (self.multapses and available > 0):
             return
-        advice = f"at most n={pairs}" + ("" if self.multapses else ", or `multapses=True`")
+        advice = f"at most n={available}" + ("" if self.multapses else ", or `multapses=True`")
         raise ValueError(
             f"`n` must be at most the number of pairs to choose from: {name} got {sizes}, which "
-            f"leaves {pairs} pairs. Try {advice}."
+            f"leaves {available} pairs. Try {advice}."
         )
 
     def _distinct(
-        self, key: Key, n_pre: int, n_post: int, pairs: int, diagonal: int | None
+        self, key: Key, n_pre: int, n_post: int, available: int, diagonal: int | None
     ) -> Structure:
         """As many pairs as a fixed probability gives, of which some are left out: given their
         number, all sets of pairs are equally probable, and so are those of `n` of them."""
         # Six standard deviations more, so that too few happen once in 10^9 times.
-        spread = math.sqrt(self.n * (1 - self.n / pairs))
-        p = min(1.0, (self.n + 6 * spread + 12) / pairs)
+        spread = math.sqrt(self.n * (1 - self.n / available))
+        p = min(1.0, (self.n + 6 * spread + 12) / available)
         rule = FixedProbability(p, self.autapses)
         for turn in range(100):
             draw, lot = jax.random.split(jax.random.fold_in(key, turn))
@@ -136,7 +142,7 @@ class FixedTotalNumber(AbstractRule):
             if indices.shape[0] >= self.n:
                 break
         else:
-            raise RuntimeError(f"no {self.n} of {pairs} pairs were drawn in 100 turns")
+            raise RuntimeError(f"no {self.n} of {available} pairs were drawn in 100 turns")
         gone = _by_lot(lot, indices.shape[0], indices.shape[0] - self.n)
         if gone.size == 0:
             return indices, indptr

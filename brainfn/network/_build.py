@@ -239,7 +239,7 @@ def _connect(
     options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
     try:
         return make(n_pre, sum(sizes), key=key, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")
         raise
 
