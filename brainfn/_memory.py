@@ -39,9 +39,13 @@ def check_memory(needed: int, argument: str, what: str, hint: str) -> None:
     free = free_memory()
     if free is not None and needed > free:
         raise MemoryError(
-            f"`{argument}`: {what} would take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of "
-            f"memory are free. {hint}"
+            f"`{argument}`: {what} would take {_size(needed)}, but {_size(free)} of memory are "
+            f"free. {hint}"
         )
+
+
+def _size(n: int) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 1e8 else f"{n / 1e6:.1f} MB"
 
 
 def array_bytes(shapes: Any) -> int:

@@ -164,6 +164,42 @@ WRONG = {
         "`k`.*at most k=0",
         lambda: connect.FixedInDegree(1).build(0, 5, key=K),
     ),
+    "n negative": (ValueError, "`n`.*-1", lambda: connect.FixedTotalNumber(-1)),
+    "n too large": (ValueError, "`n`.*2147483647", lambda: connect.FixedTotalNumber(2**31)),
+    "n more than pairs": (
+        ValueError,
+        "`n`.*leaves 20 pairs.*at most n=20, or `multapses=True`",
+        lambda: connect.FixedTotalNumber(21, multapses=False).build(4, 5, key=K),
+    ),
+    "n more than other pairs": (
+        ValueError,
+        "`n`.*leaves 12 pairs",
+        lambda: connect.FixedTotalNumber(13, autapses=False, multapses=False).build(
+            4, 4, key=K, diagonal=0
+        ),
+    ),
+    "n of none": (
+        ValueError,
+        "`n`.*`n_pre` = 0.*at most n=0",
+        lambda: connect.FixedTotalNumber(1).build(0, 5, key=K),
+    ),
+    "n among too many pairs": (
+        ValueError,
+        "2\\^50.*`n_pre`.*split",
+        lambda: connect.FixedTotalNumber(1).build(2**26, 2**26, key=K),
+    ),
+    "no key for total": (
+        ValueError,
+        "`key` is missing.*FixedTotalNumber",
+        lambda: connect.FixedTotalNumber(2).build(4, 5),
+    ),
+    "traced key for distinct pairs": (
+        TypeError,
+        "`key` is traced.*multapses=True",
+        lambda: jax.jit(
+            lambda key: connect.FixedTotalNumber(2, multapses=False).build(4, 5, key=key)
+        )(K),
+    ),
     "no key": (ValueError, "`key` is missing.*FixedProb", lambda: RULE.build(4, 5)),
     "no key for degree": (
         ValueError,
@@ -264,3 +300,40 @@ def test_wrong_calls(name):
     error, message, call = WRONG[name]
     with pytest.raises(error, match=f"(?s){message}"):
         call()
+
+
+RULES = {
+    "FixedProbability": lambda k: connect.FixedProbability(k / 200),
+    "rare": lambda k: connect.FixedProbability(k * 1e-7),
+    "AllToAll": lambda k: connect.AllToAll(autapses=False),
+    "FixedOutDegree": lambda k: connect.FixedOutDegree(k),
+    "FixedInDegree": lambda k: connect.FixedInDegree(k, multapses=False),
+    "dense": lambda k: connect.FixedInDegree(20 + k, multapses=False),
+    "FixedTotalNumber": lambda k: connect.FixedTotalNumber(50 * k),
+    "distinct": lambda k: connect.FixedTotalNumber(50 * k, multapses=False),
+    "FromPairs": lambda k: connect.FromPairs(np.arange(k), np.arange(k)),
+    "OneToOne": lambda k: connect.OneToOne(),
+}
+
+
+@pytest.mark.parametrize("name", list(RULES))
+def test_other_numbers_of_neurons_and_synapses_are_not_compiled(name):
+    def build(k):
+        n_post = 70 + k if name == "OneToOne" else 50 + k
+        law = bf.init.Normal(1.0, k / 10)
+        return connect.csr(RULES[name](k), 70 + k, n_post, weight=law, key=jr.key(k), diagonal=0)
+
+    compiled = []
+
+    def listen(event, duration, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(duration)
+
+    build(5)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for k in (6, 11, 17):
+            build(k)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not compiled

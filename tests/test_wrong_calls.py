@@ -119,6 +119,13 @@ WRONG = {
         "`connect`",
         "Try",
     ),
+    "total not whole": (lambda: bf.connect.FixedTotalNumber(3.0), TypeError, "`n`", "Try 3"),
+    "total traced": (
+        lambda: jax.jit(lambda n: bf.connect.FixedTotalNumber(n).n)(3),
+        TypeError,
+        "`n` is traced",
+        "outside of `jit`",
+    ),
     "weight missing": (lambda: projection(weight=None), ValueError, "`weight`", "e.g."),
     "weight nan": (lambda: projection(weight=nan), ValueError, "`weight`", "finite"),
     "weight text": (lambda: projection(weight="6 nS"), TypeError, "`weight`", "number"),

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 
 from .._custom_types import Key
 from .._errors import count, is_concrete
+from .._memory import check_memory
 
 INT32_MAX = 2**31 - 1
+# Bytes of an index; and what is too little to ask how much memory is free.
+_INDEX, _SMALL = 4, 2**24
 
 
 def as_size(name: str, value: Any) -> int:
@@ -92,13 +95,34 @@ def check_key(rule: str, key: Any) -> Key:
     raise TypeError(f"`key` must be one JAX key, got {got}. Try `key=jax.random.key(0)`.")
 
 
-def check_synapses(rule: str, expected: float | int) -> None:
-    """Raises if there would be more synapses than 32-bit indices can count."""
+def check_synapses(rule: str, expected: float | int, *, copies: int = 1, weight: int = 0) -> None:
+    """Raises if there would be more synapses than 32-bit indices can count, or than fit into
+    memory.
+
+    **Arguments:**
+
+    - `rule`: the name of the rule in the message.
+    - `expected`: how many synapses there will be, or their mean number.
+    - `copies`: of the indices, while they are made.
+    - `weight`: bytes of the weight of each synapse.
+    """
     if expected > INT32_MAX:
         raise ValueError(
             f"{rule} would make {expected:.6g} synapses; 32-bit indices count up to {INT32_MAX}. "
             "Try fewer synapses for each neuron, or split the population."
         )
+    needed = int(expected * max(_INDEX * copies, _INDEX + weight))
+    if needed < _SMALL or jax.default_backend() != "cpu":
+        return
+    weights = " and weights" if weight else ""
+    check_memory(
+        needed,
+        "rule",
+        f"the {expected:.6g} synapses of {rule}, indices{weights},",
+        "Try connections that are not stored, bf.connect.JustInTime(rule); fewer of them, e.g. "
+        "bf.connect.FixedProbability(0.1); or, where most pairs are connected, a bf.event.Dense "
+        "matrix of float32, which has no indices.",
+    )
 
 
 def as_diagonal(value: Any) -> int | None:

@@ -13,7 +13,7 @@ from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
 from ..init import AbstractInitializer, draw
-from ._check import check_key
+from ._check import INT32_MAX, check_key, check_synapses
 from ._rule import AbstractRule, check_sizes
 
 
@@ -40,8 +40,9 @@ def csr(
     - `rule`: which neurons are connected.
     - `n_pre`, `n_post`: numbers of neurons; the matrix has shape `(n_pre, n_post)`.
     - `weight`: one number for all synapses, which is stored once; an array with one number for each
-        synapse, `(nnz,)`, sorted by source and then by target; or an initializer of
-        [`brainfn.init`][], which draws one for each synapse.
+        synapse, `(nnz,)`, sorted by source and then by target (in the order of the pairs for
+        [`brainfn.connect.FromPairs`][]); or an initializer of [`brainfn.init`][], which draws one
+        for each synapse.
     - `key`: a JAX key, which is split in two: for the connections and for the weights. Not needed
       if neither the rule nor the weights are random.
     - `diagonal`: the offset `o` if presynaptic neuron `i` is the same neuron as postsynaptic neuron
@@ -56,7 +57,8 @@ def csr(
     **Raises:**
 
     `ValueError` or `TypeError`, naming the argument, where the rule raises, and for weights of a
-    wrong shape or that are not finite.
+    wrong shape or that are not finite. `MemoryError`, before anything is allocated, for more
+    synapses than fit into the memory that is free.
     """
     if not isinstance(rule, AbstractRule):
         raise TypeError(
@@ -65,12 +67,18 @@ def csr(
         )
     n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
     initializer, dtype = check_weight(weight, dtype)
+    expected = rule.expected(n_pre, n_post, diagonal=diagonal)
+    # More than there are indices the rule itself refuses, and knows better why.
+    if expected is not None and expected <= INT32_MAX:
+        one = not isinstance(weight, AbstractInitializer) and np.ndim(weight) == 0
+        check_synapses(type(rule).__name__, expected, weight=0 if one else dtype.itemsize)
     connection_key = weight_key = None
     if key is not None:
         check_key("csr", key)
         connection_key, weight_key = jr.split(key)
     indices, indptr = rule.build(n_pre, n_post, key=connection_key, diagonal=diagonal)
     data = _data(weight, initializer, dtype, indices.shape, weight_key)
+    data = data if data.ndim == 0 else rule.arrange(data)
     return CSR(data, indices, indptr, shape=(n_pre, n_post))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .._custom_types import Key
 from ..event import JIT
 from ..init import Constant, Normal, Uniform
-from ._check import check_key
+from ._check import check_key, check_synapses
 from ._csr import check_weight
 from ._degree import FixedInDegree, FixedOutDegree
 from ._probability import FixedProbability
@@ -95,8 +95,16 @@ class JustInTime(AbstractRule):
     ) -> Structure:
         """The same connections as a stored structure."""
         options = self._options(n_pre, n_post, key, diagonal)
+        expected = self.expected(n_pre, n_post, diagonal=diagonal)
+        if expected is not None:
+            check_synapses("JustInTime", expected)
         rows = JIT(1.0, **options).tocsr()
         return rows.indices, rows.indptr
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        return self.rule.expected(n_pre, n_post, diagonal=diagonal)
 
     def _options(
         self, n_pre: int, n_post: int, key: Key | None, diagonal: int | None

@@ -13,7 +13,7 @@ from .._errors import empty_on_host, from_host, is_concrete
 from ._check import as_flag, as_probability, check_key, check_synapses
 from ._chunk import in_order
 from ._counter import fine_exponential, key_words, threefry, unit_exponential
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, pairs, self_rows
 from ._simple import AllToAll
 
 # Synapses in a chunk, so that its arrays stay in the cache; and its rows and positions. The chunks
@@ -77,7 +77,7 @@ class FixedProbability(AbstractRule):
                 "`vmap`, or try FixedOutDegree or FixedInDegree, whose number of synapses is fixed."
             )
         start, stop = self_rows(n_pre, n_post, diagonal, self.autapses)
-        check_synapses(name, self.p * (n_pre * n_post - (stop - start)))
+        check_synapses(name, self.p * pairs(n_pre, n_post, diagonal, self.autapses))
         if self.p == 1.0:
             return AllToAll(self.autapses).build(n_pre, n_post, diagonal=diagonal)
         chunks = [
@@ -88,6 +88,11 @@ class FixedProbability(AbstractRule):
         if not chunks:
             return jnp.zeros(0, jnp.int32), jnp.zeros(n_pre + 1, jnp.int32)
         return _build(np.asarray(key_words(key)), chunks, self.p, n_pre)
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        return self.p * pairs(n_pre, n_post, diagonal, self.autapses)
 
 
 class _Chunk(NamedTuple):

@@ -3,9 +3,11 @@
 import abc
 
 import equinox as eqx
-from jaxtyping import Array, Int32
+import numpy as np
+from jaxtyping import Array, Int32, Shaped
 
 from .._custom_types import Key
+from .._errors import from_host
 from ._check import as_diagonal, as_size
 
 Structure = tuple[Int32[Array, " nnz"], Int32[Array, " rows_plus_one"]]
@@ -47,6 +49,21 @@ class AbstractRule(eqx.Module):
         `indices[indptr[i]:indptr[i + 1]]`, in ascending order.
         """
 
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        """How many synapses `build` will make, or their mean number; `None` if the rule does not
+        say. With it more synapses than fit into memory are refused before anything is allocated.
+        Arguments as of `build`."""
+        del n_pre, n_post, diagonal
+        return None
+
+    def arrange(self, values: Shaped[Array | np.ndarray, " nnz"]) -> Shaped[Array, " nnz"]:
+        """Weights or delays that a user gives, one for each synapse, in the order of what `build`
+        makes: by source and then by target. As they are, unless the rule has an order of its own,
+        as [`brainfn.connect.FromPairs`][] has."""
+        return from_host(values) if isinstance(values, np.ndarray) else values
+
 
 def check_sizes(n_pre: int, n_post: int, diagonal: int | None) -> tuple[int, int, int | None]:
     """The arguments of `build` as Python numbers; raises if one of them is invalid."""
@@ -60,3 +77,9 @@ def self_rows(n_pre: int, n_post: int, diagonal: int | None, autapses: bool) -> 
         return 0, 0
     start = min(max(-diagonal, 0), n_pre)
     return start, max(start, min(n_pre, n_post - diagonal))
+
+
+def pairs(n_pre: int, n_post: int, diagonal: int | None, autapses: bool) -> int:
+    """How many pairs of neurons there are to connect."""
+    start, stop = self_rows(n_pre, n_post, diagonal, autapses)
+    return n_pre * n_post - (stop - start)

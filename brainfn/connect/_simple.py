@@ -1,14 +1,12 @@
 """Rules without randomness."""
 
-from functools import partial
-
 import equinox as eqx
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from .._custom_types import Key
+from .._errors import empty_on_host, from_host
 from ._check import as_flag, check_synapses
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, pairs, self_rows
 
 
 class AllToAll(AbstractRule):
@@ -37,20 +35,26 @@ class AllToAll(AbstractRule):
         check_synapses("AllToAll()", n_pre * n_post)
         return _all(n_pre, n_post, start, stop, 0 if diagonal is None else diagonal)
 
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        return pairs(n_pre, n_post, diagonal, self.autapses)
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+
 def _all(n_pre: int, n_post: int, start: int, stop: int, diagonal: int) -> Structure:
-    """All pairs, but rows `start` to `stop` leave out their own neuron."""
-    row = jnp.arange(n_pre + 1, dtype=jnp.int32)
-    indptr = row * n_post - jnp.clip(row - start, 0, stop - start)
-    at = jnp.arange(n_pre * n_post - (stop - start), dtype=jnp.int32)
-    if stop > start:
-        # Own columns are n_post + 1 apart in the flattened matrix, with n_post others between two
-        # of them, so each synapse's position gives the number left out before it.
-        first = start * n_post + start + diagonal
-        left_out = jnp.where(at < first, 0, jnp.minimum((at - first) // n_post + 1, stop - start))
-        at = at + left_out
-    return at % max(n_post, 1), indptr
+    """All pairs, without the own neurons of rows `start` to `stop`."""
+    row = np.arange(n_pre + 1, dtype=np.int64)
+    indptr = row * n_post - np.clip(row - start, 0, stop - start)
+    indices = empty_on_host(int(indptr[-1]), np.int32)
+    whole = np.arange(n_post, dtype=np.int32)
+    for first, last in ((0, start), (stop, n_pre)):
+        indices[indptr[first] : indptr[last]].reshape(last - first, n_post)[:] = whole
+    others = indices[indptr[start] : indptr[stop]].reshape(stop - start, max(n_post - 1, 0))
+    if others.size:
+        own = np.arange(start, stop, dtype=np.int32)[:, None] + diagonal
+        others[:] = whole[:-1]
+        others += others >= own
+    return from_host(indices), from_host(indptr.astype(np.int32))
 
 
 class OneToOne(AbstractRule):
@@ -71,5 +75,12 @@ class OneToOne(AbstractRule):
                 f"OneToOne connects populations of equal size, got `n_pre` = {n_pre} and "
                 f"`n_post` = {n_post}. Try part of the larger one, or FixedInDegree(1)."
             )
-        index = jnp.arange(n_pre + 1, dtype=jnp.int32)
-        return index[:-1], index
+        check_synapses("OneToOne()", n_pre)
+        index = np.arange(n_pre + 1, dtype=np.int32)
+        return from_host(index[:-1]), from_host(index)
+
+    def expected(
+        self, n_pre: int, n_post: int, *, diagonal: int | None = None
+    ) -> float | int | None:
+        del n_post, diagonal
+        return n_pre

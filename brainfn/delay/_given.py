@@ -29,7 +29,8 @@ class Synaptic(eqx.Module):
 
     **Arguments:**
 
-    - `values`: delays in ms, shape `(nnz,)`, in the order of the CSR matrix.
+    - `values`: delays in ms, shape `(nnz,)`, by source and then by target, or in the order of
+        the pairs of [`brainfn.connect.FromPairs`][].
     """
 
     values: Float[Array, " nnz"] = eqx.field(converter=as_parameter)

@@ -196,7 +196,8 @@ def _pathway(
     sizes = [populations[post].ports()[port] for post in projection.post]
     matrix = _connect(name, projection, n_pre, sizes, key)
     k = None if key is None else jr.fold_in(key, _DELAYS)
-    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, k)
+    rule = projection.connect if isinstance(projection.connect, connect.AbstractRule) else None
+    delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, rule, k)
     if synaptic and projection.plasticity is not None:
         raise ValueError(
             f"`plasticity` of projection {name!r} can't be combined with delays for each synapse: "
@@ -237,7 +238,7 @@ def _connect(
     options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
     try:
         return make(n_pre, sum(sizes), key=key, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")
         raise
 

@@ -10,6 +10,7 @@ from jaxtyping import Array
 from .._custom_types import Key
 from .._errors import describe, from_host, is_concrete, whole_steps
 from .._field import Declared, as_parameter, check_parameter
+from ..connect import AbstractRule
 from ..delay import Axonal, Synaptic
 from ..event import CSR, AbstractMatrix
 from ..init import AbstractInitializer, draw
@@ -36,7 +37,12 @@ def check_delay(label: str, delay: Any) -> Any:
 
 
 def build_delays(
-    name: str, delay: Any, n_pre: int, matrix: AbstractMatrix, key: Key | None
+    name: str,
+    delay: Any,
+    n_pre: int,
+    matrix: AbstractMatrix,
+    rule: AbstractRule | None,
+    key: Key | None,
 ) -> tuple[float | None, Array | None, bool]:
     """Longest delay in ms, all delays if they differ, and whether these are synaptic."""
     if delay is None or isinstance(delay, float):
@@ -46,7 +52,7 @@ def build_delays(
     elif isinstance(delay, Axonal | Synaptic):
         values, synaptic = delay.values, isinstance(delay, Synaptic)
     else:
-        values, synaptic = delay, _is_synaptic(name, delay, n_pre, matrix)
+        values, synaptic = delay, _is_synaptic(name, delay, n_pre, matrix, rule)
     if synaptic:
         _check_stored(name, matrix)
         expected, what = matrix.synapses, "synapse"
@@ -62,13 +68,16 @@ def build_delays(
             f"`delay` of projection {name!r} sets the length of a buffer, so it can't be traced. "
             "Build the network outside of `jit`."
         )
-    return float(np.max(np.asarray(values), initial=0.0)), values, synaptic
+    longest = float(np.max(np.asarray(values), initial=0.0))
+    return longest, rule.arrange(values) if synaptic and rule is not None else values, synaptic
 
 
-def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) -> bool:
+def _is_synaptic(
+    name: str, delay: Array, n_pre: int, matrix: AbstractMatrix, rule: AbstractRule | None
+) -> bool:
     n = matrix.synapses if matrix.weight_shape is not None else None
     fits = delay.shape == (n_pre,), delay.shape == (n,)
-    if all(fits) and not _one_each(matrix):
+    if all(fits) and not _one_each(matrix, rule):
         raise ValueError(
             f"`delay` of projection {name!r} has shape {delay.shape}, which fits one for each "
             f"presynaptic neuron as well as one for each synapse. Specify which: "
@@ -83,8 +92,11 @@ def _is_synaptic(name: str, delay: Array, n_pre: int, matrix: AbstractMatrix) ->
     return not fits[0]
 
 
-def _one_each(matrix: AbstractMatrix) -> bool:
-    """Whether each row has one synapse, so that both interpretations are the same."""
+def _one_each(matrix: AbstractMatrix, rule: AbstractRule | None) -> bool:
+    """Whether synapse `i` is the only one of row `i`, so that both interpretations are the same."""
+    own = np.arange(matrix.synapses)
+    if rule is not None and not np.array_equal(rule.arrange(own), own):
+        return False
     rows = matrix.tocsr()
     assert isinstance(rows, CSR)
     return is_concrete(rows.indptr) and bool(np.all(np.diff(np.asarray(rows.indptr)) == 1))

@@ -31,9 +31,10 @@ class Projection(eqx.Module):
     - `connect`: a rule of [`brainfn.connect`][]; wrapped in [`brainfn.connect.JustInTime`][],
         connections are not stored. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
         (`CSR`, `Dense`, ...) that holds the connections and the weights.
-    - `weight`: a number, an array with one entry for each synapse (in the order of the CSR matrix),
-        or an initializer of [`brainfn.init`][]; in nS for conductances, in pA for currents. Must
-        not be given with a matrix.
+    - `weight`: a number, an array with one entry for each synapse (by source and then by target, or
+        in the order of the pairs of [`brainfn.connect.FromPairs`][]), or an initializer of
+        [`brainfn.init`][]; in nS for conductances, in pA for currents. Must not be given with a
+        matrix.
     - `synapse`: how an arriving signal acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how the synaptic variable becomes a current: `brainfn.synapse.Current()` or
         `Conductance(reversal)`. Projections that hold the same `synapse` object and the same
@@ -48,7 +49,7 @@ class Projection(eqx.Module):
       (dopamine).
     - `delay`: delay in ms, at least one step. A number; [`brainfn.delay.Axonal`][] with one entry
         for each presynaptic neuron; [`brainfn.delay.Synaptic`][] with one for each synapse (in the
-        order of the CSR matrix); a plain array if its shape is unambiguous; or an initializer of
+        order of the weights); a plain array if its shape is unambiguous; or an initializer of
         [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
         must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A
         signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
