@@ -89,6 +89,7 @@ def option(
     convert: Callable[[Any], Any] | None = None,
     factory: Callable[[], Any] | None = None,
     initial: bool = False,
+    check: Callable[[str, Any, int | None], None] | None = None,
     hint: str = "",
     positional: bool = False,
 ) -> Any:
@@ -101,11 +102,13 @@ def option(
     - `none`: whether `None` is allowed.
     - `convert`: applied to the argument, e.g. to convert a number to an initializer.
     - `initial`: whether only `init` reads it.
+    - `check`: raises if the value is wrong; gets the name of the field, the value, and the number
+        of neurons if that is known.
     - `hint`: a suggestion for the error message.
     - `positional`: whether the argument may be given by position.
     """
     classes = cls if isinstance(cls, tuple) else (cls,)
-    extra = {"option": (classes, none, hint), "initial": initial}
+    extra = {"option": (classes, none, hint), "initial": initial, "check": check}
     return _field(default, convert, not positional, factory=factory, **extra)
 
 
@@ -215,6 +218,8 @@ def check_fields(model: Any, size: int | None = None) -> None:
         elif "option" in field.metadata:
             classes, none, hint = field.metadata["option"]
             _check_option(field.name, value, classes, none, hint)
+            if field.metadata["check"] is not None:
+                field.metadata["check"](field.name, value, size)
         elif "flag" in field.metadata and not isinstance(value, bool):
             raise TypeError(f"`{field.name}` must be True or False, got {value!r}.")
 

@@ -1,13 +1,16 @@
+import dataclasses
 import math
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import models
 import numpy as np
 import pytest
 import scipy.stats
 
+import brainfn as bf
 from brainfn import init
 
 N = 20_000
@@ -128,3 +131,73 @@ def test_what_is_no_initializer(x):
 def test_bad_parameters_are_named(make, name):
     with pytest.raises(ValueError, match=f"`{name}`"):
         make()
+
+
+def initial_fields():
+    """Every field of the models that says how a variable begins."""
+    for kinds in (models.all_neurons, models.all_rates, models.all_receptors, models.all_sources):
+        for name, make in kinds.items():
+            model = make()
+            for field in dataclasses.fields(model):
+                if field.metadata.get("initial"):
+                    yield name, type(model), field.name
+
+
+def given_for(name, field, value):
+    """The model with `value` for a field of an initial value."""
+    if name in models.all_receptors:
+        return bf.synapse.Exponential(5.0, **{field: value})
+    return (models.all_neurons | models.all_rates)[name](3, **{field: value})
+
+
+FIELDS = [pytest.param(name, field, id=f"{name}.{field}") for name, _, field in initial_fields()]
+every_field = pytest.mark.parametrize(("name", "field"), FIELDS)
+
+
+def test_there_are_initial_fields():
+    found = {cls.__name__ for _, cls, _ in initial_fields()}
+    assert found >= {"LIF", "AdEx", "Izhikevich", "PointNeuron", "Tanh", "Exponential"}
+
+
+@every_field
+def test_wrong_initial_values_name_the_field(name, field):
+    """And not the initializer that is made of them."""
+    wrong = [
+        (ValueError, math.nan, "must be finite"),
+        (ValueError, np.array([0.0, math.inf, 0.0]), "must be finite"),
+        (ValueError, np.zeros((3, 3)), "shape"),
+        (TypeError, "rest", "must be an AbstractInitializer"),
+        (TypeError, 1j * np.ones(3), "must be an AbstractInitializer"),
+        (TypeError, jnp.ones(3, bool), "must hold real numbers"),
+    ]
+    if name not in models.all_receptors:
+        wrong += [
+            (ValueError, np.zeros(2), r"shape \(3,\)"),
+            (ValueError, init.Constant(np.zeros(2)), r"shape \(3,\)"),
+            (ValueError, init.Normal(np.zeros(2), 1.0), r"`mean` of `init.Normal`.*\(3,\)"),
+            (ValueError, init.Uniform(0.0, np.ones(4)), r"`high` of `init.Uniform`.*\(3,\)"),
+        ]
+    for error, value, message in wrong:
+        with pytest.raises(error, match=f"`{field}`:? .*{message}"):
+            given_for(name, field, value)
+
+
+@every_field
+def test_initial_values_of_every_kind(name, field):
+    each = np.array([0.25, 0.5, 0.75])
+    for value in (0.5, 1, np.float32(0.5), each, jnp.asarray(each), np.arange(3)):
+        made = getattr(given_for(name, field, value), field)
+        assert type(made) is init.Constant
+        assert jnp.issubdtype(made.value.dtype, jnp.floating)
+        np.testing.assert_array_equal(made.value, value)
+    for value in (None, init.Normal(each, 0.1), init.Constant(each), init.Uniform()):
+        assert getattr(given_for(name, field, value), field) is value
+    # What is traced passes.
+    jax.jit(lambda x: getattr(given_for(name, field, x), field).value)(jnp.asarray(each))
+
+
+def test_initial_values_that_were_changed_are_looked_at():
+    neuron = bf.neuron.LIF(3, v_init=-60.0)
+    wrong = eqx.tree_at(lambda n: n.v_init.value, neuron, jnp.asarray(math.nan))
+    with pytest.raises(ValueError, match="`v_init` must be finite"):
+        bf.simulate(wrong, duration=1.0, dt=0.1)

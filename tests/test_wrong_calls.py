@@ -71,11 +71,13 @@ WRONG = {
         "`refractory`",
         "Try 0.1 ms",
     ),
-    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`value` of `init.Constant`", "finite"),
-    "v_init shape": (
-        lambda: simulate(LIF(3, v_init=np.zeros(2))),
+    "v_init nan": (lambda: LIF(3, v_init=nan), ValueError, "`v_init`", "finite"),
+    "v_init shape": (lambda: LIF(3, v_init=np.zeros(2)), ValueError, "`v_init`", r"\(3,\)"),
+    "v_init text": (lambda: LIF(3, v_init="rest"), TypeError, "`v_init`", "Try"),
+    "g_init shape": (
+        lambda: network(projection(synapse=Exponential(5.0, g_init=np.zeros(4)))),
         ValueError,
-        "`value` of `init.Constant`",
+        "`synapse` of projection 'a' has `g_init`",
         r"\(3,\)",
     ),
     "size negative": (lambda: LIF(-1), ValueError, "`size`", "at least"),
@@ -231,7 +233,7 @@ WRONG = {
     "synapse parameters": (
         lambda: network(projection(synapse=Exponential(np.full(4, 5.0)))),
         ValueError,
-        "`synapse`",
+        "`synapse` of projection 'a' has `tau`",
         "expected",
     ),
     "not a model": (lambda: simulate(3), TypeError, "`model`", "Try"),

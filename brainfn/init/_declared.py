@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike, Key
-from .._field import as_parameter, option
-from ._initializers import AbstractInitializer, as_initializer
+from .._field import Declared, as_parameter, check_parameter, option, replace
+from ._initializers import AbstractInitializer, Constant
+
+_NUMBER = Declared("the unit of the variable", None, False, False)
 
 
 def initial(default: FloatArrayLike | AbstractInitializer | None = None) -> Any:
@@ -25,6 +30,7 @@ def initial(default: FloatArrayLike | AbstractInitializer | None = None) -> Any:
         none=True,
         convert=_as_initial,
         initial=True,
+        check=_check_initial,
         hint="Try a number, an array, or bf.init.Normal(-60.0, 2.0).",
     )
 
@@ -50,7 +56,17 @@ def start(
 
 
 def _as_initial(value: Any) -> Any:
-    if value is None or isinstance(value, AbstractInitializer):
-        return value
     number = as_parameter(value)
-    return as_initializer(number) if isinstance(number, Array) else value
+    # Not by the constructor, which would not name the field: its check does.
+    return replace(Constant(0.0), value=number) if isinstance(number, Array) else value
+
+
+def _check_initial(name: str, value: Any, size: int | None) -> None:
+    """Raise, naming the field, if what was given for it can't fill `size` entries."""
+    if isinstance(value, Constant):
+        check_parameter(name, value.value, _NUMBER, size)
+    elif size is not None and any(jnp.ndim(x) for x in jtu.tree_leaves(value)):
+        try:
+            jax.eval_shape(lambda: value((size,), jnp.result_type(float), key=jr.key(0)))
+        except ValueError as error:
+            raise ValueError(f"`{name}`: {error}") from None

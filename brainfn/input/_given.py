@@ -6,13 +6,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jax import lax
+from jaxtyping import Array, Float, Float64, Int32, UInt32
 
 from .._custom_types import Key
-from .._errors import count, describe
+from .._errors import count, describe, from_host, is_concrete
 from .._field import size as size_field
 from .._model import Clock
 from ._source import AbstractSource
+
+# Spikes of a step are emitted so many at a time.
+_BLOCK = 256
 
 
 class Empty(eqx.Module):
@@ -27,6 +31,9 @@ class SpikeTimes(AbstractSource[Empty, None]):
     the step in which the threshold was crossed, so use `stamp="end"` for its spikes. Several spikes
     of one neuron in one step become one event with that number as its value.
 
+    Times are kept in float64, also where JAX computes in float32. They are data: a model with as
+    many other spikes needs no new compilation.
+
     **Arguments:**
 
     - `size`: number of units.
@@ -39,8 +46,10 @@ class SpikeTimes(AbstractSource[Empty, None]):
     """
 
     size: int = eqx.field(static=True)
-    times: tuple[float, ...] = eqx.field(static=True)
-    units: tuple[int, ...] = eqx.field(static=True)
+    # The times as pairs of words: as floats `jit` would round them to float32, and `bf.astype`,
+    # derivatives and optimisers would take them for parameters.
+    words: UInt32[Array, "spikes 2"]
+    units: Int32[Array, " spikes"]
     stamp: str = eqx.field(static=True)
 
     def __init__(self, size: int, times: Any, units: Any, *, stamp: str = "beginning"):
@@ -66,29 +75,29 @@ class SpikeTimes(AbstractSource[Empty, None]):
             raise ValueError(f"`stamp` must be 'beginning' or 'end', got {stamp!r}.")
         if stamp == "end" and np.any(when == 0):
             raise ValueError("`times` must be positive with stamp='end', got 0.")
-        self.times, self.units = tuple(when.tolist()), tuple(which.tolist())
+        self.words = from_host(np.array(when, "<f8").view("<u4").reshape(-1, 2).astype(np.uint32))
+        self.units = from_host(which.astype(np.int32))
         self.stamp = stamp
+
+    @property
+    def times(self) -> Float64[np.ndarray, " spikes"]:
+        """Times of the spikes in ms, as they were given."""
+        return np.asarray(self.words).astype("<u4").view("<f8").reshape(-1).astype(np.float64)
 
     def emits(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((self.size,), jnp.result_type(float))
 
     def prepare(self, dt: float) -> "PreparedSpikeTimes":
-        # Times on the grid are off by a few ulp after the division.
-        steps = np.asarray(self.times, np.float64) / dt
-        whole = np.rint(steps)
-        on_grid = np.abs(steps - whole) < 1e-6 * np.maximum(1, np.abs(steps))
-        steps = np.where(on_grid, whole, np.floor(steps)).astype(np.int64)
-        if self.stamp == "end":
-            steps = np.where(on_grid, steps - 1, steps)
-        order = np.argsort(steps, kind="stable")
-        steps, units = steps[order], np.asarray(self.units, np.int64)[order]
-        _, per_step = np.unique(steps, return_counts=True)
-        return PreparedSpikeTimes(
-            self.size,
-            jnp.asarray(np.minimum(steps, 2**31 - 1), jnp.int32),
-            jnp.asarray(units, jnp.int32),
-            int(per_step.max(initial=0)),
-        )
+        if is_concrete(self.words) and is_concrete(self.units):
+            steps = _steps(np, self.times, dt, self.stamp).astype(np.int32)
+            order = np.argsort(steps, kind="stable")
+            units = np.asarray(self.units)[order]
+            return PreparedSpikeTimes(self.size, from_host(steps[order]), from_host(units))
+        with jax.enable_x64(True):
+            times = lax.bitcast_convert_type(self.words, jnp.float64)
+            steps = _steps(jnp, times, dt, self.stamp).astype(jnp.int32)
+            order = jnp.argsort(steps, stable=True)
+            return PreparedSpikeTimes(self.size, steps[order], self.units[order])
 
     def init(self, *, key: Key | None = None) -> Empty:
         del key
@@ -100,13 +109,22 @@ class SpikeTimes(AbstractSource[Empty, None]):
         return self.prepare(clock.dt).step(state, inputs, clock, key=key)
 
 
+def _steps(xp: Any, times: Any, dt: float, stamp: str) -> Any:
+    """In which step each spike is emitted, as whole numbers in float64."""
+    steps = times / dt
+    whole = xp.rint(steps)
+    # Times on the grid are off by some ulp of the division.
+    on_grid = xp.abs(steps - whole) < 1e-6 * xp.maximum(1.0, xp.abs(steps))
+    steps = xp.where(on_grid, whole - float(stamp == "end"), xp.floor(steps))
+    return xp.minimum(steps, 2.0**31 - 1)
+
+
 class PreparedSpikeTimes(AbstractSource[Empty, None]):
     """Given spikes in the order of steps; made by [`brainfn.input.SpikeTimes`][]."""
 
     size: int = eqx.field(static=True)
-    steps: Int[Array, " spikes"]
-    units: Int[Array, " spikes"]
-    most: int = eqx.field(static=True)  # spikes in one step
+    steps: Int32[Array, " spikes"]
+    units: Int32[Array, " spikes"]
 
     def emits(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((self.size,), jnp.result_type(float))
@@ -120,15 +138,24 @@ class PreparedSpikeTimes(AbstractSource[Empty, None]):
     ) -> tuple[Empty, Float[Array, " size"]]:
         del inputs, key
         out = jnp.zeros(self.size, jnp.result_type(float))
-        if self.most == 0:
+        spikes = self.steps.shape[0]
+        if spikes == 0:
             return state, out
-        # The spikes of a step are contiguous: inspect as many as the fullest step has.
-        first = jnp.searchsorted(self.steps, clock.step)
-        at = first + jnp.arange(self.most, dtype=first.dtype)
-        inside = at < self.steps.shape[0]
-        at = jnp.minimum(at, self.steps.shape[0] - 1)
-        now: Bool[Array, " most"] = inside & (self.steps[at] == clock.step)
-        return state, out.at[self.units[at]].add(now.astype(out.dtype))
+
+        def is_now(at: Any) -> Any:
+            return (at < spikes) & (self.steps[jnp.minimum(at, spikes - 1)] == clock.step)
+
+        def emit(carry: Any) -> Any:
+            first, out = carry
+            at = first + jnp.arange(_BLOCK, dtype=jnp.int32)
+            units = self.units[jnp.minimum(at, spikes - 1)]
+            return first + _BLOCK, out.at[units].add(is_now(at).astype(out.dtype))
+
+        # The spikes of a step are contiguous. Their number may differ from set to set, so it is
+        # not a shape.
+        first = jnp.searchsorted(self.steps, clock.step).astype(jnp.int32)
+        _, out = lax.while_loop(lambda carry: is_now(carry[0]), emit, (first, out))
+        return state, out
 
 
 class Signal(AbstractSource[Empty, Any]):

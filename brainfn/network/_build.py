@@ -171,14 +171,16 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
     for argument in ("synapse", "output", "release"):
         n = n_pre if argument == "release" else n_post
         several = len(projection.post) > 1 and argument != "release"
-        for leaf in jtu.tree_leaves(getattr(projection, argument)):
+        for path, leaf in jtu.tree_leaves_with_path(getattr(projection, argument)):
             if not eqx.is_array(leaf) or leaf.ndim == 0:
                 continue
             if leaf.ndim == 1 and (leaf.shape != (n,) or several):
                 expected = ", since it has several targets. Use one projection for each."
+                field = jtu.keystr(path[:1]).strip(".")
                 raise ValueError(
-                    f"`{argument}` of projection {name!r} has a parameter of shape {leaf.shape}; "
-                    f"expected a scalar" + (expected if several else f" or ({n},).")
+                    f"`{argument}` of projection {name!r} has `{field}` of "
+                    f"shape {leaf.shape}; expected a scalar"
+                    + (expected if several else f" or ({n},).")
                 )
 
 
