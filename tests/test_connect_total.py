@@ -107,11 +107,13 @@ def test_pairs_are_uniform(multapses, autapses, diagonal, seed):
 def test_numbers_per_pair_are_multinomial(seed):
     """All outcomes of few synapses among few pairs, with their probabilities."""
     n, n_pre, n_post, turns = 3, 2, 2, 6000
-    rule = connect.FixedTotalNumber(n)
-    keys = jr.split(jr.key(seed), turns)
-    indices, indptr = jax.jit(jax.vmap(lambda key: rule.build(n_pre, n_post, key=key)))(keys)
-    rows = np.arange(n) >= np.asarray(indptr)[:, 1:2]
-    counts = ((rows * n_post + np.asarray(indices))[:, :, None] == np.arange(4)).sum(axis=1)
+    place = _total._Place.of(n_pre, n_post, 0, 0, 0)
+    # What the rule calls, without the dispatch of a key for each of so many turns.
+    words = np.asarray(jr.bits(jr.key(seed), (turns, 2), jnp.uint32))
+    made = [_total._draw_on_host(mine, n, n_pre, place) for mine in words]
+    indices, indptr = (np.stack(x) for x in zip(*made, strict=True))
+    rows = np.arange(n) >= indptr[:, 1:2]
+    counts = ((rows * n_post + indices)[:, :, None] == np.arange(4)).sum(axis=1)
     codes = counts @ (n + 1) ** np.arange(4)
     possible = np.array([c for c in itertools.product(range(n + 1), repeat=4) if sum(c) == n])
     observed = [(codes == c @ (n + 1) ** np.arange(4)).sum() for c in possible]

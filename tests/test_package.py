@@ -81,6 +81,36 @@ def test_rooms_import_only_downwards(path):
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(SOURCES)))
+def test_no_private_files_of_other_rooms(path):
+    private = re.compile(r"^\s*from \.\.+[a-z]\w*(\.\w+)*\._\w+ import", re.M)
+    assert not private.search(path.read_text())
+
+
+def _imported_files(path):
+    """The files of its own room that a file imports from at its top level."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            for name in names:
+                yield path.parent / f"{name.split('.')[0]}.py"
+
+
+@pytest.mark.parametrize(
+    "room", sorted({path.parent for path in _modules()}), ids=lambda p: p.name or "brainfn"
+)
+def test_files_of_a_room_import_in_no_circle(room):
+    left = {
+        path: {other for other in _imported_files(path) if other.exists()}
+        for path in room.glob("*.py")
+        if path.name != "__init__.py"
+    }
+    while left:
+        free = {path for path, needed in left.items() if not needed & left.keys()}
+        assert free, {path.name: [p.name for p in left[path]] for path in left}
+        left = {path: needed for path, needed in left.items() if path not in free}
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(SOURCES)))
 def test_no_private_modules_of_other_libraries(path):
     private = re.compile(
         r"^\s*(from|import)\s+(jax|equinox|diffrax|lineax|optimistix|optax)(\.\w+)*\._\w+", re.M

@@ -51,7 +51,7 @@ def run_network(settings: Settings) -> None:
     """Simulate, print the results, and write them to the folder."""
     if settings.plot:
         # Fail before the work, not after it.
-        from ..plot._style import new_figure
+        from ..plot import new_figure
 
         new_figure(1.0, 1.0)
     variant = VOGELS_ABBOTT[settings.name]

@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.tree_util as jtu
 
 from .._memory import check_memory
@@ -43,9 +44,7 @@ def gradient_memory(function: Any, *arguments: Any) -> int:
             "Try bf.learn.gradient_memory(loss, parameters)."
         )
 
-    arguments = jtu.tree_map(
-        lambda x: jax.numpy.asarray(x) if isinstance(x, float) else x, arguments
-    )
+    arguments = jtu.tree_map(lambda x: jnp.asarray(x) if isinstance(x, float) else x, arguments)
     varied, fixed = eqx.partition(
         arguments, lambda x: eqx.is_inexact_array(x) or isinstance(x, jax.ShapeDtypeStruct)
     )
@@ -60,7 +59,7 @@ def gradient_memory(function: Any, *arguments: Any) -> int:
             needed,
             "function",
             "what its gradient keeps from the forward pass",
-            "Try simulate(..., checkpoint=True), which keeps the states of about the square root of "
+            "Try simulate(..., checkpoint=True), which keeps the states of only about the root of "
             "the steps; a shorter duration; or fewer neurons.",
         )
     return needed

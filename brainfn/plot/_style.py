@@ -14,7 +14,14 @@ INK, GREY = "#222222", "#8A8A8A"
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty matplotlib figure (inches) without a window."""
+    """An empty matplotlib figure without a window, in the style of these plots.
+
+    **Arguments:**
+
+    - `width`, `height`: in inches.
+
+    **Raises:** `ImportError` if matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
