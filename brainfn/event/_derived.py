@@ -1,5 +1,6 @@
 """Functions whose value is computed in one way and whose derivative in another."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,10 +57,24 @@ def with_derivative(
     def reference(*operands: Any, static: Any, axes: Any) -> list[Any]:
         return apply(fast, operands, static, axes)
 
+    # A model calls the same function many times, and each transformation asks again.
+    @functools.lru_cache(maxsize=4096)
+    def output(static: Any, axes: Any, shapes: Any, default: Any) -> tuple[Any, list[Any]]:
+        """Structure, and shapes and dtypes, of what `fast` makes of arrays of these shapes."""
+        del default
+        plain = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
+        if axes:
+            made = jax.eval_shape(lambda *xs: apply(fast, xs, static, axes), *plain)
+        else:
+            structure, others, where = static
+            made = jax.eval_shape(
+                lambda xs: fast(*jtu.tree_unflatten(structure, _filled(xs, others, where))), plain
+            )
+        leaves, tree = jtu.tree_flatten(made)
+        return tree, [(x.shape, x.dtype) for x in leaves]
+
     def outputs(*avals: Any, static: Any, axes: Any) -> list[Any]:
-        plain = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals]
-        shapes = jax.eval_shape(lambda *xs: apply(fast, xs, static, axes), *plain)
-        return [(x.shape, x.dtype) for x in shapes]
+        return output(static, axes, *_shapes(avals))[1]
 
     def jvp(primals: Any, tangents: Any, *, static: Any, axes: Any) -> Any:
         # Operands without a tangent stay constants, so that nothing is computed for them.
@@ -116,14 +131,16 @@ def with_derivative(
         where = tuple(eqx.is_array(x) for x in leaves)
         others = tuple(None if array else x for array, x in zip(where, leaves, strict=True))
         arrays = [jnp.asarray(x) for x, array in zip(leaves, where, strict=True) if array]
-        out = operator(*arrays, static=(structure, others, where), axes=())
-
-        def again(xs: Sequence[Any]) -> Any:
-            return fast(*jtu.tree_unflatten(structure, _filled(xs, others, where)))
-
-        return jtu.tree_unflatten(jtu.tree_structure(jax.eval_shape(again, arrays)), out)
+        static = structure, others, where
+        out = operator(*arrays, static=static, axes=())
+        return jtu.tree_unflatten(output(static, (), *_shapes(arrays))[0], out)
 
     return function
+
+
+def _shapes(arrays: Sequence[Any]) -> tuple[Any, Any]:
+    """All that shapes and dtypes of a function's outputs depend on."""
+    return tuple((x.shape, x.dtype) for x in arrays), jnp.result_type(float)
 
 
 def _filled(arrays: Sequence[Any], others: Sequence[Any], where: Sequence[bool]) -> list[Any]:

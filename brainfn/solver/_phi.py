@@ -1,7 +1,9 @@
+import functools
 import math
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
 from ..event import with_derivative
@@ -39,10 +41,11 @@ def _moment_value(k: int, z: Array) -> Array:
     # subtracts nearly equal numbers when z is small, and the more so the higher k.
     radius = max(0.5, float(k))
     small = jnp.abs(z) < radius
-    terms = _count_terms(k, radius, float(jnp.finfo(z.dtype).eps))
-    series = jnp.full_like(z, _coefficient(k, terms - 1))
-    for n in reversed(range(terms - 1)):
-        series = series * z + _coefficient(k, n)
+    # In `lax`, which traces a tenth as long as `jnp`: these are most operations of many a model.
+    last, *others = reversed(_coefficients(k, radius, float(jnp.finfo(z.dtype).eps)))
+    series = lax.full_like(z, last)
+    for coefficient in others:
+        series = lax.add(lax.mul(series, z), lax.full_like(z, coefficient))
     exp = jnp.exp(z)
     closed = exp - 1 if k == 0 else exp - k * _moment(k - 1, z)
     # The division comes last on purpose. XLA computes an expression that ends with an expensive
@@ -60,13 +63,13 @@ def _moment_tangent(arguments: Any, tangents: Any) -> Array:
 _moment = with_derivative(_moment_value, tangent=_moment_tangent)
 
 
-def _coefficient(k: int, n: int) -> float:
-    return 1.0 / (math.factorial(n) * (n + k + 1))
-
-
-def _count_terms(k: int, radius: float, eps: float) -> int:
-    """Number of terms for which the series is accurate to rounding error within `radius`."""
-    n = 1
-    while _coefficient(k, n) * radius**n > eps / 8 * _coefficient(k, 0):
-        n += 1
-    return n
+@functools.cache
+def _coefficients(k: int, radius: float, eps: float) -> tuple[float, ...]:
+    """Those of the powers of `z`, as many as make the series accurate within `radius`."""
+    found = [1.0 / (k + 1)]
+    while True:
+        n = len(found)
+        following = 1.0 / (math.factorial(n) * (n + k + 1))
+        if following * radius**n <= eps / 8 * found[0]:
+            return tuple(found)
+        found.append(following)
