@@ -1,4 +1,4 @@
-"""Rules that connect neurons, built on the device from a key."""
+"""Rules that connect neurons, drawn on the host from a key."""
 
 from ._csr import csr as csr
 from ._degree import FixedInDegree as FixedInDegree, FixedOutDegree as FixedOutDegree
