@@ -98,8 +98,11 @@ WEIGHT = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
 DELAY = np.array([0.3, 0.1, 1.2, 0.7, 0.2, 0.5, 0.9])
 
 
-@pytest.mark.parametrize("post", [["a", "b"], ["b", "a"]])
-@pytest.mark.parametrize("delay", [None, DELAY, bf.delay.Synaptic(DELAY)])
+@pytest.mark.parametrize(
+    ("post", "delay"),
+    [(["a", "b"], None), (["b", "a"], DELAY), (["a", "b"], bf.delay.Synaptic(DELAY))],
+    ids=["one step", "array", "Synaptic"],
+)
 def test_weights_and_delays_of_a_network_are_in_the_order_of_the_pairs(post, delay):
     net = network(connect.FromPairs(PRE, POST), post, weight=WEIGHT, delay=delay)
     reference = []
