@@ -28,9 +28,9 @@ class FromPairs(AbstractRule):
 
     **Arguments:**
 
-    - `pre`, `post`: indices of the neurons before and after each synapse, two arrays or lists of
-        one length, in any order. A pair that occurs more than once is connected more than once; a
-        neuron is connected to itself where the pairs say so.
+    - `pre`, `post`: indices of the presynaptic and postsynaptic neuron of each synapse, two arrays
+        or lists of equal length, in any order. A pair that occurs more than once is connected more
+        than once; a neuron is connected to itself where the pairs say so.
 
     **Raises:**
 
