@@ -64,7 +64,15 @@ all_neurons = {
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
         n, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], **o
     ),
+    "FitzHughNagumo": lambda n=3, **o: bf.neuron.FitzHughNagumo(n, **o),
+    "HindmarshRose": lambda n=3, **o: bf.neuron.HindmarshRose(n, **o),
+    "MorrisLecar": lambda n=3, **o: bf.neuron.MorrisLecar(n, **o),
+    "PinskyRinzel": lambda n=3, **o: bf.neuron.PinskyRinzel(n, **o),
 }
+
+# Neurons that differ only in their equations from another in the list: the costliest laws, which do
+# not depend on these, skip them.
+alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}
 
 # A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
 currents = {
@@ -72,6 +80,17 @@ currents = {
     "AdEx": (1000.0, 100.0),
     "Izhikevich": (15.0, 1.0),
     "PointNeuron": (15.0, 1.0),
+    "FitzHughNagumo": (0.8, 0.1),
+    "HindmarshRose": (4.0, 0.1),
+    "MorrisLecar": (150.0, 30.0),
+    "PinskyRinzel": (3.0, -0.5),
+}
+
+# Where the membrane potential starts, between two values in mV; from -70 to -62 if not named.
+starts = {
+    "LIF": (-60.0, -52.0),
+    "FitzHughNagumo": (-1.4, -1.0),
+    "HindmarshRose": (-1.8, -1.4),
 }
 
 all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}

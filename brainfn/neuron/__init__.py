@@ -8,7 +8,10 @@ from ._drive import (
     ConstantDrive as ConstantDrive,
     FunctionDrive as FunctionDrive,
     as_drive as as_drive,
+    as_drives as as_drives,
 )
+from ._fitzhugh_nagumo import FitzHughNagumo as FitzHughNagumo
+from ._hindmarsh_rose import Bursting as Bursting, HindmarshRose as HindmarshRose
 from ._integrate_and_fire import (
     AbstractIntegrateAndFire as AbstractIntegrateAndFire,
     PreparedNeuron as PreparedNeuron,
@@ -17,5 +20,8 @@ from ._integrate_and_fire import (
 )
 from ._izhikevich import Izhikevich as Izhikevich, Recovering as Recovering
 from ._lif import LIF as LIF
+from ._morris_lecar import MorrisLecar as MorrisLecar
+from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel, TwoCompartments as TwoCompartments
 from ._point import PointNeuron as PointNeuron, PointState as PointState
 from ._reset import jump as jump, reset as reset
+from ._smooth import AbstractSmoothNeuron as AbstractSmoothNeuron, Recovery as Recovery
