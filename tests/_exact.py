@@ -1,35 +1,35 @@
 """Traces of neurons, by Diffrax at 1e-10 and by the own step, and the times of their spikes."""
 
 import diffrax as dfx
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 import brainfn as bf
 
 
-def exact(cell, drive, duration, *, every=0.02, solver=None, tolerance=1e-10):
+def exact(cell, drive, duration, *, every=0.02, start=None, tolerance=1e-10):
     """The membrane potential of `cell`, shape `(time, size)`, at multiples of `every`, from its
     vector field under `diffrax.diffeqsolve` with adaptive steps."""
-
     times = jnp.asarray(np.arange(round(duration / every) + 1) * every)
+    start = cell.init() if start is None else start
+    return np.asarray(_solve(cell, drive, start, times, tolerance))
 
-    @jax.jit
-    def solve(cell, drive):
-        return dfx.diffeqsolve(
-            dfx.ODETerm(cell.vector_field),
-            dfx.Dopri8() if solver is None else solver,
-            0.0,
-            duration,
-            0.01,
-            cell.init(),
-            drive,
-            saveat=dfx.SaveAt(ts=times, fn=_potential),
-            stepsize_controller=dfx.PIDController(rtol=tolerance, atol=tolerance),
-            max_steps=1_000_000,
-        ).ys
 
-    return np.asarray(solve(cell, drive))
+@eqx.filter_jit
+def _solve(cell, drive, start, times, tolerance):
+    return dfx.diffeqsolve(
+        dfx.ODETerm(cell.vector_field),
+        dfx.Dopri8(),
+        times[0],
+        times[-1],
+        0.01,
+        start,
+        drive,
+        saveat=dfx.SaveAt(ts=times, fn=_potential),
+        stepsize_controller=dfx.PIDController(rtol=tolerance, atol=tolerance),
+        max_steps=1_000_000,
+    ).ys
 
 
 def _potential(t, y, args):

@@ -70,6 +70,20 @@ all_neurons = {
     "PinskyRinzel": lambda n=3, **o: bf.neuron.PinskyRinzel(n, **o),
 }
 
+# Point neurons that are named after their channels, whose laws are those of "PointNeuron".
+all_cells = {
+    "hodgkin_huxley": lambda n=3, **o: bf.neuron.hodgkin_huxley(n, **o),
+    "traub_miles": lambda n=3, **o: bf.neuron.traub_miles(n, **o),
+    "wang_buzsaki": lambda n=3, **o: bf.neuron.wang_buzsaki(n, **o),
+    "connor_stevens": lambda n=3, **o: bf.neuron.connor_stevens(n, **o),
+    "pospischil, RS": lambda n=3, **o: bf.neuron.pospischil("RS", n, **o),
+    "pospischil, FS": lambda n=3, **o: bf.neuron.pospischil("FS", n, **o),
+    "pospischil, IB": lambda n=3, **o: bf.neuron.pospischil("IB", n, **o),
+    "pospischil, LTS": lambda n=3, **o: bf.neuron.pospischil("LTS", n, **o),
+    "thalamic_relay": lambda n=3, **o: bf.neuron.thalamic_relay(n, **o),
+    "thalamic_reticular": lambda n=3, **o: bf.neuron.thalamic_reticular(n, **o),
+}
+
 # Neurons that differ only in their equations from another in the list: the costliest laws, which do
 # not depend on these, skip them.
 alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}

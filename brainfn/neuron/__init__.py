@@ -2,6 +2,17 @@
 
 from ._adex import Adapting as Adapting, AdEx as AdEx
 from ._base import AbstractNeuron as AbstractNeuron
+from ._cells import (
+    connor_stevens as connor_stevens,
+    hodgkin_huxley as hodgkin_huxley,
+    traub_miles as traub_miles,
+    wang_buzsaki as wang_buzsaki,
+)
+from ._cortical import (
+    POSPISCHIL as POSPISCHIL,
+    Pospischil as Pospischil,
+    pospischil as pospischil,
+)
 from ._declared import solver as solver, surrogate as surrogate
 from ._drive import (
     AbstractDrive as AbstractDrive,
@@ -25,3 +36,7 @@ from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel, TwoCompartments as Two
 from ._point import PointNeuron as PointNeuron, PointState as PointState
 from ._reset import jump as jump, reset as reset
 from ._smooth import AbstractSmoothNeuron as AbstractSmoothNeuron, Recovery as Recovery
+from ._thalamic import (
+    thalamic_relay as thalamic_relay,
+    thalamic_reticular as thalamic_reticular,
+)
