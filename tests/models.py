@@ -64,7 +64,29 @@ all_neurons = {
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
         n, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], **o
     ),
+    "FitzHughNagumo": lambda n=3, **o: bf.neuron.FitzHughNagumo(n, **o),
+    "HindmarshRose": lambda n=3, **o: bf.neuron.HindmarshRose(n, **o),
+    "MorrisLecar": lambda n=3, **o: bf.neuron.MorrisLecar(n, **o),
+    "PinskyRinzel": lambda n=3, **o: bf.neuron.PinskyRinzel(n, **o),
 }
+
+# Point neurons that are named after their channels, whose laws are those of "PointNeuron".
+all_cells = {
+    "hodgkin_huxley": lambda n=3, **o: bf.neuron.hodgkin_huxley(n, **o),
+    "traub_miles": lambda n=3, **o: bf.neuron.traub_miles(n, **o),
+    "wang_buzsaki": lambda n=3, **o: bf.neuron.wang_buzsaki(n, **o),
+    "connor_stevens": lambda n=3, **o: bf.neuron.connor_stevens(n, **o),
+    "pospischil, RS": lambda n=3, **o: bf.neuron.pospischil("RS", n, **o),
+    "pospischil, FS": lambda n=3, **o: bf.neuron.pospischil("FS", n, **o),
+    "pospischil, IB": lambda n=3, **o: bf.neuron.pospischil("IB", n, **o),
+    "pospischil, LTS": lambda n=3, **o: bf.neuron.pospischil("LTS", n, **o),
+    "thalamic_relay": lambda n=3, **o: bf.neuron.thalamic_relay(n, **o),
+    "thalamic_reticular": lambda n=3, **o: bf.neuron.thalamic_reticular(n, **o),
+}
+
+# Neurons that differ only in their equations from another in the list: the costliest laws, which do
+# not depend on these, skip them.
+alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}
 
 # A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
 currents = {
@@ -72,6 +94,17 @@ currents = {
     "AdEx": (1000.0, 100.0),
     "Izhikevich": (15.0, 1.0),
     "PointNeuron": (15.0, 1.0),
+    "FitzHughNagumo": (0.8, 0.1),
+    "HindmarshRose": (4.0, 0.1),
+    "MorrisLecar": (150.0, 30.0),
+    "PinskyRinzel": (3.0, -0.5),
+}
+
+# Where the membrane potential starts, between two values in mV; from -70 to -62 if not named.
+starts = {
+    "LIF": (-60.0, -52.0),
+    "FitzHughNagumo": (-1.4, -1.0),
+    "HindmarshRose": (-1.8, -1.4),
 }
 
 all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}

@@ -2,13 +2,27 @@
 
 from ._adex import Adapting as Adapting, AdEx as AdEx
 from ._base import AbstractNeuron as AbstractNeuron
+from ._cells import (
+    connor_stevens as connor_stevens,
+    hodgkin_huxley as hodgkin_huxley,
+    traub_miles as traub_miles,
+    wang_buzsaki as wang_buzsaki,
+)
+from ._cortical import (
+    POSPISCHIL as POSPISCHIL,
+    Pospischil as Pospischil,
+    pospischil as pospischil,
+)
 from ._declared import solver as solver, surrogate as surrogate
 from ._drive import (
     AbstractDrive as AbstractDrive,
     ConstantDrive as ConstantDrive,
     FunctionDrive as FunctionDrive,
     as_drive as as_drive,
+    as_drives as as_drives,
 )
+from ._fitzhugh_nagumo import FitzHughNagumo as FitzHughNagumo
+from ._hindmarsh_rose import Bursting as Bursting, HindmarshRose as HindmarshRose
 from ._integrate_and_fire import (
     AbstractIntegrateAndFire as AbstractIntegrateAndFire,
     PreparedNeuron as PreparedNeuron,
@@ -17,5 +31,12 @@ from ._integrate_and_fire import (
 )
 from ._izhikevich import Izhikevich as Izhikevich, Recovering as Recovering
 from ._lif import LIF as LIF
+from ._morris_lecar import MorrisLecar as MorrisLecar
+from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel, TwoCompartments as TwoCompartments
 from ._point import PointNeuron as PointNeuron, PointState as PointState
 from ._reset import jump as jump, reset as reset
+from ._smooth import AbstractSmoothNeuron as AbstractSmoothNeuron, Recovery as Recovery
+from ._thalamic import (
+    thalamic_relay as thalamic_relay,
+    thalamic_reticular as thalamic_reticular,
+)
