@@ -57,7 +57,7 @@ class Izhikevich(AbstractIntegrateAndFire[Recovering]):
     """
 
     size: int = size_field()
-    a: Parameter = param(0.02, unit="1/ms", sign="nonnegative")
+    a: Parameter = param(0.02, unit="1/ms")
     b: Parameter = param(0.2, unit="1/ms")
     c: Parameter = param(-65.0, unit="mV")
     d: Parameter = param(8.0, unit="mV/ms")
@@ -129,7 +129,7 @@ class Izhikevich2007(AbstractIntegrateAndFire[Recovering]):
     k: Parameter = param(0.7, unit="nS/mV", sign="positive")
     v_rest: Parameter = param(-60.0, unit="mV")
     v_threshold: Parameter = param(-40.0, unit="mV")
-    a: Parameter = param(0.03, unit="1/ms", sign="nonnegative")
+    a: Parameter = param(0.03, unit="1/ms")
     b: Parameter = param(-2.0, unit="nS")
     c: Parameter = param(-50.0, unit="mV")
     d: Parameter = param(100.0, unit="pA")
