@@ -59,8 +59,19 @@ all_sources = {
 # Each takes the number of neurons and options.
 all_neurons = {
     "LIF": lambda n=3, **o: bf.neuron.LIF(n, **o),
+    "LIF, soft reset": lambda n=3, **o: bf.neuron.LIF(n, soft_reset=True, **o),
+    "LIF, interpolated": lambda n=3, **o: bf.neuron.Interpolated(bf.neuron.LIF(n, **o)),
+    "IF": lambda n=3, **o: bf.neuron.IF(n, **o),
+    "QIF": lambda n=3, **o: bf.neuron.QIF(n, **o),
+    "AdaptiveQIF": lambda n=3, **o: bf.neuron.AdaptiveQIF(n, **o),
+    "ExpIF": lambda n=3, **o: bf.neuron.ExpIF(n, **o),
     "AdEx": lambda n=3, **o: bf.neuron.AdEx(n, **o),
+    "ALIF": lambda n=3, **o: bf.neuron.ALIF(n, **o),
+    "MAT2": lambda n=3, **o: bf.neuron.MAT2(n, **o),
+    "MihalasNiebur": lambda n=3, **o: bf.neuron.MihalasNiebur(n, **o),
+    "GIF": lambda n=3, **o: bf.neuron.GIF(n, **o),
     "Izhikevich": lambda n=3, **o: bf.neuron.Izhikevich(n, **o),
+    "Izhikevich2007": lambda n=3, **o: bf.neuron.Izhikevich2007(n, **o),
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
         n, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], **o
     ),
@@ -91,8 +102,19 @@ alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}
 # A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
 currents = {
     "LIF": (300.0, 50.0),
+    "LIF, soft reset": (300.0, 50.0),
+    "LIF, interpolated": (300.0, 50.0),
+    "IF": (300.0, 20.0),
+    "QIF": (400.0, 50.0),
+    "AdaptiveQIF": (800.0, 50.0),
+    "ExpIF": (300.0, 50.0),
     "AdEx": (1000.0, 100.0),
+    "ALIF": (300.0, 50.0),
+    "MAT2": (1000.0, 100.0),
+    "MihalasNiebur": (500.0, 100.0),
+    "GIF": (500.0, 20.0),
     "Izhikevich": (15.0, 1.0),
+    "Izhikevich2007": (300.0, 10.0),
     "PointNeuron": (15.0, 1.0),
     "FitzHughNagumo": (0.8, 0.1),
     "HindmarshRose": (4.0, 0.1),
@@ -106,5 +128,11 @@ starts = {
     "FitzHughNagumo": (-1.4, -1.0),
     "HindmarshRose": (-1.8, -1.4),
 }
+
+# Those that draw random numbers, by which neuron `i` differs from neuron `j`.
+random_neurons = ("GIF",)
+
+# Populations driven by a current that emit something else than spikes.
+all_readouts = {"LeakyIntegrator": lambda n=3, **o: bf.neuron.LeakyIntegrator(n, **o)}
 
 all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}
