@@ -23,6 +23,7 @@ from brainfn.synapse import (
     TwoState,
     ampa,
     gaba_a,
+    gaba_b,
     nmda,
 )
 
@@ -104,7 +105,7 @@ def test_two_state_receptors():
     # Thousands of exact steps, and the tolerance of the oracle.
     for what, found in (("open fraction of the gate", state.r), ("at the receptor", after)):
         measured(
-            "synapse.TwoState",
+            ["synapse.TwoState", "synapse.ampa", "synapse.gaba_a", "synapse.nmda"],
             what,
             against="SciPy DOP853 at 1e-12",
             error=found - exact,
@@ -137,13 +138,18 @@ def test_gaba_b():
             ("open fraction", sent[:, i], exact[:, 1] ** 4 / (exact[:, 1] ** 4 + 100.0)),
         ):
             measured(
-                "synapse.GABAB",
+                ["synapse.GABAB", "synapse.gaba_b"],
                 name,
                 against="SciPy DOP853 at 1e-12",
                 error=found - expected,
                 bound=1e-11,
             )
-    assert GABAB().sites == 4 and sent.max() > 1e-4
+    assert sent.max() > 1e-4
+    preset, default = gaba_b()["release"], GABAB()
+    assert jax.tree.leaves(preset) == jax.tree.leaves(default)
+    assert [float(x[0]) for x in (binding, unbinding, decay, duration)] == [
+        float(x) for x in (default.binding, default.unbinding, default.decay, default.duration)
+    ]
 
 
 def test_sigmoid_gate_under_steps_of_voltage():
@@ -221,8 +227,8 @@ def test_binomial_numbers():
         chi2 = np.sum((counts - expected)[kept] ** 2 / expected[kept])
         worst = max(worst, (chi2 - kept.sum()) / np.sqrt(2 * kept.sum()))
     measured(
-        "random.binomial",
-        "counts of each value, in standard deviations of chi-squared",
+        "synapse.Quantal",
+        "binomial counts, in standard deviations of chi-squared",
         against="scipy.stats.binom",
         error=worst,
         bound=4.0,  # one key; four distributions

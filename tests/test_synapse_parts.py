@@ -41,7 +41,13 @@ def test_magnesium_block():
     v = jnp.array([-80.0, -60.0, 0.0, 40.0])
     fraction = MagnesiumBlock()(jnp.ones(4), v)[jnp.array([0, 1, 3])] / -v[jnp.array([0, 1, 3])]
     by_hand = [1 / (1 + np.exp(0.062 * 80) / 3.57), 1 / (1 + np.exp(3.72) / 3.57)]
-    np.testing.assert_allclose(fraction[:2], by_hand, rtol=1e-14)
+    measured(
+        "synapse.MagnesiumBlock",
+        "unblocked fraction at -80 and -60 mV, relative",
+        against="Jahr and Stevens (1990) by hand",
+        error=fraction[:2] / np.array(by_hand) - 1,
+        bound=1e-14,  # same arithmetic
+    )
     np.testing.assert_allclose(fraction[:2], [0.02442465, 0.07962637], rtol=1e-6)
     # Half of it is blocked where the exponential is as large as the half-block ratio.
     half = np.log(1 / 3.57) / 0.062
@@ -55,7 +61,7 @@ def test_magnesium_block_from_its_site():
     by_hand = 2 * 0.8 * 96485.33212 / (8.314462618 * 300.0) / 1000
     block = woodhull_block(0.8, 4.1, temperature=26.85, magnesium=2.0)
     measured(
-        "synapse.MagnesiumBlock",
+        "synapse.woodhull_block",
         "steepness of a site at a given depth",
         against="closed form",
         error=block.a - by_hand,

@@ -37,7 +37,12 @@ def ampa(reversal: FloatArrayLike = 0.0) -> dict[str, Any]:
 def gaba_a(reversal: FloatArrayLike = -80.0) -> dict[str, Any]:
     r"""Kinetic GABA~A~ synapses: $\alpha$ = 5 /(mM ms), $\beta$ = 0.18 /ms, 1 mM for 1 ms.
 
-    Arguments, returned value and source as for [`brainfn.synapse.ampa`][].
+    Arguments and returned value as for [`brainfn.synapse.ampa`][].
+
+    ??? cite
+
+        Destexhe, Mainen and Sejnowski (1998), "Kinetic models of synaptic transmission", in Koch
+        and Segev (eds), Methods in Neuronal Modeling.
     """
     return _two_state(TwoState(alpha=5.0, beta=0.18), Conductance(reversal))
 
@@ -51,7 +56,12 @@ def nmda(reversal: FloatArrayLike = 0.0, magnesium: FloatArrayLike = 1.0) -> dic
     - `reversal`: in mV.
     - `magnesium`: extracellular concentration in mM.
 
-    **Returns:** as [`brainfn.synapse.ampa`][], from the same source.
+    **Returns:** as [`brainfn.synapse.ampa`][].
+
+    ??? cite
+
+        Destexhe, Mainen and Sejnowski (1998), "Kinetic models of synaptic transmission", in Koch
+        and Segev (eds), Methods in Neuronal Modeling.
     """
     output = MagnesiumBlock(reversal, magnesium=magnesium)
     return _two_state(TwoState(alpha=0.072, beta=0.0066), output)
@@ -60,7 +70,12 @@ def nmda(reversal: FloatArrayLike = 0.0, magnesium: FloatArrayLike = 1.0) -> dic
 def gaba_b(reversal: FloatArrayLike = -95.0) -> dict[str, Any]:
     r"""Kinetic GABA~B~ synapses, see [`brainfn.synapse.GABAB`][].
 
-    Arguments, returned value and source as for [`brainfn.synapse.ampa`][].
+    Arguments and returned value as for [`brainfn.synapse.ampa`][].
+
+    ??? cite
+
+        Destexhe, Mainen and Sejnowski (1998), "Kinetic models of synaptic transmission", in Koch
+        and Segev (eds), Methods in Neuronal Modeling.
     """
     return {"release": GABAB(), "synapse": Instant(), "output": Conductance(reversal)}
 
@@ -80,6 +95,11 @@ def gap_junction() -> dict[str, Any]:
 
     **Returns:** the arguments `release`, `synapse` and `output` of [`brainfn.Projection`][], for
     populations whose state has a `v`.
+
+    ??? cite
+
+        Bennett and Zukin (2004), "Electrical coupling and neuronal synchronization in the mammalian
+        brain", Neuron 41:495-511, doi:10.1016/S0896-6273(04)00043-1.
     """
     return {"release": Graded(voltage), "synapse": Instant(), "output": Diffusive()}
 
