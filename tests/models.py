@@ -10,6 +10,7 @@ import brainfn as bf
 all_receptors = {
     "Exponential": lambda: bf.synapse.Exponential(5.0),
     "Alpha": lambda: bf.synapse.Alpha(2.0),
+    "Alpha, not normalized": lambda: bf.synapse.Alpha(2.0, normalize=False),
     "DualExponential": lambda: bf.synapse.DualExponential(0.7, 6.0),
     "DualExponential, equal": lambda: bf.synapse.DualExponential(3.0, 3.0),
     "DualExponential, rises slower": lambda: bf.synapse.DualExponential(6.0, 0.7),
@@ -27,6 +28,15 @@ all_releases = {
         U=0.1, tau_facilitation=500.0, tau_recovery=100.0
     ),
     "NMDAGate": lambda: bf.synapse.NMDAGate(),
+    "TsodyksUzielMarkram": lambda: bf.synapse.TsodyksUzielMarkram(tau_recovery=50.0),
+    "TsodyksUzielMarkram, equal": lambda: bf.synapse.TsodyksUzielMarkram(
+        tau_recovery=20.0, tau_synaptic=20.0
+    ),
+    "Quantal": lambda: bf.synapse.Quantal(5, tau_recovery=30.0),
+    # A pulse of whole steps has a kink in its duration.
+    "TwoState": lambda: bf.synapse.TwoState(duration=1.05),
+    "GABAB": lambda: bf.synapse.GABAB(duration=1.05),
+    "SigmoidGate": lambda: bf.synapse.SigmoidGate(),
 }
 
 all_outputs = {
@@ -34,6 +44,8 @@ all_outputs = {
     "Conductance": lambda: bf.synapse.Conductance(-80.0),
     "MagnesiumBlock": lambda: bf.synapse.MagnesiumBlock(),
     "Diffusive": lambda: bf.synapse.Diffusive(),
+    "Hill": lambda: bf.synapse.Hill(2.0, -90.0, half=3.0, exponent=2.0),
+    "Delta": lambda: bf.synapse.Delta(),
 }
 
 all_plasticity = {

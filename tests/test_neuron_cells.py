@@ -311,7 +311,7 @@ def test_squid_sensitivities(mode):
 
 
 def test_area_makes_synapses_in_nS_fit():
-    """The same potentials for any area, if currents grow with it; the default of COBAHH is 200 pF."""
+    """The same potentials for any area, if currents grow with it; that of COBAHH has 200 pF."""
     assert float(traub_miles(1).capacitance) == 200.0
     areas = np.array([100.0, 20_000.0])
     cell = traub_miles(2, area=areas, surrogate=None)
