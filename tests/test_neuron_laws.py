@@ -130,7 +130,7 @@ def test_precision_is_kept(name, dtype):
 @pytest.mark.parametrize("name", NEURONS)
 def test_merged_equals_apart(name):
     make, loud = models.all_neurons[name], models.currents[name][0]
-    low = {"Izhikevich": -70.0, "PointNeuron": -70.0, "AdEx": -70.0, "LIF": -60.0}[name]
+    low = -60.0 if name.startswith("LIF") else -70.0
     drawn = {"v_init": bf.init.Uniform(low, low + 8.0), "surrogate": None}
 
     def build(merge):

@@ -15,6 +15,7 @@ from ._integrate_and_fire import (
     SpikingState as SpikingState,
     Voltage as Voltage,
 )
+from ._intrinsic import Intrinsic as Intrinsic, IntrinsicState as IntrinsicState
 from ._izhikevich import Izhikevich as Izhikevich, Recovering as Recovering
 from ._lif import LIF as LIF
 from ._point import PointNeuron as PointNeuron, PointState as PointState

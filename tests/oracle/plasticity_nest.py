@@ -12,7 +12,6 @@ later. The times stored are those at the synapse; no two of them are equal.
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import nest
 import numpy as np
