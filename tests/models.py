@@ -49,7 +49,7 @@ all_plasticity = {
     "DopamineSTDP": lambda: bf.plasticity.DopamineSTDP(tau_eligibility=15.0),
     "Clopath": lambda: bf.plasticity.Clopath(v_spike=20.0),
     "Oja": lambda: bf.plasticity.Oja(),
-    "BCM": lambda: bf.plasticity.BCM(),
+    "BCM": lambda: bf.plasticity.BCM(eta=0.02),
     "SynapticScaling": lambda: bf.plasticity.SynapticScaling(tau=500.0, interval=5.0),
     "Combined": lambda: bf.plasticity.Combined(
         [bf.plasticity.STDP(), bf.plasticity.SynapticScaling(tau=500.0, interval=5.0)]

@@ -220,7 +220,7 @@ def as_number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Arr
     return as_spikes(value, dtype, f"{what}: {name}").astype(dtype)
 
 
-def clip(w: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array:
+def clip(w: jax.Array, lower: Any, upper: Any) -> jax.Array:
     return jnp.where(w < lower, lower, jnp.where(w > upper, upper, w))
 
 
@@ -241,7 +241,7 @@ def _power_rule(at: Elements, rows: Sequence, cols: Sequence, weights: Sequence)
     return [jnp.where(x != 0, clip(moved, lower, upper), moved)]
 
 
-def _raised(distance: jax.Array, power: jax.Array) -> jax.Array:
+def _raised(distance: jax.Array, power: Any) -> jax.Array:
     """`distance**power`, with finite derivatives at a distance of zero too."""
     there = distance > 0
     some = jnp.where(there, distance, jnp.ones_like(distance)) ** power

@@ -28,11 +28,11 @@ class Elements(NamedTuple):
     row: jax.Array | None  # None: a dense matrix, (rows, columns)
     column: jax.Array | None
 
-    def rows(self, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+    def rows(self, arrays: Sequence) -> list:
         """For each element the entry of arrays over rows."""
         return [x[:, None] if self.row is None else x[self.row] for x in arrays]
 
-    def columns(self, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+    def columns(self, arrays: Sequence) -> list:
         """For each element the entry of arrays over columns, or the one number for all."""
         if self.column is None:
             return [x.reshape(1, -1) for x in arrays]

@@ -12,7 +12,7 @@ from .._custom_types import Key
 from .._field import replace
 from .._model import AbstractModel, Clock
 from .._named import Emitted
-from ..event import AbstractMatrix, block_matvec
+from ..event import AbstractMatrix, block_matvec, materialize
 from ..plasticity import AbstractPlasticity
 from ..synapse import Activity
 from ._exchange import Exchange, Route
@@ -170,6 +170,8 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         if not self.plasticity:
             return state.weights, state.traces
         named = Emitted(emitted, self.layout.places)
+        # The product has read the weights, which may now be changed in place.
+        state = replace(state, weights=materialize(state.weights, after=emitted))
         # Only the states, by name.
         view = eqx.tree_at(lambda s: s.groups, state, groups)
         weights, traces = dict(state.weights), dict(state.traces)

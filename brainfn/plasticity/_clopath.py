@@ -115,4 +115,4 @@ class Clopath(AbstractPlasticity[VoltageTraces]):
                 "Clopath needs postsynaptic neurons with a voltage `v` in their state, got a "
                 f"{type(post.state).__name__}."
             ) from None
-        return v if self.v_spike is None else jnp.where(post.signal != 0, self.v_spike, v)
+        return v if self.v_spike is None else jnp.where(post.signal.astype(bool), self.v_spike, v)

@@ -93,7 +93,7 @@ class DopamineSTDP(AbstractPlasticity[DopamineTraces]):
         clock: Clock,
     ) -> tuple[DopamineTraces, AbstractMatrix]:
         del clock
-        return self._touch(traces, matrix, arriving != 0)
+        return self._touch(traces, matrix, arriving)
 
     def current(self, traces: DopamineTraces, matrix: AbstractMatrix) -> AbstractMatrix:
         return current(matrix, traces.eligible, traces.integral, self.w_min, self.w_max)
