@@ -48,8 +48,24 @@ all_outputs = {
     "Delta": lambda: bf.synapse.Delta(),
 }
 
+# The weights that these get in the laws are between 0.2 and 0.8.
 all_plasticity = {
     "STDP": lambda: bf.plasticity.STDP(),
+    "STDP, powers": lambda: bf.plasticity.STDP(mu_plus=0.4, mu_minus=1.0),
+    "STDP, symmetric": lambda: bf.plasticity.STDP(pairing="symmetric"),
+    "STDP, reduced": lambda: bf.plasticity.STDP(mu_plus=0.4, pairing="reduced"),
+    "PowerLawSTDP": lambda: bf.plasticity.PowerLawSTDP(),
+    "TripletSTDP": lambda: bf.plasticity.TripletSTDP(),
+    "TripletSTDP, nearest": lambda: bf.plasticity.TripletSTDP(nearest=True),
+    "InhibitorySTDP": lambda: bf.plasticity.InhibitorySTDP(),
+    "DopamineSTDP": lambda: bf.plasticity.DopamineSTDP(tau_eligibility=15.0),
+    "Clopath": lambda: bf.plasticity.Clopath(v_spike=20.0),
+    "Oja": lambda: bf.plasticity.Oja(),
+    "BCM": lambda: bf.plasticity.BCM(eta=0.02),
+    "SynapticScaling": lambda: bf.plasticity.SynapticScaling(tau=500.0, interval=5.0),
+    "Combined": lambda: bf.plasticity.Combined(
+        [bf.plasticity.STDP(), bf.plasticity.SynapticScaling(tau=500.0, interval=5.0)]
+    ),
 }
 
 all_inputs = {
@@ -82,6 +98,7 @@ all_neurons = {
     "MAT2": lambda n=3, **o: bf.neuron.MAT2(n, **o),
     "MihalasNiebur": lambda n=3, **o: bf.neuron.MihalasNiebur(n, **o),
     "GIF": lambda n=3, **o: bf.neuron.GIF(n, **o),
+    "Intrinsic": lambda n=3, **o: bf.neuron.Intrinsic(bf.neuron.LIF(n, **o)),
     "Izhikevich": lambda n=3, **o: bf.neuron.Izhikevich(n, **o),
     "Izhikevich2007": lambda n=3, **o: bf.neuron.Izhikevich2007(n, **o),
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
@@ -125,6 +142,7 @@ currents = {
     "MAT2": (1000.0, 100.0),
     "MihalasNiebur": (500.0, 100.0),
     "GIF": (500.0, 20.0),
+    "Intrinsic": (300.0, 50.0),
     "Izhikevich": (15.0, 1.0),
     "Izhikevich2007": (300.0, 10.0),
     "PointNeuron": (15.0, 1.0),

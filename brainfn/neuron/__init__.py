@@ -34,6 +34,7 @@ from ._integrate_and_fire import (
 )
 from ._integrators import IF as IF, LeakyIntegrator as LeakyIntegrator
 from ._interpolated import Interpolated as Interpolated, InterpolatedState as InterpolatedState
+from ._intrinsic import Intrinsic as Intrinsic, IntrinsicState as IntrinsicState
 from ._izhikevich import (
     Izhikevich as Izhikevich,
     Izhikevich2007 as Izhikevich2007,
