@@ -231,8 +231,7 @@ def everything(merge):
     populations = {name: bf.neuron.LIF(3, v_init=-51.0) for name in "pq"}
     populations |= {name: silent(2, -58.0) for name in "xy"}
     projections = {}
-    for pre, post in zip("pq", "xy", strict=True):
-        factor = 1.0 if pre == "p" else 1.2
+    for pre, post, factor in (("p", "x", 1.0), ("q", "y", 1.2)):
         for name, release, synapse, output in triples:
             w = rng.uniform(0.5, 1.5, (3, 2))
             each = bf.delay.Synaptic(rng.choice([0.2, 0.5], 6))
@@ -241,7 +240,7 @@ def everything(merge):
                 post,
                 CSR.fromdense(w),
                 release=jax.tree.map(lambda x: x + 0, release),  # objects of their own
-                synapse=jax.tree.map(lambda x, by=factor: x * by, synapse),
+                synapse=jax.tree.map(lambda x, c=factor: c * x, synapse),
                 output=output,
                 delay=each if name in ("Quantal", "TwoState", "GABAB") else 0.3,
             )
