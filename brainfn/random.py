@@ -184,7 +184,7 @@ def gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " 
     **Arguments:**
 
     - `key`: a JAX random key, or `Streams`.
-    - `shape`: the shape parameter, which is also the mean; positive, a number or one for each entry.
+    - `shape`: the shape parameter, which is also the mean; positive, a number or one for each.
     - `size`: the number of entries.
     - `dtype`: JAX's default float dtype by default.
 

@@ -39,7 +39,7 @@ from ._renewal import (
     PoissonDeadTime as PoissonDeadTime,
     RenewalState as RenewalState,
 )
-from ._sde import sde_terms as sde_terms
+from ._sde import MembraneNoise as MembraneNoise, sde_terms as sde_terms
 from ._source import AbstractSource as AbstractSource
 from ._step import PulseTrain as PulseTrain, Sections as Sections, Step as Step
 from ._wave import Chirp as Chirp, Ramp as Ramp, Sine as Sine

@@ -67,8 +67,8 @@ class _Multiplied(eqx.Module):
     b: Any
 
     def __call__(self, t: Any, v: Any) -> Any:
-        a, b = (x(t, v) if callable(x) else x for x in (self.a, self.b))
-        return a * b
+        a = self.a(t, v) if callable(self.a) else self.a
+        return a * (self.b(t, v) if callable(self.b) else self.b)
 
 
 class _Added(eqx.Module):

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool
 
@@ -21,10 +20,11 @@ class MultipleInteraction(AbstractSource[PoissonState, Any]):
     r"""Poisson trains with a correlation between each pair: each event of a common process, of rate
     $r/c$, is copied to each train with probability $c$.
 
-    Correlations of all orders: an event reaches a number of trains with a binomial distribution of
-    mean $n c$. In a step with $N$ events of the common process a train spikes with probability $1 -
-    (1 - c)^N$, at most once; the correlation of steps is then $(e^{c r \Delta t} - 1) / (e^{r \Delta
-    t} - 1)$, which is $c$ up to $r\,\Delta t$.
+    An event reaches a binomial number of trains, $n c$ on average. In a step with $N$ events of the
+    common process a train spikes with probability $1 - (1 - c)^N$, at most once; the correlation of
+    steps is then
+
+    $$\frac{e^{c r \Delta t} - 1}{e^{r \Delta t} - 1} = c + O(r\,\Delta t).$$
 
     **Arguments:**
 
@@ -39,8 +39,8 @@ class MultipleInteraction(AbstractSource[PoissonState, Any]):
 
     ??? cite
 
-        Kuhn, Aertsen and Rotter (2003), "Higher-order statistics of input ensembles and the response
-        of simple model neurons", Neural Comput. 15:67-101, doi:10.1162/089976603321043702.
+        Kuhn, Aertsen and Rotter (2003), "Higher-order statistics of input ensembles and the
+        response of simple model neurons", Neural Comput. 15:67-101, doi:10.1162/089976603321043702.
     """
 
     size: int = size_field()
@@ -63,7 +63,7 @@ class MultipleInteraction(AbstractSource[PoissonState, Any]):
         key = _needed(key, "MultipleInteraction")
         mean = lax.stop_gradient(_one_rate(self.rate, inputs) * clock.dt)
         c = lax.stop_gradient(self.correlation)
-        k1, k2 = jr.split(key)
+        k1, k2 = random.fold_in(key, 0), random.fold_in(key, 1)
         number = random.poisson(k1, mean / jnp.where(c == 0, 1, c), 1)[0].astype(mean.dtype)
         shared = 1 - jnp.where(number == 0, jnp.ones_like(c), (1 - c) ** number)
         p = jnp.where(c == 0, -jnp.expm1(-mean), shared)
@@ -75,8 +75,8 @@ class SingleInteraction(AbstractSource[PoissonState, Any]):
     process, of rate $(1 - c)\,r$, and of a common one, of rate $c\,r$, whose events reach all
     trains.
 
-    The pairs are correlated as those of [`brainfn.input.MultipleInteraction`][], but correlations of
-    higher order are as strong as possible: now and then all trains spike together.
+    The pairs are correlated as those of [`brainfn.input.MultipleInteraction`][], but correlations
+    of higher order are as strong as possible: now and then all trains spike together.
 
     **Arguments**, **Raises** and source: as for [`brainfn.input.MultipleInteraction`][].
     """
@@ -100,7 +100,7 @@ class SingleInteraction(AbstractSource[PoissonState, Any]):
     ) -> tuple[PoissonState, Bool[Array, " size"]]:
         key = _needed(key, "SingleInteraction")
         mean = _one_rate(self.rate, inputs) * clock.dt
-        k1, k2 = jr.split(key)
+        k1, k2 = random.fold_in(key, 0), random.fold_in(key, 1)
         common = random.bernoulli(k1, -jnp.expm1(-self.correlation * mean), 1)
         own = random.bernoulli(k2, -jnp.expm1(-(1 - self.correlation) * mean), self.size)
         return state, own | common[0]
@@ -117,7 +117,7 @@ def _check_scalars(model: MultipleInteraction | SingleInteraction) -> None:
 
 
 def _one_rate(rate: Any, inputs: Any) -> Any:
-    if jnp.ndim(0.0 if inputs is None else inputs) != 0:
+    if inputs is not None and not callable(inputs) and jnp.ndim(inputs) != 0:
         raise ValueError(
             "`inputs` of correlated trains must be one rate for all trains in each step, got shape "
             f"{jnp.shape(inputs)}."

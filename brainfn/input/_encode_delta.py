@@ -6,11 +6,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from .._custom_types import FloatArrayLike
 from ._encode_check import as_values, positive
 
 
 def encode_delta(
-    signal: Float[Array, "time ..."], threshold: Any
+    signal: FloatArrayLike, threshold: Any
 ) -> tuple[Float[Array, "time ..."], Float[Array, "time ..."]]:
     r"""Delta modulation (send on delta): an ON or OFF spike whenever the signal has moved by a
     threshold, as the pixels of an event camera send them.
@@ -56,8 +57,8 @@ def encode_delta(
 
 
 def decode_delta(
-    on: Float[Array, "time ..."],
-    off: Float[Array, "time ..."],
+    on: FloatArrayLike,
+    off: FloatArrayLike,
     threshold: Any,
     *,
     start: Any = 0.0,

@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._custom_types import FloatArrayLike
 from .._errors import count
 from ._encode_check import as_values, positive
 
 
 def encode_fields(
-    values: Float[Array, "..."], n: int, *, low: float, high: float, beta: Any = 1.5
+    values: FloatArrayLike, n: int, *, low: float, high: float, beta: Any = 1.5
 ) -> Float[Array, "... n"]:
     r"""Population coding: the responses of neurons with Gaussian receptive fields.
 

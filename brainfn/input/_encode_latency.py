@@ -5,17 +5,18 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._custom_types import FloatArrayLike
 from .._errors import count, time_step
 from ._encode_check import as_values, in_range, positive
 
 
 def latency(
-    values: Float[Array, "..."], tau: Any = 5.0, *, threshold: Any = 0.01
+    values: FloatArrayLike, tau: Any = 5.0, *, threshold: Any = 0.01
 ) -> Float[Array, "..."]:
-    r"""The time at which a leaky membrane, charged by a constant current from the beginning, reaches
-    its threshold.
+    r"""The time that a leaky membrane, charged by a constant current, takes to its threshold.
 
-    $$t(x) = \tau \ln \frac{x}{x - \theta} \ \text{ for } x > \theta, \qquad \infty \text{ otherwise}$$
+    $$t(x) = \tau \ln \frac{x}{x - \theta} \ \text{ for } x > \theta, \qquad
+    \infty \text{ otherwise}$$
 
     It is differentiable with respect to all arguments; the derivative is zero where there is no
     spike.
@@ -46,7 +47,7 @@ def latency(
 
 
 def encode_latency(
-    values: Float[Array, "..."],
+    values: FloatArrayLike,
     n_steps: int,
     dt: float,
     *,

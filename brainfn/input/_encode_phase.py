@@ -4,14 +4,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._custom_types import FloatArrayLike
 from .._errors import count
 from ._encode_check import as_values, in_range
 
 
 def encode_phase(
-    values: Float[Array, "..."], n_steps: int, *, bits: int = 8
+    values: FloatArrayLike, n_steps: int, *, bits: int = 8
 ) -> Float[Array, "time ..."]:
-    r"""Weighted phase coding: a cycle of $K$ steps, where a spike in phase $k$ stands for $2^{-(k+1)}$.
+    r"""Weighted phase coding: in a cycle of $K$ steps a spike in phase $k$ stands for
+    $2^{-(k+1)}$.
 
     $$x \approx \sum_{k=0}^{K-1} s_k\,2^{-(k+1)}, \qquad s_k = \lfloor 2^{k+1} x \rfloor \bmod 2$$
 
@@ -45,7 +47,7 @@ def encode_phase(
     return ((digits >> jnp.broadcast_to(shift, digits.shape)) & 1).astype(x.dtype)
 
 
-def decode_phase(spikes: Float[Array, "time ..."], *, bits: int = 8) -> Float[Array, "..."]:
+def decode_phase(spikes: FloatArrayLike, *, bits: int = 8) -> Float[Array, "..."]:
     """The mean value of the whole cycles of a phase code, see [`brainfn.input.encode_phase`][];
     differentiable with respect to the spikes.
 

@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import random
-from .._custom_types import Key
+from .._custom_types import FloatArrayLike, Key
 from .._errors import check_key, count
 from ..event import with_derivative
 from ._encode_check import in_range
 
 
-def encode_rate(values: Float[Array, "..."], n_steps: int, *, key: Key) -> Float[Array, "time ..."]:
+def encode_rate(values: FloatArrayLike, n_steps: int, *, key: Key) -> Float[Array, "time ..."]:
     r"""Rate coding: in each step a spike with the probability given by the value (Bernoulli).
 
     $$P(s_t = 1) = x, \qquad \frac{\partial s_t}{\partial x} := 1$$

@@ -23,10 +23,11 @@ def load_spikes(
     ```
 
     - `.npz`: one array of times and one of units, called `times` and `units` or as below.
-    - `.csv`, with commas, and `.gdf`, `.dat`, `.txt`, `.tsv`, with blanks or tabs: one spike in each
-      line. If the first line has names (`time`, `time_ms`, `t`; `unit`, `sender`, `neuron`, `id`),
-      they say which column is which; without names a line is unit and time in a `.gdf` or `.dat` (as
-      NEST writes them), time and unit otherwise. Empty lines and those from `#` on are ignored.
+    - `.csv`, with commas, and `.gdf`, `.dat`, `.txt`, `.tsv`, with blanks or tabs: a spike in each
+        line. If the first line has names (`time`, `time_ms`, `t`; `unit`, `sender`, `neuron`,
+        `id`), they say which column is which; without names a line is unit and time in a `.gdf` or
+        `.dat` (as NEST writes them), time and unit otherwise. Empty lines, and what follows a `#`,
+        are ignored.
 
     **Arguments:**
 
@@ -130,7 +131,7 @@ def _from_text(file: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(
                 f"{file.name}, line {number}: expected a time and a unit, got {line!r:.80}."
             ) from None
-        if which != int(which):
+        if not which.is_integer():
             raise ValueError(
                 f"{file.name}, line {number}: units must be whole numbers, got {which} in "
                 f"{line!r:.80}. Are the columns exchanged? Give them names in the first line."

@@ -62,8 +62,8 @@ class WhiteNoise(AbstractInput[Any]):
 
     In a step the current is $\mu + \sigma\,\Delta W / \Delta t$ with $\Delta W \sim N(0, \Delta
     t)$, so that its integral is $\mu\,\Delta t + \sigma\,\Delta W$ whatever the step size. With
-    `diffrax.Euler` as the solver of a neuron a step is exactly that of Euler and Maruyama for $C\,dv
-    = (\dots + \mu)\,dt + \sigma\,dW$; with [`brainfn.solver.Heun`][] that of the stochastic Heun
+    `diffrax.Euler` as the solver of a neuron a step is that of Euler and Maruyama for $C\,dv =
+    (\dots + \mu)\,dt + \sigma\,dW$; with [`brainfn.solver.Heun`][] that of the stochastic Heun
     method. A leaky membrane gets a standard deviation of $\sigma \sqrt{\tau / 2} / C$; with
     [`brainfn.solver.ExponentialEuler`][] its variance is too small by $\tanh(x)/x$ with $x = \Delta
     t / 2 \tau$, 2e-6 for steps of $\tau / 200$.
@@ -111,9 +111,10 @@ class PointConductance(AbstractInput[Float[Array, " size"]]):
     $$I(t, v) = \max(g(t), 0)\,(E - v), \qquad dg = \frac{g_0 - g}{\tau}\,dt
     + \sigma \sqrt{\frac{2}{\tau}}\,dW$$
 
-    The process is that of [`brainfn.input.OrnsteinUhlenbeck`][], stationary and exact. It may become
-    negative, which a conductance cannot: by default only its positive part acts, so that its mean is
-    slightly above $g_0$ (by a factor of 2e-6 for $g_0 = 4 \sigma$, by 8 % for $g_0 = \sigma$).
+    The process is that of [`brainfn.input.OrnsteinUhlenbeck`][], stationary and exact. It may
+    become negative, which a conductance cannot: by default only its positive part acts, so that its
+    mean is slightly above $g_0$ (by a factor of 2e-6 for $g_0 = 4 \sigma$, by 8 % for $g_0 =
+    \sigma$).
 
     ```python
     # The neocortical neuron of Destexhe et al. (2001).

@@ -38,9 +38,8 @@ class GammaProcess(AbstractSource[RenewalState, Any]):
     \mathrm{CV} = \frac{1}{\sqrt{k}}$$
 
     The trains are in equilibrium from the start. A rate that varies stretches time: the intervals
-    are gamma distributed in $\int r\,dt$. A step has at most one spike: what is due earlier than one
-    step after a spike is emitted in the next step, so the rate is right, and intervals are right to
-    a step.
+    are gamma distributed in $\int r\,dt$. A step has at most one spike; a second one is emitted in
+    the next step, so none is lost, and intervals are right to a step.
 
     **Arguments:**
 
@@ -127,8 +126,8 @@ class PoissonDeadTime(AbstractSource[DeadTimeState, Any]):
 
     ??? cite
 
-        Deger, Helias, Boucsein and Rotter (2012), "Statistical properties of superimposed stationary
-        spike trains", J. Comput. Neurosci. 32:443-463, doi:10.1007/s10827-011-0362-8.
+        Deger, Helias, Boucsein and Rotter (2012), "Statistical properties of superimposed
+        stationary spike trains", J. Comput. Neurosci. 32:443-463, doi:10.1007/s10827-011-0362-8.
     """
 
     size: int = size_field()
@@ -142,7 +141,7 @@ class PoissonDeadTime(AbstractSource[DeadTimeState, Any]):
         share = np.asarray(self.rate, np.float64) * np.asarray(self.dead_time, np.float64)
         if not np.all(share < 1):
             raise ValueError(
-                f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {describe(share)}."
+                f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {describe(np.asarray(share))}."
             )
 
     @property

@@ -1,17 +1,18 @@
 """The stochastic differential equation of a neuron with membrane noise, for Diffrax."""
 
-from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lineax as lx
+import jax.tree_util as jtu
+import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 from .._errors import describe, is_concrete
-from ..neuron import AbstractDrive, as_drive
+from ..neuron import ConstantDrive, as_drive
 
 
 def sde_terms(
@@ -50,7 +51,7 @@ def sde_terms(
     - `path`: a Brownian path of Diffrax of shape `(size,)`, such as `diffrax.VirtualBrownianTree`.
     - `drive`: $I$ in pA: a number, one for each neuron, or a function `(t, v) -> current`.
 
-    **Returns:** a `diffrax.MultiTerm` of an `ODETerm` and a `ControlTerm`. Its state is that of the
+    **Returns:** a `diffrax.MultiTerm` of drift and noise. Its state is that of the
     `vector_field`.
 
     **Raises:** `TypeError` or `ValueError` naming the argument.
@@ -76,43 +77,45 @@ def sde_terms(
                 "`sigma` must be a number, one for each neuron, or a function (t, v), got "
                 f"{sigma!r:.100}."
             )
-        if is_concrete(sigma) and not bool(jnp.all(jnp.isfinite(jnp.asarray(sigma)))):
-            raise ValueError(f"`sigma` must be finite, got {describe(jnp.asarray(sigma))}.")
-    equation = _Noisy(neuron, sigma, drive)
-    return dfx.MultiTerm(dfx.ODETerm(equation.drift), dfx.ControlTerm(equation.diffusion, path))
+        if is_concrete(sigma) and not np.all(np.isfinite(np.asarray(sigma))):
+            raise ValueError(f"`sigma` must be finite, got {describe(np.asarray(sigma))}.")
+    return dfx.MultiTerm(dfx.ODETerm(_Drift(neuron, drive)), MembraneNoise(neuron, sigma, path))
 
 
-class _Noisy(eqx.Module):
+class _Drift(eqx.Module):
     neuron: Any
-    sigma: Any
     drive: Any
 
-    def drift(self, t: Any, y: Any, args: Any) -> Any:
+    def __call__(self, t: Any, y: Any, args: Any) -> Any:
         del args
         return self.neuron.vector_field(t, y, as_drive(self.drive, y.v))
 
-    def diffusion(self, t: Any, y: Any, args: Any) -> lx.FunctionLinearOperator:
+
+class MembraneNoise(dfx.AbstractTerm):
+    """White noise in the current of neurons as a term of Diffrax, made by
+    [`brainfn.input.sde_terms`][]."""
+
+    neuron: Any
+    sigma: Any
+    path: dfx.AbstractPath
+
+    def vf(self, t: Any, y: Any, args: Any) -> Any:
+        """What one unit of noise does to each variable of its neuron."""
         del args
-        drive = as_drive(self.drive, y.v)
+        # The equations are linear in the current: their slope does not depend on the state, and
+        # solvers for additive noise ask for that.
+        at = lax.stop_gradient(y)
+        ones = jnp.ones_like(at.v)
+
+        def field(current: Float[Array, " size"]) -> Any:
+            return self.neuron.vector_field(t, at, ConstantDrive(current))
+
+        slope = jax.jvp(field, (jnp.zeros_like(ones),), (ones,))[1]
         sigma = self.sigma(t, y.v) if callable(self.sigma) else self.sigma
-        sigma = jnp.asarray(sigma, y.v.dtype)
+        return jtu.tree_map(lambda x: x * jnp.asarray(sigma, x.dtype), slope)
 
-        def slope(current: Float[Array, " size"]) -> Any:
-            return self.neuron.vector_field(t, y, _Added(drive, current))
+    def contr(self, t0: Any, t1: Any, **kwargs: Any) -> Any:
+        return self.path.evaluate(t0, t1, **kwargs)
 
-        def apply(dw: Float[Array, " size"]) -> Any:
-            return jax.jvp(slope, (jnp.zeros_like(y.v),), (sigma * dw,))[1]
-
-        return lx.FunctionLinearOperator(apply, jax.ShapeDtypeStruct(y.v.shape, y.v.dtype))
-
-
-class _Added(AbstractDrive):
-    drive: Callable[..., Any]
-    current: Float[Array, " size"]
-
-    def __call__(self, t: Any, v: Any) -> Any:
-        return self.drive(t, v) + self.current
-
-    def held(self, rate: Any, dt: float) -> "_Added":
-        del rate, dt
-        return self
+    def prod(self, vf: Any, control: Any) -> Any:
+        return jtu.tree_map(lambda x: x * control, vf)

@@ -124,9 +124,9 @@ class Sections(AbstractInput[None]):
     that are not whole numbers of steps.
     """
 
-    values: Float[Array, "sections ..."] = param(unit="pA", shared=True, positional=True)
-    durations: tuple[float, ...] = eqx.field(static=True)
-    start: float = eqx.field(static=True)
+    values: Float[Array, "sections ..."] = param(unit="pA", shared=True)
+    durations: tuple[float, ...] = eqx.field(static=True, kw_only=True)
+    start: float = eqx.field(static=True, kw_only=True)
 
     def __init__(self, values: Any, durations: Sequence[float], *, start: float = 0.0):
         if isinstance(values, Sequence):

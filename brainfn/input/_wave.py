@@ -47,7 +47,7 @@ class Ramp(AbstractInput[None]):
 
     def step(
         self, state: None, clock: Clock, *, key: Key | None = None
-    ) -> tuple[None, Float[Array, " *size"]]:
+    ) -> tuple[None, Float[Array, "..."]]:
         del state, key
         length = float(self.stop - self.start)
 
@@ -89,7 +89,7 @@ class Sine(AbstractInput[None]):
 
     def step(
         self, state: None, clock: Clock, *, key: Key | None = None
-    ) -> tuple[None, Float[Array, " *size"]]:
+    ) -> tuple[None, Float[Array, "..."]]:
         del state, key
 
         def wave(t: Any, amplitude: Any, frequency: Any, phase: Any) -> Any:
@@ -149,7 +149,7 @@ class Chirp(AbstractInput[None]):
 
     def step(
         self, state: None, clock: Clock, *, key: Key | None = None
-    ) -> tuple[None, Float[Array, " *size"]]:
+    ) -> tuple[None, Float[Array, "..."]]:
         del state, key
         length = float(self.stop - self.start)
 

@@ -74,8 +74,8 @@ def windowed(
     start: float,
     stop: float,
     wave: Callable[..., Any],
-    parameters: tuple[Float[Array, " *size"], ...],
-) -> Float[Array, " *size"]:
+    parameters: tuple[Float[Array, "..."], ...],
+) -> Float[Array, "..."]:
     """`wave(t, *parameters)` in the window, zero outside, in the dtype of the first parameter.
 
     It is computed in float64, also where JAX computes in float32, with `t` in ms from `start` to
