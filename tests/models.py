@@ -75,11 +75,32 @@ all_inputs = {
     "OrnsteinUhlenbeck": lambda: bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=200.0),
     "Sum": lambda: bf.input.OrnsteinUhlenbeck(50.0, 5.0) + 200.0,
     "PoissonArrivals": lambda: bf.input.PoissonArrivals(3.0, 0.5, into="p"),
+    "WhiteNoise": lambda: bf.input.WhiteNoise(100.0, mean=200.0),
+    "PointConductance": lambda: bf.input.PointConductance(12.1, 3.0, 2.728, reversal=0.0),
+    "PointConductance, not clipped": lambda: bf.input.PointConductance(
+        5.0, 3.0, 10.49, reversal=-75.0, clip=False
+    ),
+    "Step": lambda: bf.input.Step(200.0, start=0.2, stop=1.0),
+    "PulseTrain": lambda: bf.input.PulseTrain(200.0, width=0.3, period=0.5, start=0.2),
+    "Sections": lambda: bf.input.Sections([100.0, -50.0, 200.0], [0.2, 0.5, 0.4]),
+    "Ramp": lambda: bf.input.Ramp(10.0, 200.0, start=0.2, stop=1.2),
+    "Sine": lambda: bf.input.Sine(200.0, 0.2, phase=0.3, start=0.2),
+    "Chirp": lambda: bf.input.Chirp(200.0, 0.1, 0.4, stop=1.5),
+    "Chirp, logarithmic": lambda: bf.input.Chirp(200.0, 0.1, 0.4, stop=1.5, logarithmic=True),
+    "Product": lambda: bf.input.WhiteNoise(1.0) * bf.input.Sine(100.0, 0.1) * (lambda t, v: v),
+    "Difference": lambda: bf.input.Step(200.0) - bf.input.Sine(50.0, 0.1),
 }
 
 all_sources = {
     "Poisson": lambda n=4: bf.input.Poisson(n, 0.3),
     "Poisson, counts": lambda n=4: bf.input.Poisson(n, 30.0, counts=True),
+    "InhomogeneousPoisson, noise": lambda n=4: bf.input.InhomogeneousPoisson(
+        n, bf.input.OrnsteinUhlenbeck(0.3, 5.0, mean=0.5)
+    ),
+    "GammaProcess": lambda n=4: bf.input.GammaProcess(n, 0.5, 3.0),
+    "PoissonDeadTime": lambda n=4: bf.input.PoissonDeadTime(n, 0.3, 2.0),
+    "MultipleInteraction": lambda n=4: bf.input.MultipleInteraction(n, 0.3, 0.4),
+    "SingleInteraction": lambda n=4: bf.input.SingleInteraction(n, 0.3, 0.4),
     "SpikeTimes": lambda n=4: bf.input.SpikeTimes(n, [0.5, 0.5, 1.2], [0, n - 1, 0]),
     "Signal": lambda n=4: bf.input.Signal(n),
 }
