@@ -134,8 +134,8 @@ def spike_time_tiling(trains: SpikeTrains, delta: int | float) -> Float[np.ndarr
     for i, a in enumerate(times):
         for j, b in enumerate(times[: i + 1]):
             if a.size and b.size:
-                near_a = np.mean(_nearest(a, b) <= delta + slack)
-                near_b = np.mean(_nearest(b, a) <= delta + slack)
+                near_a = float(np.mean(_nearest(a, b) <= delta + slack))
+                near_b = float(np.mean(_nearest(b, a) <= delta + slack))
                 terms = _tile(near_a, tiled[j]) + _tile(near_b, tiled[i])
                 result[i, j] = result[j, i] = 0.5 * terms
     return result

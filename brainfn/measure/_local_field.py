@@ -19,7 +19,7 @@ def lfp_proxy(
     *,
     dt: int | float,
     method: str = "weighted",
-) -> Float[Any, "time *rest"]:
+) -> Float[Any, "_ *rest"]:
     r"""A proxy of the local field potential from the synaptic currents of point neurons.
 
     | method | $\mathrm{LFP}(t) \propto$ |

@@ -11,7 +11,6 @@ from jaxtyping import Float, Inexact, Int, Shaped
 from .._errors import count
 from ..record import SpikeTrains
 from ._check import namespace, positive, same_shape, signal
-from ._spectra import abs2
 from ._trains import check_trains
 
 
@@ -188,4 +187,4 @@ def each_step(trains: SpikeTrains, name: str, x: Any, *, ndim: int | None = None
 def _resultant(phases: Any) -> Any:
     """The length of the mean of unit vectors, along the first axis."""
     xp = namespace(phases)
-    return xp.sqrt(abs2(xp.exp(1j * phases).mean(axis=0)))
+    return xp.hypot(xp.cos(phases).mean(axis=0), xp.sin(phases).mean(axis=0))

@@ -54,7 +54,7 @@ def welch(
     x, dt = signal("x", x), positive("dt", dt, "ms")
     _, parts, weight = _segments(x, dt, segment, overlap, window)
     length = parts.shape[1]
-    power = abs2(_transform(parts, weight, axis=1)).mean(axis=0)
+    power = _abs2(_transform(parts, weight, axis=1)).mean(axis=0)
     return np.fft.rfftfreq(length, dt), _one_sided(power, length) * dt
 
 
@@ -90,7 +90,7 @@ def multitaper(
         Applications, chapter 7.
     """
     x, dt = signal("x", x), positive("dt", dt, "ms")
-    power = abs2(_tapered(x, half_bandwidth, tapers)).mean(axis=0)
+    power = _abs2(_tapered(x, half_bandwidth, tapers)).mean(axis=0)
     return np.fft.rfftfreq(x.shape[0], dt), _one_sided(power, x.shape[0]) * dt
 
 
@@ -195,11 +195,11 @@ def spectrogram(
     x, dt = signal("x", x), positive("dt", dt, "ms")
     starts, parts, weight = _segments(x, dt, segment, overlap, window)
     length = parts.shape[1]
-    power = _one_sided(abs2(_transform(parts, weight, axis=1)), length, axis=1) * dt
+    power = _one_sided(_abs2(_transform(parts, weight, axis=1)), length, axis=1) * dt
     return (starts + length / 2) * dt, np.fft.rfftfreq(length, dt), power
 
 
-def abs2(x: Any) -> Any:
+def _abs2(x: Any) -> Any:
     """The squared magnitude, which is differentiable at 0."""
     return x.real**2 + x.imag**2
 
@@ -274,6 +274,6 @@ def _one_sided(power: Any, length: int, axis: int = 0) -> Any:
 def _coherency(a: Any, b: Any) -> Any:
     """From the transforms of several segments or tapers, along the first axis."""
     xp = namespace(a)
-    scale = xp.sqrt(abs2(a).mean(axis=0) * abs2(b).mean(axis=0))
+    scale = xp.sqrt(_abs2(a).mean(axis=0) * _abs2(b).mean(axis=0))
     cross = (xp.conj(a) * b).mean(axis=0)
     return cross / scale.astype(cross.dtype)
