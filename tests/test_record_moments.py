@@ -64,13 +64,8 @@ def test_moments_are_those_of_the_record(records):
     error = out["pairs"].correlation - np.corrcoef(out["v"].T)
     measured("record.Covariance", "correlation", against="NumPy", error=error, bound=1e-12)
     theirs = np.histogram(out["v"], np.linspace(-62.0, -50.0, 13))[0]
-    measured(
-        "record.Histogram",
-        "12 bins",
-        against="NumPy",
-        error=np.asarray(out["bins"]) - theirs,
-        bound=0,
-    )
+    error = np.asarray(out["bins"]) - theirs
+    measured("record.Histogram", "12 bins", against="NumPy", error=error, bound=0)
     assert 0 < theirs.sum() <= out["v"].size
 
 

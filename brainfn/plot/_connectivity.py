@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import ArrayLike, Shaped
 
-from ._style import colour_bar, new_figure, signed_map
+from ._style import colour_bar, new_axes, signed_map
 
 
 def connectivity(
@@ -39,8 +39,7 @@ def connectivity(
         raise ValueError(f"`matrix` must have shape (n_pre, n_post), got {host.shape}.")
     if limit is not None and not limit > 0:
         raise ValueError(f"`limit` must be positive, got {limit}.")
-    if ax is None:
-        ax = new_figure(5.6, 4.8).add_subplot()
+    ax = new_axes(ax, 5.7, 4.6)
     size = np.abs(host[np.isfinite(host) & (host != 0)])
     top = limit or (float(np.quantile(size, 0.99)) if size.size else 1.0)
     colours = signed_map(ax)
@@ -49,7 +48,7 @@ def connectivity(
         cmap=colours,
         vmin=-top,
         vmax=top,
-        aspect="auto" if host.shape[0] != host.shape[1] else "equal",
+        aspect="auto",
         interpolation="nearest",
     )
     # Ticks name neurons: whole numbers, few of them.
@@ -61,6 +60,6 @@ def connectivity(
     if signs.size and (signs.min() >= 0 or signs.max() <= 0):
         # The colours of one sign alone, on the bar as well.
         half = np.linspace(0.5, 1.0, 256) if signs.min() >= 0 else np.linspace(0.0, 0.5, 256)
-        image.set_cmap(type(colours).from_list("one_sign", colours(half)))
+        image.set_cmap(type(colours)(colours(half), "one_sign"))
         image.set_clim((0, top) if signs.min() >= 0 else (-top, 0))
     return ax

@@ -12,7 +12,7 @@ from jaxtyping import ArrayLike, Float, Shaped
 from .._errors import count
 from ..neuron import as_drive
 from ..units import Hz
-from ._style import colour, grey, ink, label, new_axes, new_figure, open_frame
+from ._style import colour, grey, ink, label, new_axes, open_frame
 
 
 def fi_curve(
@@ -102,8 +102,7 @@ def phase_portrait(
     names, field = _plane(neuron, float(current), index)
     points = count("points", points, minimum=10)
     (left, right), (low, high) = _range("x", x), _range("y", y)
-    if ax is None:
-        ax = new_figure(6.4, 5.0).add_subplot()
+    ax = new_axes(ax, 6.4, 5.0)
     a, b = np.linspace(left, right, points), np.linspace(low, high, points)
     grid = np.meshgrid(a, b)
     slopes = [np.asarray(s) for s in field(*(jnp.asarray(g) for g in grid))]
@@ -126,7 +125,7 @@ def phase_portrait(
             )
         jump = np.flatnonzero(np.abs(np.diff(first)) > 0.2 * (right - left)) + 1
         path = np.insert(first, jump, np.nan), np.insert(second, jump, np.nan)
-        ax.plot(*path, color=ink(ax), linewidth=1.3, zorder=3, label="trajectory")
+        ax.plot(*path, color=ink(ax), linewidth=1.8, zorder=3, label="trajectory")
         ax.plot(first[:1], second[:1], "o", color=ink(ax), markersize=5, zorder=3)
     texts = labels or tuple(f"{n} ({_UNITS[n]})" if n in _UNITS else n for n in names)
     ax.set(xlabel=texts[0], ylabel=texts[1])

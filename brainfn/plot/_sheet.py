@@ -7,7 +7,7 @@ from jaxtyping import ArrayLike, Float, Shaped
 
 from .._errors import count
 from ..units import ms
-from ._style import background, colour_bar, ink, new_axes, new_figure
+from ._style import background, colour_bar, grey, ink, new_axes
 
 
 def film_strip(
@@ -36,7 +36,9 @@ def film_strip(
     **Raises:** `ValueError` naming the argument for shapes that do not fit.
     """
     times, films, (low, high) = _film(ts, frames, limits)
-    ax = new_axes(ax) if ax is not None else new_figure(10.0, 2.4).add_subplot()
+    ax = new_axes(ax, 10.0, 2.4)
+    from matplotlib.patches import Rectangle
+
     chosen = np.unique(np.linspace(0, len(times) - 1, count("number", number, minimum=1)).round())
     rows, columns = films.shape[1:]
     pitch = columns * 1.06
@@ -50,6 +52,8 @@ def film_strip(
             vmax=high,
             interpolation="nearest",
         )
+        frame: Any = {"fill": False, "color": grey(ax.figure), "linewidth": 0.8, "clip_on": False}
+        ax.add_patch(Rectangle((left, 0), columns, rows, **frame))
     ax.set(xlim=(0, (len(chosen) - 1) * pitch + columns), ylim=(rows, 0), aspect="equal")
     middle = np.arange(len(chosen)) * pitch + columns / 2
     ax.set_xticks(middle, [f"{t / ms:g}" for t in np.round(times[chosen.astype(int)], 6)])
@@ -92,12 +96,12 @@ def animation(
     times, films, (low, high) = _film(ts, frames, limits)
     if not interval > 0:
         raise ValueError(f"`interval` must be positive (in ms), got {interval}.")
-    ax = new_axes(ax) if ax is not None else new_figure(5.0, 4.4).add_subplot()
+    ax = new_axes(ax, 5.0, 4.4)
     from matplotlib.animation import FuncAnimation
 
     image = ax.imshow(films[0], cmap="inferno", vmin=low, vmax=high, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set_color(grey(ax.figure))
     title = ax.set_title("", color=ink(ax.figure), fontsize="medium")
     colour_bar(image, ax, quantity)
 

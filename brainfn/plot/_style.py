@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..record import SpikeTrains
 
 # Colours that can be distinguished with any colour vision: Wong (2011), "Points of view: Color
@@ -32,10 +34,10 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
-def new_axes(ax: Any) -> Any:
+def new_axes(ax: Any, width: float = 10.0, height: float = 4.0) -> Any:
     """`ax`, or the axes of a new figure."""
     if ax is None:
-        return new_figure(10.0, 4.0).add_subplot()
+        return new_figure(width, height).add_subplot()
     if not callable(getattr(ax, "scatter", None)):
         raise TypeError(
             f"`ax` must be matplotlib axes, got {type(ax).__name__}. Try matplotlib.pyplot.gca(), "
@@ -110,11 +112,14 @@ def colour(name: str, place: int, where: Any) -> str:
 
 
 def signed_map(where: Any) -> Any:
-    """Inhibitory, background, excitatory: a colour map for numbers around 0."""
-    from matplotlib.colors import LinearSegmentedColormap
+    """Inhibitory, background, excitatory: a colour map for numbers around 0, in which small numbers
+    can be told from none."""
+    from matplotlib.colors import ListedColormap, to_rgb
 
-    ends = colour("i", 0, where), background(where), colour("e", 0, where)
-    return LinearSegmentedColormap.from_list("signed", ends, N=511)
+    x = np.linspace(-1.0, 1.0, 511)[:, None]
+    part = np.abs(x) ** 0.6
+    sides = np.where(x < 0, to_rgb(colour("i", 0, where)), to_rgb(colour("e", 0, where)))
+    return ListedColormap(part * sides + (1 - part) * np.array(background(where)), "signed")
 
 
 def colour_bar(image: Any, ax: Any, text: str) -> None:
