@@ -26,6 +26,12 @@ def trains(*times, dt=1.0, stop=100, start=0):
     return M.from_events(steps, neurons, size=len(times), dt=dt, start=start, stop=stop)
 
 
+def by_hand(name, ours, expected, bound=0):
+    """Whole numbers that were counted by hand."""
+    error = np.asarray(ours, float) - np.asarray(expected)
+    measured(f"measure.{name}", "small example", against="by hand", error=error, bound=bound)
+
+
 @pytest.fixture(scope="module")
 def poisson():
     """200 neurons of 20 Hz over 20 s."""
@@ -71,21 +77,20 @@ def test_intervals_by_hand():
     assert np.isnan(M.isi_correlation(trains(range(0, 90, 7)))).all()
     centres, number = M.isi_histogram(two, 5.0, maximum=15.0)
     np.testing.assert_allclose(centres, [2.5, 7.5, 12.5])
-    np.testing.assert_array_equal(number, [1, 3, 3])
+    by_hand("isi_histogram", number, [1, 3, 3])
     np.testing.assert_array_equal(M.interspike_intervals(two, order=2)[0], [15.0] * 5)
 
 
 def test_selected_neurons_are_numbered_anew():
     three = trains([1, 5], [2, 5], [0, 5])
     some = M.select(three, [2, 0])
-    np.testing.assert_array_equal(some.steps, [0, 1, 5, 5])
-    np.testing.assert_array_equal(some.neurons, [0, 1, 0, 1])
+    by_hand("select", [some.steps, some.neurons], [[0, 1, 5, 5], [0, 1, 0, 1]])
     assert M.select(three, slice(1, None)).size == 2
 
 
 def test_counts_by_hand(poisson):
     two = trains([0, 1, 5], [5, 9, 9 + 1], stop=12)
-    np.testing.assert_array_equal(M.count_matrix(two, 5.0), [[2, 0], [1, 2]])
+    by_hand("count_matrix", M.count_matrix(two, 5.0), [[2, 0], [1, 2]])
     dense = np.random.default_rng(2).random((300, 5)) < 0.2
     counts = dense.reshape(-1, 10, 5).sum(axis=1)
     ours = M.from_dense(dense, dt=1.0)
@@ -127,8 +132,7 @@ def test_psth_by_hand():
     two = trains([10, 11, 30, 52], [9], stop=80)
     centres, rate = M.psth(two, [10.0, 30.0, 50.0], before=2.0, after=4.0, bin_size=2.0)
     np.testing.assert_allclose(centres, [-1.0, 1.0, 3.0])
-    np.testing.assert_allclose(rate[:, 0], np.array([0, 3, 1]) / 6)
-    np.testing.assert_allclose(rate[:, 1], np.array([1, 0, 0]) / 6)
+    by_hand("psth", rate * 6, [[0, 1], [3, 0], [1, 0]], bound=1e-14)
 
 
 # --- pairs
@@ -211,8 +215,7 @@ def test_bursts_by_hand():
         trains(times, [3, 900], stop=1000), max_begin=6.0, max_end=60.0, min_between=100.0
     )
     np.testing.assert_array_equal(found.neurons, [0, 0])
-    np.testing.assert_array_equal(found.start, [0.0, 500.0])
-    np.testing.assert_array_equal(found.stop, [15.0, 560.0])
+    by_hand("max_interval_bursts", [found.start, found.stop], [[0, 500], [15, 560]])
     np.testing.assert_array_equal(found.spikes, [4, 5])
     joined = M.max_interval_bursts(
         trains(times, stop=1000), max_begin=6.0, max_end=60.0, min_between=500.0
@@ -236,7 +239,10 @@ def test_log_isi_threshold_lies_between_two_peaks():
     found = M.max_interval_bursts(
         one, max_begin=threshold, max_end=threshold, min_between=0.0, min_duration=0.0
     )
-    assert found.start.size == 99 and (found.spikes == 6).sum() >= 97
+    # Of 99 bursts a few may have an interval beyond the threshold, or follow each other closely.
+    error = [found.start.size / 99 - 1, (found.spikes == 6).sum() / 99 - 1]
+    measured("measure.log_isi_threshold", "bursts found again", against=CLOSED, error=error,
+             bound=0.02)  # fmt: skip
     # A Poisson process has one peak.
     assert np.isnan(
         M.log_isi_threshold(trains(np.unique(rng.integers(0, 10**6, 20_000)), stop=10**6))
@@ -247,8 +253,7 @@ def test_avalanches_by_hand():
     spikes = trains([0, 4, 5, 5 + 1, 12, 19], [4, 6], stop=20)
     size, length = M.avalanches(spikes, 1.0)
     # Those at either end of the window are left out.
-    np.testing.assert_array_equal(size, [5, 1])
-    np.testing.assert_array_equal(length, [3.0, 1.0])
+    by_hand("avalanches", [size, length], [[5, 1], [3, 1]])
     assert M.avalanches(trains(range(20), stop=20), 1.0)[0].size == 0
 
 
@@ -308,7 +313,7 @@ def test_power_laws():
 
 
 def test_information_by_hand():
-    assert M.entropy([0, 1, 2, 3]) == 2.0
+    by_hand("entropy", M.entropy([0, 1, 2, 3]), 2.0)
     assert M.entropy(np.array([[0, 1], [1, 0], [0, 1], [1, 1]])) == 1.5
     assert M.entropy([5]) == 0.0
     x = np.array([0, 0, 1, 1])
