@@ -140,9 +140,8 @@ class PoissonDeadTime(AbstractSource[DeadTimeState, Any]):
             return
         share = np.asarray(self.rate, np.float64) * np.asarray(self.dead_time, np.float64)
         if not np.all(share < 1):
-            raise ValueError(
-                f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {describe(np.asarray(share))}."
-            )
+            got = describe(np.asarray(share))
+            raise ValueError(f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {got}.")
 
     @property
     def elementwise(self) -> bool:
