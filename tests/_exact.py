@@ -41,7 +41,11 @@ def stepped(cell, inputs, duration, dt):
     """The membrane potential by the cell's own step, at multiples of `dt`, and the spikes."""
     start = np.asarray(cell.init().v)
     out = bf.simulate(
-        cell, inputs=inputs, duration=duration, dt=dt, record=lambda state, spikes: (state.v, spikes)
+        cell,
+        inputs=inputs,
+        duration=duration,
+        dt=dt,
+        record=lambda state, spikes: (state.v, spikes),
     ).outputs
     return np.concatenate([start[None], np.asarray(out[0])]), np.asarray(out[1])
 

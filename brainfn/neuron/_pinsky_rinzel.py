@@ -106,7 +106,9 @@ class PinskyRinzel(AbstractSmoothNeuron[TwoCompartments]):
         check_fields(self)
         p = self.proportion
         if is_concrete(p) and not np.all(np.asarray(p) < 1):
-            raise ValueError(f"`proportion` must lie between 0 and 1, got {describe(np.asarray(p))}.")
+            raise ValueError(
+                f"`proportion` must lie between 0 and 1, got {describe(np.asarray(p))}."
+            )
 
     def ports(self) -> dict[str, int]:
         return {"soma": self.size, "dendrite": self.size}
@@ -131,9 +133,7 @@ class PinskyRinzel(AbstractSmoothNeuron[TwoCompartments]):
             "q": alpha_beta(jnp.minimum(2e-5 * y.calcium, 0.01), jnp.full_like(w, 0.001)),
         }
 
-    def vector_field(
-        self, t: FloatScalarLike, y: TwoCompartments, drive: Any
-    ) -> TwoCompartments:
+    def vector_field(self, t: FloatScalarLike, y: TwoCompartments, drive: Any) -> TwoCompartments:
         v, vd, x = y.v, y.v_dendrite, y.gates.values
         u = v - self.v_rest
         m = alpha_beta(0.32 * linoid(u - 13.1, 4.0), 0.28 * linoid(40.1 - u, 5.0)).steady
