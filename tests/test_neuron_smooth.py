@@ -151,10 +151,10 @@ def test_pinsky_rinzel_periods():
     )
     spikes = [np.sum((t >= b[-2]) & (t < b[-1])) for t, b in zip(times[:3], bursts, strict=True)]
     assert spikes == [4, 1, 3] and len(times[3]) == 0
-    # After 2.5 s the slow potassium current is still 1e-5 from its cycle.
+    # After 2.5 s the slow potassium current is still 1e-4 from its cycle.
     late = rate(times[4], 1) - 43.945
     measured(
-        "neuron.PinskyRinzel", "regular rate", against=LSODA, error=late, bound=2e-3, unit="Hz"
+        "neuron.PinskyRinzel", "regular rate", against=LSODA, error=late, bound=5e-3, unit="Hz"
     )
     inputs = {"soma": bf.input.Constant(soma), "dendrite": bf.input.Constant(dendrite)}
     dt = 0.02
