@@ -120,6 +120,11 @@ def test_spectra_are_flat_and_lorentzian():
     )  # fmt: skip
 
 
+@eqx.filter_jit
+def stepped(noise, state, clock, key):
+    return noise.step(state, clock, key=key)
+
+
 def test_fluctuating_conductances():
     n, mean, sigma = 50_000, np.array(3.0), np.array(3.0)
     clock = bf.Clock(jnp.asarray(0, jnp.int32), 1.0)
@@ -127,7 +132,7 @@ def test_fluctuating_conductances():
         g = bf.input.PointConductance(mean, sigma, 2.7, reversal=-75.0, clip=clip)
         state = g.init(n, key=jr.key(0))
         for i in range(3):
-            state, drive = g.step(state, clock, key=jr.fold_in(jr.key(1), i))
+            state, drive = stepped(g, state, clock, jr.fold_in(jr.key(1), i))
         current = np.asarray(drive(0.3, jnp.full(n, -60.0)))
         x = -current / 15.0
         assert (x.min() >= 0) == clip
