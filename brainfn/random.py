@@ -6,7 +6,7 @@ each of them alone.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -260,8 +260,48 @@ def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
     return jnp.where(small, few, many)
 
 
+def binomial(key: Any, n: Any, p: Any, size: int) -> Int32[Array, " size"]:
+    """Binomial numbers: of `n` trials those with success, by inversion.
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `n`: the number of trials, a whole number up to 100, one for all or one for each entry.
+    - `p`: the probability of success, a number or one for each entry.
+    - `size`: the number of entries.
+    """
+    p = jnp.asarray(p)
+    if not jnp.issubdtype(p.dtype, jnp.floating) or p.dtype.itemsize < 4:
+        p = p.astype(jnp.float32)
+    p = jnp.broadcast_to(p, (size,))
+    n = jnp.broadcast_to(jnp.asarray(n).astype(p.dtype), (size,))
+    # Failures are counted instead where they are rarer: (1 - q)^n does not underflow.
+    swapped = p > 0.5
+    q = jnp.where(swapped, 1 - p, p)
+    odds = q / (1 - q)
+
+    def following(before: Array, k: Array) -> Array:
+        return before * ((n - k.astype(n.dtype)) / (k + 1).astype(n.dtype) * odds)
+
+    k = _inverted(_unit(bits(key, size), p.dtype), (1 - q) ** n, following)
+    # The rounded probabilities may add up to less than the largest `u`.
+    most = n.astype(jnp.int32)
+    k = jnp.minimum(k, most)
+    return jnp.where(swapped, most - k, k)
+
+
 def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Array, " size"]:
     u = _unit(bits(key, size), mean.dtype)
+    return _inverted(u, jnp.exp(-mean), lambda p, k: p * mean / (k + 1).astype(p.dtype))
+
+
+def _inverted(
+    u: Float[Array, " size"],
+    first: Float[Array, " size"],
+    following: Callable[[Array, Array], Array],
+) -> Int32[Array, " size"]:
+    """The numbers whose cumulative probability first exceeds `u`; `first` is the probability of
+    zero, and `following(p, k)` that of k + 1, where that of k is `p`."""
 
     def unfinished(carry: Any) -> Any:
         k, _, total = carry
@@ -270,14 +310,13 @@ def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Arr
     def turn(carry: Any) -> Any:
         k, p, total = carry
         more = u >= total
-        p = p * mean / (k + 1).astype(p.dtype)
+        p = following(p, k)
         return jnp.where(more, k + 1, k), p, jnp.where(more, total + p, total)
 
     # The `k` of an entry stops once its `u` is reached; `p` continues with the number of
-    # iterations, which is the `k` of the entries that have not stopped.
-    p = jnp.exp(-mean)
-    start = jnp.zeros_like(mean, jnp.int32)
-    return lax.while_loop(unfinished, turn, (start, p, p))[0]
+    # iterations, and no longer matters there.
+    start = jnp.zeros_like(u, jnp.int32)
+    return lax.while_loop(unfinished, turn, (start, first, first))[0]
 
 
 def _by_rejection(
