@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import random
 from .._errors import describe, is_concrete
+from .._field import check_model, with_arrays
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, Function, as_input
 
@@ -126,7 +127,9 @@ def split_inputs(
             leaves.append(None)
             continue
         series.append(None)
-        leaves.append(_as_input(name, value))
+        leaf = with_arrays(_as_input(name, value))
+        check_model(leaf, name, size)
+        leaves.append(leaf)
     return tuple(series), Inputs(tuple(leaves), tuple(names), tuple(sizes), structure)
 
 

@@ -67,8 +67,9 @@ class _Multiplied(eqx.Module):
     b: Any
 
     def __call__(self, t: Any, v: Any) -> Any:
-        a = self.a(t, v) if callable(self.a) else self.a
-        return a * (self.b(t, v) if callable(self.b) else self.b)
+        a: Any = self.a(t, v) if callable(self.a) else self.a
+        b: Any = self.b(t, v) if callable(self.b) else self.b
+        return a * b
 
 
 class _Added(eqx.Module):

@@ -138,10 +138,11 @@ class PoissonDeadTime(AbstractSource[DeadTimeState, Any]):
         check_fields(self)
         if not (is_concrete(self.rate) and is_concrete(self.dead_time)):
             return
-        share = np.asarray(self.rate, np.float64) * np.asarray(self.dead_time, np.float64)
+        share = np.asarray(np.asarray(self.rate) * np.asarray(self.dead_time), np.float64)
         if not np.all(share < 1):
-            got = describe(np.asarray(share))
-            raise ValueError(f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {got}.")
+            raise ValueError(
+                f"`rate` must be below 1 / `dead_time`, got rate * dead_time = {describe(share)}."
+            )
 
     @property
     def elementwise(self) -> bool:

@@ -129,8 +129,8 @@ class Sections(AbstractInput[None]):
     start: float = eqx.field(static=True, kw_only=True)
 
     def __init__(self, values: Any, durations: Sequence[float], *, start: float = 0.0):
-        if isinstance(values, Sequence):
-            values = np.asarray(values, np.float64)
+        if isinstance(values, list | tuple):
+            values = np.asarray(values)
         self.values = values
         if isinstance(durations, np.ndarray):
             durations = durations.tolist()
