@@ -145,10 +145,6 @@ all_cells = {
     "thalamic_reticular": lambda n=3, **o: bf.neuron.thalamic_reticular(n, **o),
 }
 
-# Neurons that differ only in their equations from another in the list: the costliest laws, which do
-# not depend on these, skip them.
-alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}
-
 # A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
 currents = {
     "LIF": (300.0, 50.0),

@@ -106,8 +106,8 @@ def test_gif_at_random():
         ("first spikes", first, case["first"]),
         ("4th intervals", interval, case["intervals"]),
     ):
-        # The Kolmogorov-Smirnov distance at the level of 1 in 1000. (NEST compares with the shift of
-        # the threshold before its decay in the step, which is 0.02 mV: a hundredth of that.)
+        # The Kolmogorov-Smirnov distance at the level of 1 in 1000. (NEST compares with the shift
+        # of the threshold before its decay in the step, which is 0.02 mV: a hundredth of that.)
         level = np.sqrt(-np.log(1e-3 / 2) / n)
         measured(
             "neuron.GIF", f"distribution of {what}, KS distance", against="NEST 3.10",
