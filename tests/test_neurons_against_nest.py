@@ -169,12 +169,13 @@ def test_synapses_through_spikes():
     ).outputs
     for name, (_, _, bound) in KINDS.items():
         kind = case["kinds"][name]
+        index = at(kind["t"], case["dt"])
         assert len(kind["spikes"]) >= 2
         np.testing.assert_array_equal(
             np.flatnonzero(spikes[name]), at(kind["spikes"], case["dt"]), err_msg=name
         )
         measured(
             "neuron.LIF", f"v with the synapses of {name} over 200 ms, equal spikes",
-            against="NEST 3.10", error=np.asarray(v[name])[at(kind["t"], case["dt"]), 0] - kind["V_m"],
-            bound=bound, unit="mV",
+            against="NEST 3.10", error=np.asarray(v[name])[index, 0] - kind["V_m"], bound=bound,
+            unit="mV",
         )  # fmt: skip
