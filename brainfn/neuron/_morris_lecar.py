@@ -24,10 +24,10 @@ class MorrisLecar(AbstractSmoothNeuron[Recovery]):
     w_\infty = \tfrac12 \Bigl(1 + \tanh \frac{v - v_3}{v_4}\Bigr)$$
 
     The default values are the type of excitability with a Hopf bifurcation, at $I$ = 93.9. With
-    `g_calcium=4.0, v3=12.0, v4=17.4, phi=0.067` spikes begin at arbitrarily low rates (a saddle-node
-    bifurcation on the circle), and with `phi=0.23` in addition at a homoclinic orbit. The numbers
-    are those of 1 cm2, in mS, uF and uA; here they are read as nS, pF and pA. For another membrane
-    multiply conductances and capacitance by the same factor.
+    `g_calcium=4.0, v3=12.0, v4=17.4, phi=0.067` spikes begin at arbitrarily low rates (a
+    saddle-node bifurcation on the circle), and with `phi=0.23` in addition at a homoclinic orbit.
+    The numbers are those of 1 cm2, in mS, uF and uA; here they are read as nS, pF and pA. For
+    another membrane multiply conductances and capacitance by the same factor.
 
     **Arguments:**
 
