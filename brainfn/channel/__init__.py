@@ -18,8 +18,15 @@ from ._calcium import (
     RapidlyBufferedCalcium as RapidlyBufferedCalcium,
     shell_gain as shell_gain,
 )
+from ._calcium_activated import (
+    AHPCurrentDestexhe as AHPCurrentDestexhe,
+    CANCurrentInoue as CANCurrentInoue,
+    KCaCurrentMainen as KCaCurrentMainen,
+    SKCurrentKohler as SKCurrentKohler,
+)
 from ._calcium_high import (
     LCurrentHuguenard as LCurrentHuguenard,
+    LCurrentInoue as LCurrentInoue,
     LCurrentReuveni as LCurrentReuveni,
 )
 from ._calcium_low import (
@@ -53,11 +60,19 @@ from ._potassium import (
     PotassiumTraubMiles as PotassiumTraubMiles,
     PotassiumWangBuzsaki as PotassiumWangBuzsaki,
 )
-from ._potassium_a import ACurrentConnorStevens as ACurrentConnorStevens
+from ._potassium_a import (
+    ACurrentConnorStevens as ACurrentConnorStevens,
+    ACurrentHuguenardFast as ACurrentHuguenardFast,
+    ACurrentHuguenardSlow as ACurrentHuguenardSlow,
+    ACurrentKorngreen as ACurrentKorngreen,
+    ACurrentMigliore as ACurrentMigliore,
+)
 from ._potassium_slow import (
+    K2CurrentHuguenard as K2CurrentHuguenard,
     MCurrentAdams as MCurrentAdams,
     MCurrentMainen as MCurrentMainen,
     MCurrentYamada as MCurrentYamada,
+    PotassiumPersistentKorngreen as PotassiumPersistentKorngreen,
 )
 from ._reversal import (
     AbstractReversal as AbstractReversal,
@@ -73,5 +88,11 @@ from ._sodium import (
     SodiumHuguenard as SodiumHuguenard,
     SodiumTraubMiles as SodiumTraubMiles,
     SodiumWangBuzsaki as SodiumWangBuzsaki,
+)
+from ._sodium_cortical import (
+    SodiumMainen as SodiumMainen,
+    SodiumPersistent as SodiumPersistent,
+    SodiumTransientAxonal as SodiumTransientAxonal,
+    SodiumTransientSomatic as SodiumTransientSomatic,
 )
 from ._temperature import speed as speed

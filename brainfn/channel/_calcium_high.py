@@ -16,8 +16,10 @@ from ._base import (
     Values,
     alpha_beta,
     conductance,
+    inf_tau,
     millivolts,
 )
+from ._bell import bell
 from ._linoid import linoid
 from ._reversal import ghk
 from ._temperature import celsius
@@ -101,3 +103,42 @@ class LCurrentHuguenard(AbstractChannel):
 
     def ion(self) -> str:
         return "ca"
+
+
+class LCurrentInoue(AbstractOhmicChannel):
+    r"""The L-type calcium current of granule cells of the olfactory bulb,
+    $I = g\,m^2 h\,(v - E)$.
+
+    $$m_\infty = \frac{1}{1 + e^{-(v + 10)/4}},\quad
+    \tau_m = 0.4 + \frac{0.7}{e^{(v + 5)/15} + e^{-(v + 5)/15}}$$
+
+    $$h_\infty = \frac{1}{1 + e^{(v + 25)/2}},\quad
+    \tau_h = 300 + \frac{100}{e^{(v + 40)/9.5} + e^{-(v + 40)/9.5}}$$
+
+    **Arguments:**
+
+    - `g`: maximal conductance in nS (default in mS/cm2).
+    - `reversal`: reversal potential in mV, unless the cell tracks the ion `"ca"` and that has one.
+
+    ??? cite
+
+        Inoue and Strowbridge (2008), "Transient activity induces a long-lasting increase in the
+        excitability of olfactory bulb interneurons", J. Neurophysiol. 99:187-199,
+        doi:10.1152/jn.00526.2007.
+    """
+
+    g: Parameter = conductance(0.1)
+    reversal: Parameter = millivolts(120.0)
+    carries: ClassVar[str | None] = "ca"
+
+    def gates(self, v: Values, ions: Ions) -> dict[str, Gate]:
+        del ions
+        x, y = (v + 5) / 15, (v + 40) / 9.5
+        return {
+            "m": inf_tau(jax.nn.sigmoid((v + 10) / 4), 0.4 + 0.7 * bell(x, -x)),
+            "h": inf_tau(jax.nn.sigmoid(-(v + 25) / 2), 300 + 100 * bell(y, -y)),
+        }
+
+    def opened(self, gates: Gates, v: Values, ions: Ions) -> Values:
+        del v, ions
+        return gates["m"] ** 2 * gates["h"]

@@ -32,6 +32,12 @@ class AbstractDrive(eqx.Module):
         - `dt`: step size in ms.
         """
 
+    def jump(self, v: Float[Array, " size"]) -> Float[Array, " size"] | None:
+        """By how many mV the membrane potentials jump in this step, after it has been integrated
+        and before spikes are detected; `None` if nothing of the kind reaches the population."""
+        del v
+        return None
+
 
 class ConstantDrive(AbstractDrive):
     """A constant current over the step, independent of the membrane potential."""

@@ -44,8 +44,8 @@ class HindmarshRose(AbstractSmoothNeuron[Bursting]):
     - `tau`: the unit of time in ms.
     - `v_threshold`: a spike is an upward crossing of this value.
     - `width`: one unit of distance for the surrogate.
-    - `v_init`, `y_init`, `z_init`: initial values; by default the resting state at $I = 0$ and the default
-        parameters.
+    - `v_init`, `y_init`, `z_init`: initial values; by default the resting state at $I = 0$ and
+        the default parameters.
     - `solver`: [`brainfn.solver.Heun`][] by default, of order 2: the equations are not stiff.
     - `surrogate`: as for [`brainfn.neuron.LIF`][].
 
