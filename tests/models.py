@@ -176,6 +176,9 @@ starts = {
     "HindmarshRose": (-1.8, -1.4),
 }
 
+# Those that spike less than three times in 60 ms, whatever the current.
+slow = ("FitzHughNagumo", "MorrisLecar")
+
 # Those that draw random numbers, by which neuron `i` differs from neuron `j`.
 random_neurons = ("GIF",)
 
