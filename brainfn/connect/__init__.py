@@ -1,6 +1,8 @@
 """Rules that connect neurons, drawn on the host from a key."""
 
+from ._blocks import Blocks as Blocks, OfBlocks as OfBlocks, clustered as clustered
 from ._by_distance import ByDistance as ByDistance
+from ._convolution import Convolution as Convolution
 from ._csr import csr as csr, known_pairs as known_pairs
 from ._degree import FixedInDegree as FixedInDegree, FixedOutDegree as FixedOutDegree
 from ._given import FromMask as FromMask, FromPairs as FromPairs
@@ -30,5 +32,8 @@ from ._positions import (
 )
 from ._probability import FixedProbability as FixedProbability
 from ._rule import AbstractRule as AbstractRule
+from ._scale_free import ScaleFree as ScaleFree
 from ._simple import AllToAll as AllToAll, OneToOne as OneToOne
+from ._small_world import SmallWorld as SmallWorld
+from ._table import FromScipy as FromScipy, FromTable as FromTable
 from ._total import FixedTotalNumber as FixedTotalNumber

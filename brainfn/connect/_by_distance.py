@@ -14,9 +14,9 @@ from ._cells import COLUMNS, ROWS, Blocks, Groups, box_distances, boxes, by_plac
 from ._check import as_degree, as_flag, check_key, check_synapses
 from ._counter import key_words
 from ._kernel import NEVER, AbstractKernel, check_targets, differs, of_targets, on_host
-from ._successive import check_partners, successive
 from ._positions import Offsets, Positions, check_fits, check_positions, displacements
 from ._rule import AbstractRule, Structure, check_sizes, transposed
+from ._successive import check_partners, successive
 
 _PARTS = ("positive", "negative", "both")
 # Pairs from which the number of synapses is estimated, and the fewest rows of them.
@@ -34,12 +34,12 @@ class ByDistance(AbstractRule):
     rule = bf.connect.ByDistance(bf.connect.GaussianKernel(80.0, peak=0.3), sheet, autapses=False)
     ```
 
-    With `fan_in` (or `fan_out`) each neuron gets (or makes) exactly as many synapses, with different
-    partners that are chosen one after the other, each with a probability proportional to $k$ among
-    those that are left. Only the shape of $k$ matters then.
+    With `fan_in` (or `fan_out`) each neuron gets (or makes) exactly as many synapses, with
+    different partners that are chosen one after the other, each with a probability proportional to
+    $k$ among those that are left. Only the shape of $k$ matters then.
 
-    Neurons are grouped with their neighbours, and candidates are drawn group by group from bounds of
-    the kernel, so the time and memory needed are proportional to the number of synapses, not of
+    Neurons are grouped with their neighbours, and candidates are drawn group by group from bounds
+    of the kernel, so the time and memory needed are proportional to the number of synapses, not of
     pairs. The probabilities are exact to $2^{-32}$. The same key gives the same synapses on every
     device (drawn on the host); build outside of `jit`.
 

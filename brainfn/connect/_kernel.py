@@ -314,10 +314,11 @@ class GaborKernel(AbstractKernel):
     $$k = a \exp\left(-\frac{u^2 + \gamma^2 v^2}{2 \sigma^2}\right)
     \cos\left(\frac{2 \pi u}{\lambda} + \phi\right)$$
 
-    $u = x \cos\theta + y \sin\theta$ and $v = y \cos\theta - x \sin\theta$ are the coordinates of the
+    $u = x \cos\theta + y \sin\theta$ and $v = y \cos\theta - x \sin\theta$ are the coordinates of
+    the
     *source*, seen from its target: the neuron prefers stripes at a right angle to the direction
-    $\theta$. Orientation and phase are usually arrays with one entry for each target neuron. ON cells
-    of the thalamus connect where $k > 0$, OFF cells where $k < 0$:
+    $\theta$. Orientation and phase are usually arrays with one entry for each target neuron. ON
+    cells of the thalamus connect where $k > 0$, OFF cells where $k < 0$:
 
     ```python
     gabor = bf.connect.GaborKernel(20.0, wavelength=60.0, orientation=angles, phase=phases)

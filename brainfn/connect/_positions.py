@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from .._custom_types import Key
-from .._errors import count, describe, from_host, is_concrete
+from .._errors import count, describe, is_concrete
 from .._field import as_parameter
 from ._check import check_key
 from ._counter import key_words, threefry
@@ -35,7 +35,7 @@ class Positions(eqx.Module):
     values: Float[Array, "size dimensions"]
     period: tuple[float | None, ...] = eqx.field(static=True)
 
-    def __init__(self, values: Any, period: float | None | Sequence[float | None] = None):
+    def __init__(self, values: Any, period: float | Sequence[float | None] | None = None):
         array = as_parameter(np.asarray(values) if isinstance(values, list | tuple) else values)
         if not eqx.is_array(array) or array.ndim not in (1, 2):
             shape = f"shape {array.shape}" if eqx.is_array(array) else repr(values)[:100]

@@ -4,10 +4,10 @@ import abc
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, Int32, Shaped
+from jaxtyping import Array, Float, Int32, Int64, Shaped
 
 from .._custom_types import Key
-from .._errors import from_host
+from .._errors import empty_on_host, from_host
 from ._check import as_diagonal, as_size
 
 Structure = tuple[Int32[Array, " nnz"], Int32[Array, " rows_plus_one"]]
@@ -111,3 +111,15 @@ def transposed(
     parts = (np.zeros(sources.size, np.int8), sources, starts)
     columns = scipy.sparse.csr_array(parts, shape=(starts.size - 1, n_pre)).tocsc()
     return from_host(columns.indices), from_host(columns.indptr)
+
+
+def of_places(
+    places: Int64[np.ndarray, " nnz"], n_pre: int, n_post: int
+) -> tuple[Int32[np.ndarray, " nnz"], Int32[np.ndarray, " n_pre_plus_one"]]:
+    """The structure from the numbers `source * n_post + target` of its pairs, in any order."""
+    source, target = np.divmod(np.sort(places), max(n_post, 1))
+    indptr = np.zeros(n_pre + 1, np.int32)
+    np.cumsum(np.bincount(source, minlength=n_pre), out=indptr[1:])
+    indices = empty_on_host(target.size, np.int32)
+    indices[:] = target
+    return indices, indptr

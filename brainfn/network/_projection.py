@@ -28,8 +28,8 @@ class Projection(eqx.Module):
     - `post`: name of the population that receives them, or a list of names. Several targets are
         treated as one population, their neurons in the order given: an out-degree counts the
         targets in all of them.
-    - `connect`: a rule of [`brainfn.connect`][]. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
-        (`CSR`, `Dense`, ...) that holds the connections and the weights.
+    - `connect`: a rule of [`brainfn.connect`][]. Or a matrix of [`brainfn.event`][] of shape
+        `(n_pre, n_post)` (`CSR`, `Dense`, ...) that holds the connections and the weights.
     - `weight`: a number, an array with one entry for each synapse (by source and then by target, or
         in the order of the pairs of [`brainfn.connect.FromPairs`][]), an initializer of
         [`brainfn.init`][], or a function of distance, [`brainfn.connect.OfDistance`][]; in nS for
