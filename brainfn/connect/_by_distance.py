@@ -215,7 +215,7 @@ class _Space(NamedTuple):
                 each = jtu.tree_map(
                     lambda x: x[:, None] if np.ndim(x) else x, of_targets(self.kernel, targets)
                 )
-                return Blocks(group, self._bound(each, near, far).max(axis=0))
+                return Blocks(group, self._bound(each, near[None], far[None]).max(axis=0))
             sizes = columns.sizes[group]
             each = of_targets(self.kernel, columns.members(group))
             most = self._bound(each, np.repeat(near, sizes), np.repeat(far, sizes))

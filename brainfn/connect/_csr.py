@@ -107,8 +107,8 @@ def known_pairs(
     """Source and target of each synapse on the host."""
     if not (is_concrete(indices) and is_concrete(indptr)):
         raise TypeError(
-            f"`rule`: the connections of {type(rule).__name__} are traced by JAX, but must be known "
-            "here. Try to build them outside of `jit`."
+            f"`rule`: the connections of {type(rule).__name__} are traced by JAX, but must be "
+            "known here. Try to build them outside of `jit`."
         )
     return sources(indptr), np.asarray(indices)
 

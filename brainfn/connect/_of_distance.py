@@ -149,8 +149,8 @@ class OfDistance(AbstractOfSynapses):
         for name, positions, index in (("pre", self.pre, i), ("post", self.post, j)):
             if index.size and index.max() >= positions.size:
                 raise ValueError(
-                    f"`{name}` of OfDistance has {positions.size} positions, but there are at least "
-                    f"{index.max() + 1} neurons."
+                    f"`{name}` of OfDistance has {positions.size} positions, but there are at "
+                    f"least {index.max() + 1} neurons."
                 )
         period, pre, post = self.pre.period, self.pre.on_host("pre"), self.post.on_host("post")
         return displacements(pre, post, period, i, j)
