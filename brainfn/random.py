@@ -196,6 +196,7 @@ def gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " 
     return jnp.exp(log_gamma(key, shape, size, dtype))
 
 
+@eqx.filter_jit  # where it is called outside of `jit`, not an operation at a time
 def log_gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
     """The logarithms of gamma numbers, which may be too small themselves. Arguments as for
     `gamma`."""
@@ -223,9 +224,22 @@ def log_gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array
     # Below one, a number of shape `alpha + 1` times a power of a uniform one.
     log_u = jnp.log1p(-_unit(bits(key, size, 0), whole))
     log_x = jnp.log(d) + log_v + jnp.where(small, log_u / alpha, 0)
-    x = jnp.maximum(jnp.exp(log_x), jnp.finfo(whole).tiny)
-    slope = lax.stop_gradient(lax.random_gamma_grad(alpha, x) / x)
-    return (lax.stop_gradient(log_x) + slope * (given - alpha)).astype(dtype)
+    return _at_quantile(given, lax.stop_gradient(log_x)).astype(dtype)
+
+
+@jax.custom_jvp
+def _at_quantile(shape: Array, log_x: Array) -> Array:
+    """`log_x`, with the derivative in the shape parameter at a fixed quantile. Only what is
+    differentiated pays for it."""
+    del shape
+    return log_x
+
+
+@_at_quantile.defjvp
+def _at_quantile_jvp(primals: Any, tangents: Any) -> Any:
+    shape, log_x = primals
+    x = jnp.maximum(jnp.exp(log_x), jnp.finfo(log_x.dtype).tiny)
+    return log_x, lax.random_gamma_grad(shape, x) / x * tangents[0]
 
 
 def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:

@@ -158,9 +158,9 @@ class ByDistance(AbstractRule):
         space = self._space(n_pre, n_post)
         some = min(n_pre, max(_SAMPLE // max(n_post, 1), _FEWEST))
         rows = ((np.arange(some) + 0.5) * (n_pre / max(some, 1))).astype(np.int32)
-        total = 0.0
-        for start in range(0, n_post, max(1, _SAMPLE // max(some, 1))):
-            j = np.arange(start, min(start + max(1, _SAMPLE // some), n_post), dtype=np.int32)
+        total, step = 0.0, max(1, _SAMPLE // max(some, 1))
+        for start in range(0, n_post, step):
+            j = np.arange(start, min(start + step, n_post), dtype=np.int32)
             i, j = np.repeat(rows, j.size), np.tile(j, some)
             p = np.clip(space.law(i, j), 0.0, 1.0)
             if diagonal is not None and not self.autapses:

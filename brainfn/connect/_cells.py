@@ -257,8 +257,9 @@ def _all(n_rows: int, columns: Groups, group: Int64[np.ndarray, " blocks"]) -> I
     block = np.repeat(np.arange(group.size), columns.sizes[group])
     step = max(1, _PIECE // max(n_rows, 1))
     for start in range(0, members.size, step):
+        # Column by column, so that the order does not depend on the pieces.
         j, own = members[start : start + step], block[start : start + step]
-        yield np.repeat(np.arange(n_rows), j.size), np.tile(j, n_rows), np.tile(own, n_rows)
+        yield np.tile(np.arange(n_rows), j.size), np.repeat(j, n_rows), np.repeat(own, n_rows)
 
 
 def assemble(

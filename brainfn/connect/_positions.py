@@ -36,7 +36,10 @@ class Positions(eqx.Module):
     period: tuple[float | None, ...] = eqx.field(static=True)
 
     def __init__(self, values: Any, period: float | Sequence[float | None] | None = None):
-        array = as_parameter(np.asarray(values) if isinstance(values, list | tuple) else values)
+        given = np.asarray(values) if isinstance(values, list | tuple) else values
+        if isinstance(given, np.ndarray) and given.ndim == 1:
+            given = given[:, None]
+        array = as_parameter(given)
         if not eqx.is_array(array) or array.ndim not in (1, 2):
             shape = f"shape {array.shape}" if eqx.is_array(array) else repr(values)[:100]
             raise ValueError(

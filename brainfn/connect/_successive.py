@@ -71,7 +71,7 @@ def successive(
             others = np.setdiff1d(columns.members(group), mine)
             if diagonal is not None:
                 others = others[others != own[i] + diagonal]
-            result[i] = [*mine, *_rest(words, own[i], others, law, k, mine.size, argument)]
+            result[i] = [*mine, *_rest(words, int(own[i]), others, law, k, mine.size, argument)]
         result.sort(axis=1)
         return result
 
@@ -127,7 +127,7 @@ def _rest(
     """The columns that a row is still short of."""
     weights = law(np.full(others.size, row, np.int32), others)
     others, weights = others[weights > 0], weights[weights > 0]
-    check_partners(argument, k, chosen + others.size, int(row))
+    check_partners(argument, k, chosen + others.size, row)
     stream = np.full(1, row, np.uint32)
     lots = threefry(another_key(words, 1), others.astype(np.uint32), stream)
     first = np.argsort(fine_exponential(lots) / weights, kind="stable")

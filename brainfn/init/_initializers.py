@@ -382,7 +382,7 @@ class Clipped(AbstractInitializer):
     **Raises:** `TypeError` or `ValueError` naming the argument.
     """
 
-    of: AbstractInitializer
+    of: Any
     low: FloatArrayLike = _parameter(-float("inf"))
     high: FloatArrayLike = _parameter(float("inf"))
 
