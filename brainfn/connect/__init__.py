@@ -18,7 +18,7 @@ from ._kernel import (
     GaussianKernel as GaussianKernel,
     MexicanHatKernel as MexicanHatKernel,
 )
-from ._matrix import Format as Format, check_format as check_format, matrix as matrix
+from ._matrix import check_format as check_format, matrix as matrix
 from ._of_distance import (
     AbstractOfSynapses as AbstractOfSynapses,
     Conduction as Conduction,

@@ -1,12 +1,12 @@
 """Connections that depend on where neurons are."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.tree_util as jtu
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Float64, Int32, Integer
 
 from .._custom_types import Key
 from .._errors import from_host, is_concrete
@@ -81,7 +81,7 @@ class ByDistance(AbstractRule):
         *,
         fan_in: int | None = None,
         fan_out: int | None = None,
-        part: Literal["positive", "negative", "both"] = "positive",
+        part: str = "positive",
         autapses: bool = True,
     ):
         if not isinstance(kernel, AbstractKernel):
@@ -168,7 +168,7 @@ class ByDistance(AbstractRule):
             total += float(p.sum())
         return total * n_pre / max(some, 1)
 
-    def offsets(self, i: Int32[np.ndarray, " nnz"], j: Int32[np.ndarray, " nnz"]) -> Offsets:
+    def offsets(self, i: Integer[np.ndarray, " nnz"], j: Integer[np.ndarray, " nnz"]) -> Offsets:
         pre, post = self.pre.on_host("pre"), self.post.on_host("post")
         return displacements(pre, post, self.pre.period, i, j)
 

@@ -1,6 +1,6 @@
 """Build a matrix of weights from a rule, in any format."""
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,8 +16,7 @@ from ._just_in_time import JustInTime
 from ._of_distance import AbstractOfSynapses
 from ._rule import AbstractRule
 
-Format = Literal["csr", "fixed_fanout", "fixed_fanin", "dense", "jit"]
-FORMATS = get_args(Format)
+FORMATS = ("csr", "fixed_fanout", "fixed_fanin", "dense", "jit")
 
 
 def matrix(
@@ -29,7 +28,7 @@ def matrix(
     key: Key | None = None,
     diagonal: int | None = None,
     dtype: Any = None,
-    format: Format | None = None,  # noqa: A002
+    format: str | None = None,  # noqa: A002
 ) -> AbstractMatrix:
     r"""Connect two populations: a matrix $W$ that acts as `spikes @ W`.
 
@@ -75,7 +74,7 @@ def matrix(
     return FixedFanin(data, from_host(i[order].reshape(n_post, k)), shape=rows.shape)
 
 
-def check_format(name: str, rule: AbstractRule, format: Any) -> Format:  # noqa: A002
+def check_format(name: str, rule: AbstractRule, format: Any) -> str:  # noqa: A002
     """The format, or the default of the rule; raises if there is no such format."""
     just_in_time = isinstance(rule, JustInTime)
     if format is None:

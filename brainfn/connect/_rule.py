@@ -4,7 +4,7 @@ import abc
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, Int32, Int64, Shaped
+from jaxtyping import Array, Float, Int32, Int64, Integer, Shaped
 
 from .._custom_types import Key
 from .._errors import empty_on_host, from_host
@@ -68,7 +68,7 @@ class AbstractRule(eqx.Module):
         return None
 
     def offsets(
-        self, i: Int32[np.ndarray, " nnz"], j: Int32[np.ndarray, " nnz"]
+        self, i: Integer[np.ndarray, " nnz"], j: Integer[np.ndarray, " nnz"]
     ) -> Float[np.ndarray, "nnz dimensions"] | None:
         """The vectors in um from sources `i` to targets `j`, for a rule that knows where neurons
         are; with them weights and delays may depend on distance."""

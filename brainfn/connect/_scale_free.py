@@ -1,7 +1,5 @@
 """Scale-free networks, which grow by preferential attachment."""
 
-from typing import Literal
-
 import equinox as eqx
 import numpy as np
 from jaxtyping import Int64, UInt32
@@ -50,7 +48,7 @@ class ScaleFree(AbstractRule):
     m: int = eqx.field(static=True)
     hubs: str = eqx.field(static=True)
 
-    def __init__(self, m: int, hubs: Literal["both", "receive", "send"] = "both"):
+    def __init__(self, m: int, hubs: str = "both"):
         self.m = as_degree("m", m)
         if self.m < 1:
             raise ValueError(f"`m` must be at least 1, got {self.m}.")

@@ -1,7 +1,7 @@
 """Build the parts of a network: connections, delays, and where everything is stored."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax.random as jr
@@ -240,7 +240,7 @@ def _connect(
             key=key,
             diagonal=diagonal,
             dtype=float_dtype(projection.synapse),
-            format=cast(connect.Format | None, projection.format),
+            format=projection.format,
         )
     except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from .._custom_types import FloatArrayLike
 from .._field import AbstractPart, Declared, as_parameter, check_parameter
-from ..connect import AbstractOfSynapses, AbstractRule, Format, check_format
+from ..connect import AbstractOfSynapses, AbstractRule, check_format
 from ..delay import Axonal, Synaptic
 from ..event import AbstractMatrix
 from ..init import AbstractInitializer
@@ -101,7 +101,7 @@ class Projection(eqx.Module):
         | AbstractInitializer
         | AbstractOfSynapses
         | None = None,
-        format: Format | None = None,  # noqa: A002
+        format: str | None = None,  # noqa: A002
         port: str | None = None,
         name: str | None = None,
     ):
