@@ -193,7 +193,7 @@ def gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " 
         doi:10.1145/358407.358414. Figurnov, Mohamed and Mnih (2018), "Implicit reparameterization
         gradients", arXiv:1805.08498.
     """
-    return jnp.exp(log_gamma(key, shape, size, dtype))
+    return jnp.exp(log_gamma(key, shape, size, dtype))  # pyright: ignore[reportCallIssue]
 
 
 @eqx.filter_jit  # where it is called outside of `jit`, not an operation at a time

@@ -95,9 +95,7 @@ class Blocks(AbstractRule):
             None if self.autapses else diagonal,
         )
 
-    def expected(
-        self, n_pre: int, n_post: int, *, diagonal: int | None = None
-    ) -> float | int | None:
+    def expected(self, n_pre: int, n_post: int, *, diagonal: int | None = None) -> float:
         pre, post, p = (np.asarray(x) for x in (self.pre, self.post, self.p))
         for name, labels, n in (("pre", pre, n_pre), ("post", post, n_post)):
             if labels.size != n:

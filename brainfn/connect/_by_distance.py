@@ -148,9 +148,7 @@ class ByDistance(AbstractRule):
             return transposed(chosen, starts, n_pre)
         return from_host(chosen), from_host(starts)
 
-    def expected(
-        self, n_pre: int, n_post: int, *, diagonal: int | None = None
-    ) -> float | int | None:
+    def expected(self, n_pre: int, n_post: int, *, diagonal: int | None = None) -> float | int:
         if self.fan_in is not None:
             return self.fan_in * n_post
         if self.fan_out is not None:

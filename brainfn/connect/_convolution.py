@@ -103,9 +103,7 @@ class Convolution(AbstractRule):
         indices, indptr = of_places(self._places()[0], n_pre, n_post)
         return from_host(indices), from_host(indptr)
 
-    def expected(
-        self, n_pre: int, n_post: int, *, diagonal: int | None = None
-    ) -> float | int | None:
+    def expected(self, n_pre: int, n_post: int, *, diagonal: int | None = None) -> int:
         del n_pre, n_post, diagonal
         total = int(np.prod(self.kernel.shape[: self.kernel.ndim - len(self.stride)]))
         for source, _, _ in self._axes():

@@ -1,7 +1,7 @@
 """Build a matrix of weights from a rule."""
 
 import numbers
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,7 @@ def csr(
     expected = rule.expected(n_pre, n_post, diagonal=diagonal)
     # More than there are indices the rule itself refuses, and knows better why.
     if expected is not None and expected <= INT32_MAX:
-        one = initializer is None and np.ndim(weight) == 0
+        one = initializer is None and jnp.ndim(cast(ArrayLike, weight)) == 0
         check_synapses(type(rule).__name__, expected, weight=0 if one else dtype.itemsize)
     connection_key = weight_key = None
     if key is not None:

@@ -393,7 +393,7 @@ class FunctionKernel(AbstractKernel):
     """
 
     function: Callable[[Any], Any] = option(cls=Callable, positional=True)
-    peak: Parameter = param(1.0, unit="", sign="nonnegative")
+    peak: Parameter = param(unit="", sign="nonnegative")
     reach_: float = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Any], Any], *, peak: Any = 1.0, reach: Any = math.inf):

@@ -170,7 +170,7 @@ def scattered(
     **Returns:** [`brainfn.connect.Positions`][].
     """
     n = count("n", n)
-    sides = tuple(extent) if isinstance(extent, list | tuple) else (extent,)
+    sides: Any = tuple(extent) if isinstance(extent, list | tuple) else (extent,)
     if not all(_is_number(side) and 0 < side < math.inf for side in sides):
         raise ValueError(f"`extent` must be positive lengths in um, got {extent!r}.")
     closed = _for_each(periodic, len(sides))

@@ -84,9 +84,7 @@ class ScaleFree(AbstractRule):
         indices, indptr = of_places(places, n, n)
         return from_host(indices), from_host(indptr)
 
-    def expected(
-        self, n_pre: int, n_post: int, *, diagonal: int | None = None
-    ) -> float | int | None:
+    def expected(self, n_pre: int, n_post: int, *, diagonal: int | None = None) -> int:
         del n_post, diagonal
         return max(n_pre - self.m, 0) * self.m * (2 if self.hubs == "both" else 1)
 

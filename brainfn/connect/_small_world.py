@@ -93,9 +93,7 @@ class SmallWorld(AbstractRule):
         indices, indptr = of_places(places, n, n)
         return from_host(indices), from_host(indptr)
 
-    def expected(
-        self, n_pre: int, n_post: int, *, diagonal: int | None = None
-    ) -> float | int | None:
+    def expected(self, n_pre: int, n_post: int, *, diagonal: int | None = None) -> float | int:
         del n_post, diagonal
         return n_pre * self.k * (1 + self.p) if self.added else n_pre * self.k
 

@@ -179,8 +179,9 @@ def _columns(table: Any) -> dict[str, np.ndarray]:
         return {name: np.asarray(x) for name, x in table.items()}
     if isinstance(table, np.ndarray) and table.dtype.names:
         return {name: table[name] for name in table.dtype.names}
-    if hasattr(type(table), "columns") and hasattr(type(table), "__getitem__"):
-        return {name: np.asarray(table[name]) for name in table.columns}
+    names = getattr(table, "columns", None)  # a data frame
+    if names is not None:
+        return {name: np.asarray(table[name]) for name in names}
     raise TypeError(
         "`table` must be a dictionary of columns, a data frame, a structured array or the path of "
         f"a CSV file, got {type(table).__name__}: {table!r:.100}."

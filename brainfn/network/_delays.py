@@ -56,13 +56,15 @@ def build_delays(
     own = rule.delays() if delay is None and rule is not None else None
     if isinstance(delay, float) or (delay is None and own is None):
         return delay, None, False
+    values: Any
     arranged = is_rounded(delay, rule)
     if arranged:
         values, synaptic = _computed(name, delay, own, matrix, rule, key), True
     elif isinstance(delay, Axonal | Synaptic):
         values, synaptic = delay.values, isinstance(delay, Synaptic)
     else:
-        values, synaptic = delay, _is_synaptic(name, delay, n_pre, matrix, rule)
+        values = delay
+        synaptic = _is_synaptic(name, values, n_pre, matrix, rule)
     if synaptic:
         _check_stored(name, matrix, rule)
         expected, what = matrix.synapses, "synapse"
@@ -83,7 +85,7 @@ def build_delays(
         values = rule.arrange(values)
     elif synaptic and matrix.kind == "permuted":
         # Given by target, as the weights are, but connections with delays are stored by source.
-        values = values[matrix.structure[2]]
+        values = from_host(np.asarray(values)[np.asarray(matrix.structure[2])])
     return longest, values, synaptic
 
 
