@@ -392,9 +392,9 @@ class FunctionKernel(AbstractKernel):
       makes drawing fast.
     """
 
+    reach_: float = eqx.field(static=True)
     function: Callable[[Any], Any] = option(cls=Callable, positional=True)
     peak: Parameter = param(unit="", sign="nonnegative")
-    reach_: float = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Any], Any], *, peak: Any = 1.0, reach: Any = math.inf):
         if not (isinstance(reach, int | float) and reach >= 0):

@@ -325,7 +325,7 @@ class Gamma(AbstractInitializer):
     ) -> Float[Array, "..."]:
         key, like = _require("Gamma", key), jnp.zeros(shape, dtype)
         k = _expand("Gamma", "shape", self.shape, like).reshape(-1)
-        x = random.gamma(key, k, k.size, dtype).reshape(shape)
+        x = jnp.exp(random.log_gamma(key, k, k.size, dtype)).reshape(shape)
         return _expand("Gamma", "scale", self.scale, like) * x
 
 

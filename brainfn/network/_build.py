@@ -150,6 +150,8 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
                 f"`port` of projection {name!r} must be one of {list(ports)} of population "
                 f"{population!r}, {given}.{nearest(port, ports) if port else ''}"
             )
+    if projection.output.jumps:
+        _check_jumps(name, projection, populations)
     n_pre = populations[projection.pre].size
     n_post = sum(populations[post].ports()[port] for post in projection.post)
     if isinstance(projection.connect, AbstractMatrix):
@@ -180,6 +182,22 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
                     f"shape {leaf.shape}; expected a scalar"
                     + (expected if several else f" or ({n},).")
                 )
+
+
+def _check_jumps(name: str, projection: Projection, populations: Mapping[str, Any]) -> None:
+    output = type(projection.output).__name__
+    if projection.synapse.memory:
+        raise ValueError(
+            f"`synapse` of projection {name!r} must be brainfn.synapse.Instant() with the output "
+            f"{output}, whose jumps last for one step, got {type(projection.synapse).__name__}."
+        )
+    for post in projection.post:
+        if not populations[post].jumps:
+            raise ValueError(
+                f"`output` {output} of projection {name!r} lets membrane potentials jump, which "
+                f"population {post!r} ({type(populations[post]).__name__}) does not support. Try "
+                "brainfn.synapse.Current() with a receptor of a short time constant."
+            )
 
 
 def _pathway(
