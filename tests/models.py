@@ -4,6 +4,7 @@ Each entry is a name and a function that makes the part, so that nothing is buil
 """
 
 import numpy as np
+import scipy.sparse
 
 import brainfn as bf
 
@@ -250,4 +251,82 @@ all_ions = {
     "CalciumTraub": lambda: bf.channel.CalciumTraub(),
     "BufferedCalcium": lambda: bf.channel.BufferedCalcium(reversal=bf.channel.Nernst()),
     "RapidlyBufferedCalcium": lambda: bf.channel.RapidlyBufferedCalcium(),
+}
+
+_KERNEL = bf.connect.GaussianKernel(20.0, peak=0.6)
+
+
+def _places(n):
+    """Neurons on a ring, so that populations of any size share a space."""
+    return bf.connect.ring(n, 150.0)
+
+
+def _distance(n_pre, n_post, kernel=_KERNEL, **options):
+    return bf.connect.ByDistance(kernel, _places(n_pre), _places(n_post), autapses=False, **options)
+
+
+def _stored(n_pre, n_post):
+    rng = np.random.default_rng(0)
+    return np.where(rng.random((n_pre, n_post)) < 0.3, rng.normal(size=(n_pre, n_post)), 0.0)
+
+
+# Each takes the numbers of neurons.
+all_rules = {
+    "AllToAll": lambda n, m: bf.connect.AllToAll(autapses=False),
+    "Blocks": lambda n, m: bf.connect.Blocks(
+        [[0.7, 0.1], [0.2, 0.4]], np.arange(n) % 2, np.arange(m) // 3 % 2, autapses=False
+    ),
+    "ByDistance": _distance,
+    "ByDistance, fan-in": lambda n, m: _distance(n, m, fan_in=min(3, n)),
+    "ByDistance, fan-out": lambda n, m: _distance(n, m, fan_out=min(5, m)),
+    "ByDistance, Mexican hat": lambda n, m: _distance(
+        n, m, bf.connect.MexicanHatKernel(10.0, 30.0, peak=0.9), part="both"
+    ),
+    "Convolution": lambda n, m: (
+        bf.connect.Convolution(
+            np.arange(1.0, 13.0).reshape(2, 1, 2, 3), (1, n // 4, 4), padding=(1, 1)
+        )
+        if m == 2 * (n // 4 + 1) * 4
+        else bf.connect.Convolution(np.ones((2, 1, 1)), (1, n))
+    ),
+    "FixedInDegree": lambda n, m: bf.connect.FixedInDegree(3, autapses=False),
+    "FixedInDegree, distinct": lambda n, m: bf.connect.FixedInDegree(
+        min(3, n), autapses=False, multapses=False
+    ),
+    "FixedOutDegree": lambda n, m: bf.connect.FixedOutDegree(4, autapses=False),
+    "FixedOutDegree, distinct": lambda n, m: bf.connect.FixedOutDegree(
+        min(9, m), autapses=False, multapses=False
+    ),
+    "FixedProbability": lambda n, m: bf.connect.FixedProbability(0.3, autapses=False),
+    "FixedTotalNumber": lambda n, m: bf.connect.FixedTotalNumber(3 * n, autapses=False),
+    "FixedTotalNumber, distinct": lambda n, m: bf.connect.FixedTotalNumber(
+        2 * min(n, m), autapses=False, multapses=False
+    ),
+    "FromMask": lambda n, m: bf.connect.FromMask(_stored(n, m) > 0),
+    "FromPairs": lambda n, m: bf.connect.FromPairs(
+        np.arange(min(n, m))[::-1], np.arange(min(n, m))
+    ),
+    "FromScipy": lambda n, m: bf.connect.FromScipy(scipy.sparse.coo_array(_stored(n, m))),
+    "FromTable": lambda n, m: bf.connect.FromTable(
+        {
+            "source": np.arange(min(n, m))[::-1],
+            "target": np.arange(min(n, m)),
+            "weight": np.arange(min(n, m)) + 1.0,
+        }
+    ),
+    "NewmanWatts": lambda n, m: bf.connect.SmallWorld(4, 0.3, added=True),
+    "OneToOne": lambda n, m: bf.connect.OneToOne(),
+    "ScaleFree": lambda n, m: bf.connect.ScaleFree(2),
+    "ScaleFree, receiving hubs": lambda n, m: bf.connect.ScaleFree(3, "receive"),
+    "SmallWorld": lambda n, m: bf.connect.SmallWorld(6, 0.3),
+    "SmallWorld, directed": lambda n, m: bf.connect.SmallWorld(4, 0.3, directed=True),
+    "clustered": lambda n, m: bf.connect.clustered(n, 6 if n % 6 == 0 else 1, autapses=False),
+}
+_GIVEN = {"AllToAll", "Convolution", "FromMask", "FromPairs", "FromScipy", "FromTable", "OneToOne"}
+random_rules = [name for name in all_rules if name not in _GIVEN]
+just_in_time_rules = {
+    "AllToAll",
+    "FixedInDegree, distinct",
+    "FixedOutDegree, distinct",
+    "FixedProbability",
 }
