@@ -194,9 +194,12 @@ def test_merged_equals_apart(name):
         bf.simulate(build(m), inputs=loud, duration=30.0, dt=DT, key=jr.key(1))
         for m in (True, False)
     )
+    # XLA cuts the long equation of two compartments in other places when synapses reach only a part
+    # of its cells, and fuses products and sums there or not: the last bit.
+    close = {"rtol": 1e-11 if name == "PinskyRinzel" else 0.0}
     for n in "abc":
         np.testing.assert_array_equal(a.outputs[n], b.outputs[n])
-        jtu.tree_map(np.testing.assert_array_equal, a.state[n], b.state[n])
+        jtu.tree_map(lambda x, y: np.testing.assert_allclose(x, y, **close), a.state[n], b.state[n])
     assert int(sum(a.outputs[n].sum() for n in "abc")) > 5
 
 
