@@ -99,13 +99,14 @@ def against_neuron(v):
     expected = np.array([case["v"] for case in cases]).T
     stride = round(cases[0]["every"] / 0.02)
     mine = v[: stride * len(expected) : stride, columns]
-    # Two solvers at 1e-10; on an upswing of 300 mV/ms an error of 1e-7 ms is one of 3e-5 mV.
+    # CVODE bounds the error of each step by 1e-10: the first spike is at 1.9009714 ms, by LSODA at
+    # 1.9009720, and 6e-7 ms are 2e-4 mV on an upswing of 300 mV/ms.
     measured(
         "neuron.hodgkin_huxley",
         "potential over 40 ms",
         against=f"NEURON {NEURON['neuron']}, CVODE",
         error=mine - expected,
-        bound=1e-4,
+        bound=5e-4,
         unit="mV",
     )
 
