@@ -166,8 +166,8 @@ def everything():
 
 def voltage(inputs, duration, state=None):
     return bf.simulate(
-        bf.neuron.LIF(3, v_threshold=1e6), inputs=inputs, duration=duration, dt=DT, key=jr.key(3), state=state,
-        record=lambda state, output: state.v,
+        bf.neuron.LIF(3, v_threshold=1e6), inputs=inputs, duration=duration, dt=DT,
+        key=jr.key(3), state=state, record=lambda state, output: state.v,
     )  # fmt: skip
 
 
