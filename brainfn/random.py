@@ -193,27 +193,60 @@ def gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " 
         Marsaglia and Tsang (2000), "A simple method for generating gamma variables", ACM Trans.
         Math. Softw. 26:363-372, doi:10.1145/358407.358414.
     """
+    return jnp.exp(log_gamma(key, lax.stop_gradient(shape), size, dtype))
+
+
+@eqx.filter_jit  # where it is called outside of `jit`, not an operation at a time
+def log_gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """The logarithms of gamma distributed numbers, which may be too small for a float themselves.
+
+    Their derivative in the shape parameter is that at a fixed value of the cumulative distribution.
+    Arguments as for `gamma`.
+
+    ??? cite
+
+        Figurnov, Mohamed and Mnih (2018), "Implicit reparameterization gradients",
+        arXiv:1805.08498.
+    """
     dtype = _working(dtype)
     wide = dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
-    shape = jnp.broadcast_to(lax.stop_gradient(jnp.asarray(shape)).astype(wide), (size,))
-    small = shape < 1
-    d = jnp.where(small, shape + 1, shape) - 1 / 3
+    given = jnp.broadcast_to(jnp.asarray(shape).astype(wide), (size,))
+    alpha = lax.stop_gradient(given)
+    small = alpha < 1
+    d = jnp.where(small, alpha + 1, alpha) - 1 / 3
     c = 1 / jnp.sqrt(9 * d)
 
     def turn(carry: Any) -> Any:
-        draw, value, done = carry
+        draw, log_v, done = carry
         x = _gauss(bits(key, size, 2 * draw + 1), wide)
         u = 1 - _unit(bits(key, size, 2 * draw + 2), wide)
-        v = jnp.maximum(1 + c * x, 0) ** 3
-        safe = jnp.where(v > 0, v, 1)
-        good = (v > 0) & (jnp.log(u) < 0.5 * x * x + d * (1 - v + jnp.log(safe)))
-        return draw + 1, jnp.where(good & ~done, d * v, value), done | good
+        inside = 1 + c * x > 0
+        new = 3 * jnp.log1p(jnp.where(inside, c * x, 0))
+        good = inside & (jnp.log(u) < 0.5 * x * x + d * (1 - jnp.exp(new) + new))
+        return draw + 1, jnp.where(good & ~done, new, log_v), done | good
 
-    start = (jnp.zeros((), jnp.uint32), jnp.ones_like(d), jnp.zeros(size, bool))
-    value = lax.while_loop(lambda carry: ~jnp.all(carry[2]), turn, start)[1]
+    start = (jnp.zeros((), jnp.uint32), jnp.zeros_like(d), jnp.zeros(size, bool))
+    log_v = lax.while_loop(lambda carry: ~jnp.all(carry[2]), turn, start)[1]
     # A shape below 1 is that of the next higher one times a power of a uniform number.
     u = 1 - _unit(bits(key, size, 0), wide)
-    return jnp.where(small, value * u ** (1 / shape), value).astype(dtype)
+    log_x = jnp.log(d) + log_v + jnp.where(small, jnp.log(u) / alpha, 0)
+    values: Array = _at_quantile(given, lax.stop_gradient(log_x))
+    return values.astype(dtype)
+
+
+@jax.custom_jvp
+def _at_quantile(shape: Array, log_x: Array) -> Array:
+    """`log_x`, with the derivative in the shape parameter at a fixed quantile. Only what is
+    differentiated pays for it."""
+    del shape
+    return log_x
+
+
+@_at_quantile.defjvp
+def _at_quantile_jvp(primals: Any, tangents: Any) -> Any:
+    shape, log_x = primals
+    x = jnp.maximum(jnp.exp(log_x), jnp.finfo(log_x.dtype).tiny)
+    return log_x, lax.random_gamma_grad(shape, x) / x * tangents[0]
 
 
 def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:

@@ -4,6 +4,7 @@ Each entry is a name and a function that makes the part, so that nothing is buil
 """
 
 import numpy as np
+import scipy.sparse
 
 import brainfn as bf
 
@@ -145,10 +146,6 @@ all_cells = {
     "thalamic_reticular": lambda n=3, **o: bf.neuron.thalamic_reticular(n, **o),
 }
 
-# Neurons that differ only in their equations from another in the list: the costliest laws, which do
-# not depend on these, skip them.
-alike = {"HindmarshRose", "MorrisLecar", "PinskyRinzel"}
-
 # A current that makes them spike, one that does not, in pA (uA/cm2 for the squid axon).
 currents = {
     "LIF": (300.0, 50.0),
@@ -180,6 +177,9 @@ starts = {
     "HindmarshRose": (-1.8, -1.4),
 }
 
+# Those that spike less than three times in 60 ms, whatever the current.
+slow = ("FitzHughNagumo", "MorrisLecar")
+
 # Those that draw random numbers, by which neuron `i` differs from neuron `j`.
 random_neurons = ("GIF",)
 
@@ -187,3 +187,146 @@ random_neurons = ("GIF",)
 all_readouts = {"LeakyIntegrator": lambda n=3, **o: bf.neuron.LeakyIntegrator(n, **o)}
 
 all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}
+
+# Some need the ion "ca": those of `all_ions` whose names begin with calcium, but for a permeable
+# channel, which needs a concentration outside.
+all_channels = {
+    "AHPCurrentDestexhe": lambda: bf.channel.AHPCurrentDestexhe(),
+    "CANCurrentInoue": lambda: bf.channel.CANCurrentInoue(),
+    "KCaCurrentMainen": lambda: bf.channel.KCaCurrentMainen(),
+    "SKCurrentKohler": lambda: bf.channel.SKCurrentKohler(),
+    "LCurrentHuguenard": lambda: bf.channel.LCurrentHuguenard(),
+    "LCurrentInoue": lambda: bf.channel.LCurrentInoue(),
+    "LCurrentReuveni": lambda: bf.channel.LCurrentReuveni(),
+    "TCurrentAvery": lambda: bf.channel.TCurrentAvery(),
+    "TCurrentDestexhe": lambda: bf.channel.TCurrentDestexhe(),
+    "TCurrentHuguenard": lambda: bf.channel.TCurrentHuguenard(),
+    "TCurrentHuguenardPrince": lambda: bf.channel.TCurrentHuguenardPrince(),
+    "HCurrentDestexhe": lambda: bf.channel.HCurrentDestexhe(),
+    "HCurrentHuguenard": lambda: bf.channel.HCurrentHuguenard(),
+    "HCurrentKole": lambda: bf.channel.HCurrentKole(),
+    "Leak": lambda: bf.channel.Leak(),
+    "PotassiumHH": lambda: bf.channel.PotassiumHH(),
+    "PotassiumLeak": lambda: bf.channel.PotassiumLeak(),
+    "SodiumHH": lambda: bf.channel.SodiumHH(),
+    "PotassiumConnorStevens": lambda: bf.channel.PotassiumConnorStevens(),
+    "PotassiumMainen": lambda: bf.channel.PotassiumMainen(),
+    "PotassiumRettig": lambda: bf.channel.PotassiumRettig(),
+    "PotassiumTraubMiles": lambda: bf.channel.PotassiumTraubMiles(),
+    "PotassiumWangBuzsaki": lambda: bf.channel.PotassiumWangBuzsaki(),
+    "ACurrentConnorStevens": lambda: bf.channel.ACurrentConnorStevens(),
+    "ACurrentHuguenardFast": lambda: bf.channel.ACurrentHuguenardFast(),
+    "ACurrentHuguenardSlow": lambda: bf.channel.ACurrentHuguenardSlow(),
+    "ACurrentKorngreen": lambda: bf.channel.ACurrentKorngreen(),
+    "ACurrentMigliore": lambda: bf.channel.ACurrentMigliore(),
+    "ACurrentMigliore, distal": lambda: bf.channel.ACurrentMigliore(
+        zeta=-1.8, v_half=-1.0, a_0=0.1, gamma=0.39, tau_min=0.2
+    ),
+    "K2CurrentHuguenard": lambda: bf.channel.K2CurrentHuguenard(),
+    "MCurrentAdams": lambda: bf.channel.MCurrentAdams(),
+    "MCurrentMainen": lambda: bf.channel.MCurrentMainen(),
+    "MCurrentYamada": lambda: bf.channel.MCurrentYamada(),
+    "PotassiumPersistentKorngreen": lambda: bf.channel.PotassiumPersistentKorngreen(),
+    "SodiumConnorStevens": lambda: bf.channel.SodiumConnorStevens(),
+    "SodiumHuguenard": lambda: bf.channel.SodiumHuguenard(),
+    "SodiumTraubMiles": lambda: bf.channel.SodiumTraubMiles(),
+    "SodiumWangBuzsaki": lambda: bf.channel.SodiumWangBuzsaki(),
+    "SodiumMainen": lambda: bf.channel.SodiumMainen(),
+    "SodiumPersistent": lambda: bf.channel.SodiumPersistent(),
+    "SodiumTransientAxonal": lambda: bf.channel.SodiumTransientAxonal(),
+    "SodiumTransientSomatic": lambda: bf.channel.SodiumTransientSomatic(),
+}
+
+all_ions = {
+    "FixedIon": lambda: bf.channel.FixedIon(120.0),
+    "FixedIon, with concentrations": lambda: bf.channel.FixedIon(120.0, inside=2e-4, outside=2.0),
+    "NernstIon": lambda: bf.channel.NernstIon(inside=2e-4, outside=2.0, valence=2.0),
+    "CalciumPool": lambda: bf.channel.CalciumPool(),
+    "CalciumPool, fixed": lambda: bf.channel.CalciumPool(reversal=120.0, inward=True),
+    "CalciumPool, Nernst": lambda: bf.channel.CalciumPool(reversal=bf.channel.Nernst()),
+    "CalciumPool, Nernst at start": lambda: bf.channel.CalciumPool(
+        reversal=bf.channel.Nernst(always=False)
+    ),
+    "CalciumPump": lambda: bf.channel.CalciumPump(reversal=bf.channel.Nernst()),
+    "CalciumTraub": lambda: bf.channel.CalciumTraub(),
+    "BufferedCalcium": lambda: bf.channel.BufferedCalcium(reversal=bf.channel.Nernst()),
+    "RapidlyBufferedCalcium": lambda: bf.channel.RapidlyBufferedCalcium(),
+}
+
+_KERNEL = bf.connect.GaussianKernel(20.0, peak=0.6)
+
+
+def _places(n):
+    """Neurons on a ring, so that populations of any size share a space."""
+    return bf.connect.ring(n, 150.0)
+
+
+def _distance(n_pre, n_post, kernel=_KERNEL, **options):
+    return bf.connect.ByDistance(kernel, _places(n_pre), _places(n_post), autapses=False, **options)
+
+
+def _stored(n_pre, n_post):
+    rng = np.random.default_rng(0)
+    return np.where(rng.random((n_pre, n_post)) < 0.3, rng.normal(size=(n_pre, n_post)), 0.0)
+
+
+# Each takes the numbers of neurons.
+all_rules = {
+    "AllToAll": lambda n, m: bf.connect.AllToAll(autapses=False),
+    "Blocks": lambda n, m: bf.connect.Blocks(
+        [[0.7, 0.1], [0.2, 0.4]], np.arange(n) % 2, np.arange(m) // 3 % 2, autapses=False
+    ),
+    "ByDistance": _distance,
+    "ByDistance, fan-in": lambda n, m: _distance(n, m, fan_in=min(3, n)),
+    "ByDistance, fan-out": lambda n, m: _distance(n, m, fan_out=min(5, m)),
+    "ByDistance, Mexican hat": lambda n, m: _distance(
+        n, m, bf.connect.MexicanHatKernel(10.0, 30.0, peak=0.9), part="both"
+    ),
+    "Convolution": lambda n, m: (
+        bf.connect.Convolution(
+            np.arange(1.0, 13.0).reshape(2, 1, 2, 3), (1, n // 4, 4), padding=(1, 1)
+        )
+        if m == 2 * (n // 4 + 1) * 4
+        else bf.connect.Convolution(np.ones((2, 1, 1)), (1, n))
+    ),
+    "FixedInDegree": lambda n, m: bf.connect.FixedInDegree(3, autapses=False),
+    "FixedInDegree, distinct": lambda n, m: bf.connect.FixedInDegree(
+        min(3, n), autapses=False, multapses=False
+    ),
+    "FixedOutDegree": lambda n, m: bf.connect.FixedOutDegree(4, autapses=False),
+    "FixedOutDegree, distinct": lambda n, m: bf.connect.FixedOutDegree(
+        min(9, m), autapses=False, multapses=False
+    ),
+    "FixedProbability": lambda n, m: bf.connect.FixedProbability(0.3, autapses=False),
+    "FixedTotalNumber": lambda n, m: bf.connect.FixedTotalNumber(3 * n, autapses=False),
+    "FixedTotalNumber, distinct": lambda n, m: bf.connect.FixedTotalNumber(
+        2 * min(n, m), autapses=False, multapses=False
+    ),
+    "FromMask": lambda n, m: bf.connect.FromMask(_stored(n, m) > 0),
+    "FromPairs": lambda n, m: bf.connect.FromPairs(
+        np.arange(min(n, m))[::-1], np.arange(min(n, m))
+    ),
+    "FromScipy": lambda n, m: bf.connect.FromScipy(scipy.sparse.coo_array(_stored(n, m))),
+    "FromTable": lambda n, m: bf.connect.FromTable(
+        {
+            "source": np.arange(min(n, m))[::-1],
+            "target": np.arange(min(n, m)),
+            "weight": np.arange(min(n, m)) + 1.0,
+        }
+    ),
+    "NewmanWatts": lambda n, m: bf.connect.SmallWorld(4, 0.3, added=True),
+    "OneToOne": lambda n, m: bf.connect.OneToOne(),
+    "ScaleFree": lambda n, m: bf.connect.ScaleFree(2),
+    "ScaleFree, receiving hubs": lambda n, m: bf.connect.ScaleFree(3, "receive"),
+    "SmallWorld": lambda n, m: bf.connect.SmallWorld(6, 0.3),
+    "SmallWorld, directed": lambda n, m: bf.connect.SmallWorld(4, 0.3, directed=True),
+    "clustered": lambda n, m: bf.connect.clustered(n, 6 if n % 6 == 0 else 1, autapses=False),
+}
+_GIVEN = {"AllToAll", "Convolution", "FromMask", "FromPairs", "FromScipy", "FromTable", "OneToOne"}
+random_rules = [name for name in all_rules if name not in _GIVEN]
+just_in_time_rules = {
+    "AllToAll",
+    "FixedInDegree, distinct",
+    "FixedOutDegree, distinct",
+    "FixedProbability",
+}

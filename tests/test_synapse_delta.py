@@ -112,7 +112,7 @@ def test_conductances_nest():
         "membrane potential over 60 ms",
         against="NEST 3.10",
         error=np.asarray(v)[index] - case["V_m"],
-        bound=2e-6,  # NEST's own steps, of Runge-Kutta of order five
+        bound=1e-8,  # NEST's own steps, of Runge-Kutta of order five
         unit="mV",
     )
     # NEST reads a conductance after what arrives at that moment, brainfn before.
@@ -124,7 +124,7 @@ def test_conductances_nest():
             "conductance over 60 ms",
             against="NEST 3.10",
             error=(np.asarray(g[kind])[index] - case[f"g_{kind}"])[before],
-            bound=2e-6,
+            bound=1e-8,
             unit="nS",
         )
 

@@ -102,7 +102,7 @@ def phase_locking_value(
     ??? cite
 
         Lachaux, Rodriguez, Martinerie and Varela (1999), "Measuring phase synchrony in brain
-        signals", doi:10.1002/(SICI)1097-0193(1999)8:4<194::AID-HBM4>3.0.CO;2-C.
+        signals", doi:10.1002/(SICI)1097-0193(1999)8:4%3C194::AID-HBM4%3E3.0.CO;2-C.
     """
     first, second = signal("first", first, minimum=1), signal("second", second, minimum=1)
     same_shape("first", first, "second", second)

@@ -1,7 +1,6 @@
 """Build the parts of a network: connections, delays, and where everything is stored."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,9 +14,8 @@ from .._errors import nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
 from ..event import CSR, AbstractMatrix, with_columns
-from ..init import AbstractInitializer
 from ..synapse import AbstractRelease
-from ._delays import build_delays
+from ._delays import build_delays, is_rounded
 from ._layout import (
     Layout,
     group_populations,
@@ -232,7 +230,7 @@ def _pathway(
         plasticity=projection.plasticity,
         delay=delay,
         synaptic=synaptic,
-        drawn=isinstance(projection.delay, AbstractInitializer),
+        drawn=is_rounded(projection.delay, rule),
         columns=tuple(columns),
         pre=projection.pre,
         post=projection.post,
@@ -251,13 +249,17 @@ def _connect(
     diagonal = None
     if projection.pre in projection.post:
         diagonal = sum(sizes[: projection.post.index(projection.pre)])
-    make = partial(connect.csr, projection.connect)
-    if isinstance(projection.connect, connect.JustInTime):
-        make = projection.connect.matrix
-    dtype = float_dtype(projection.synapse)
-    options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
     try:
-        return make(n_pre, sum(sizes), key=key, **options)
+        return connect.matrix(
+            projection.connect,
+            n_pre,
+            sum(sizes),
+            weight=projection.weight,
+            key=key,
+            diagonal=diagonal,
+            dtype=float_dtype(projection.synapse),
+            format=projection.format,
+        )
     except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")
         raise

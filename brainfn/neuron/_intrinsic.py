@@ -53,13 +53,13 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     only stationary rate is $r^*$.
 
     ```python
-    bf.neuron.Intrinsic(bf.neuron.LIF(100), target=5.0, eta=1.0)
+    bf.neuron.Intrinsic(bf.neuron.LIF(100), target=5 * Hz, eta=1.0)
     ```
 
     **Arguments:**
 
     - `neuron`: the neurons.
-    - `target`: target rate $r^*$ in Hz.
+    - `target`: target rate $r^*$ in 1/ms (`5*Hz`).
     - `eta`: the current by which a spike lowers the bias, in pA (or the unit of the neuron's
         input). Small values make the adaptation slow.
 
@@ -73,7 +73,7 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     """
 
     neuron: AbstractNeuron = option(cls=AbstractNeuron, positional=True)
-    target: Parameter = param(5.0, unit="Hz", sign="positive")
+    target: Parameter = param(0.005, unit="1/ms", sign="positive")
     eta: Parameter = param(1.0, unit="pA", sign="nonnegative")
 
     @property
@@ -112,5 +112,5 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
         drive = _Biased(as_drive(inputs, missing), self.eta * missing)
         new, spikes = self.neuron.step(state.neuron, drive, clock, key=key)
         fired = spikes.astype(missing.dtype)
-        missing = missing + (self.target * (1e-3 * clock.dt) - fired)
+        missing = missing + (self.target * clock.dt - fired)
         return IntrinsicState(new, missing), spikes

@@ -39,17 +39,18 @@ class AbstractSmoothNeuron(AbstractNeuron[Y], Generic[Y]):
     derivative, where `v` crosses `v_threshold` upwards. The state is what `initial` returns.
 
     ```python
-    class Relaxing(bf.neuron.AbstractSmoothNeuron):
+    class VanDerPol(bf.neuron.AbstractSmoothNeuron):
         size: int = bf.size()
         tau: Float[Array, "*n"] = bf.param(20.0, unit="ms", sign="positive")
         v_threshold: Float[Array, "*n"] = bf.param(0.0, unit="")
         width: Float[Array, "*n"] = bf.param(1.0, unit="", sign="positive")
-        solver: Any = bf.neuron.solver()
+        v_init: Any = bf.init.initial(1.0)
+        solver: Any = bf.neuron.solver(bf.solver.Heun)
         surrogate: Any = bf.neuron.surrogate()
 
         def initial(self, key):
-            zero = jnp.zeros(self.size, self.tau.dtype)
-            return bf.neuron.Recovery(zero, zero)
+            v = bf.init.start(self.v_init, self.tau, self.size, key)
+            return bf.neuron.Recovery(v, jnp.zeros_like(v))
 
         def vector_field(self, t, y, drive):
             return bf.neuron.Recovery(y.v - y.v**3 / 3 - y.w + drive(t, y.v), y.v / self.tau)
