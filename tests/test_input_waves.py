@@ -160,17 +160,14 @@ def test_gradients_are_central_differences(name):
 
 def everything():
     """The sum of all inputs of `models.all_inputs` that are currents."""
-    inputs = {n: make() for n, make in models.all_inputs.items() if n != "PoissonArrivals"}
-    made = bf.input.Constant(0.0)
-    for each in inputs.values():
-        made = made + 0.1 * each
-    return made
+    made = (make() for n, make in models.all_inputs.items() if n != "PoissonArrivals")
+    return bf.input.Sum(tuple(made))
 
 
 def voltage(inputs, duration, state=None):
     return bf.simulate(
-        bf.neuron.LIF(3), inputs=inputs, duration=duration, dt=DT, key=jr.key(3), state=state,
-        record=lambda state, output: state.v,
+        bf.neuron.LIF(3, v_threshold=1e6), inputs=inputs, duration=duration, dt=DT,
+        key=jr.key(3), state=state, record=lambda state, output: state.v,
     )  # fmt: skip
 
 
