@@ -246,7 +246,8 @@ def _at_quantile(shape: Array, log_x: Array) -> Array:
 def _at_quantile_jvp(primals: Any, tangents: Any) -> Any:
     shape, log_x = primals
     x = jnp.maximum(jnp.exp(log_x), jnp.finfo(log_x.dtype).tiny)
-    return log_x, lax.random_gamma_grad(shape, x) / x * tangents[0]
+    slope = lax.random_gamma_grad(shape, x)  # pyright: ignore[reportCallIssue]: untyped wrapper
+    return log_x, slope / x * tangents[0]
 
 
 def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:
