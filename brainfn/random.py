@@ -246,7 +246,7 @@ def _at_quantile(shape: Array, log_x: Array) -> Array:
 def _at_quantile_jvp(primals: Any, tangents: Any) -> Any:
     shape, log_x = primals
     x = jnp.maximum(jnp.exp(log_x), jnp.finfo(log_x.dtype).tiny)
-    slope = lax.random_gamma_grad(shape, x)  # pyright: ignore[reportCallIssue]: untyped wrapper
+    slope: Array = lax.random_gamma_grad(shape, x)  # pyright: ignore[reportCallIssue]
     return log_x, slope / x * tangents[0]
 
 

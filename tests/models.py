@@ -177,6 +177,9 @@ starts = {
     "HindmarshRose": (-1.8, -1.4),
 }
 
+# Those that spike less than three times in 60 ms, whatever the current.
+slow = ("FitzHughNagumo", "MorrisLecar")
+
 # Those that draw random numbers, by which neuron `i` differs from neuron `j`.
 random_neurons = ("GIF",)
 
@@ -184,6 +187,71 @@ random_neurons = ("GIF",)
 all_readouts = {"LeakyIntegrator": lambda n=3, **o: bf.neuron.LeakyIntegrator(n, **o)}
 
 all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}
+
+# Some need the ion "ca": those of `all_ions` whose names begin with calcium, but for a permeable
+# channel, which needs a concentration outside.
+all_channels = {
+    "AHPCurrentDestexhe": lambda: bf.channel.AHPCurrentDestexhe(),
+    "CANCurrentInoue": lambda: bf.channel.CANCurrentInoue(),
+    "KCaCurrentMainen": lambda: bf.channel.KCaCurrentMainen(),
+    "SKCurrentKohler": lambda: bf.channel.SKCurrentKohler(),
+    "LCurrentHuguenard": lambda: bf.channel.LCurrentHuguenard(),
+    "LCurrentInoue": lambda: bf.channel.LCurrentInoue(),
+    "LCurrentReuveni": lambda: bf.channel.LCurrentReuveni(),
+    "TCurrentAvery": lambda: bf.channel.TCurrentAvery(),
+    "TCurrentDestexhe": lambda: bf.channel.TCurrentDestexhe(),
+    "TCurrentHuguenard": lambda: bf.channel.TCurrentHuguenard(),
+    "TCurrentHuguenardPrince": lambda: bf.channel.TCurrentHuguenardPrince(),
+    "HCurrentDestexhe": lambda: bf.channel.HCurrentDestexhe(),
+    "HCurrentHuguenard": lambda: bf.channel.HCurrentHuguenard(),
+    "HCurrentKole": lambda: bf.channel.HCurrentKole(),
+    "Leak": lambda: bf.channel.Leak(),
+    "PotassiumHH": lambda: bf.channel.PotassiumHH(),
+    "PotassiumLeak": lambda: bf.channel.PotassiumLeak(),
+    "SodiumHH": lambda: bf.channel.SodiumHH(),
+    "PotassiumConnorStevens": lambda: bf.channel.PotassiumConnorStevens(),
+    "PotassiumMainen": lambda: bf.channel.PotassiumMainen(),
+    "PotassiumRettig": lambda: bf.channel.PotassiumRettig(),
+    "PotassiumTraubMiles": lambda: bf.channel.PotassiumTraubMiles(),
+    "PotassiumWangBuzsaki": lambda: bf.channel.PotassiumWangBuzsaki(),
+    "ACurrentConnorStevens": lambda: bf.channel.ACurrentConnorStevens(),
+    "ACurrentHuguenardFast": lambda: bf.channel.ACurrentHuguenardFast(),
+    "ACurrentHuguenardSlow": lambda: bf.channel.ACurrentHuguenardSlow(),
+    "ACurrentKorngreen": lambda: bf.channel.ACurrentKorngreen(),
+    "ACurrentMigliore": lambda: bf.channel.ACurrentMigliore(),
+    "ACurrentMigliore, distal": lambda: bf.channel.ACurrentMigliore(
+        zeta=-1.8, v_half=-1.0, a_0=0.1, gamma=0.39, tau_min=0.2
+    ),
+    "K2CurrentHuguenard": lambda: bf.channel.K2CurrentHuguenard(),
+    "MCurrentAdams": lambda: bf.channel.MCurrentAdams(),
+    "MCurrentMainen": lambda: bf.channel.MCurrentMainen(),
+    "MCurrentYamada": lambda: bf.channel.MCurrentYamada(),
+    "PotassiumPersistentKorngreen": lambda: bf.channel.PotassiumPersistentKorngreen(),
+    "SodiumConnorStevens": lambda: bf.channel.SodiumConnorStevens(),
+    "SodiumHuguenard": lambda: bf.channel.SodiumHuguenard(),
+    "SodiumTraubMiles": lambda: bf.channel.SodiumTraubMiles(),
+    "SodiumWangBuzsaki": lambda: bf.channel.SodiumWangBuzsaki(),
+    "SodiumMainen": lambda: bf.channel.SodiumMainen(),
+    "SodiumPersistent": lambda: bf.channel.SodiumPersistent(),
+    "SodiumTransientAxonal": lambda: bf.channel.SodiumTransientAxonal(),
+    "SodiumTransientSomatic": lambda: bf.channel.SodiumTransientSomatic(),
+}
+
+all_ions = {
+    "FixedIon": lambda: bf.channel.FixedIon(120.0),
+    "FixedIon, with concentrations": lambda: bf.channel.FixedIon(120.0, inside=2e-4, outside=2.0),
+    "NernstIon": lambda: bf.channel.NernstIon(inside=2e-4, outside=2.0, valence=2.0),
+    "CalciumPool": lambda: bf.channel.CalciumPool(),
+    "CalciumPool, fixed": lambda: bf.channel.CalciumPool(reversal=120.0, inward=True),
+    "CalciumPool, Nernst": lambda: bf.channel.CalciumPool(reversal=bf.channel.Nernst()),
+    "CalciumPool, Nernst at start": lambda: bf.channel.CalciumPool(
+        reversal=bf.channel.Nernst(always=False)
+    ),
+    "CalciumPump": lambda: bf.channel.CalciumPump(reversal=bf.channel.Nernst()),
+    "CalciumTraub": lambda: bf.channel.CalciumTraub(),
+    "BufferedCalcium": lambda: bf.channel.BufferedCalcium(reversal=bf.channel.Nernst()),
+    "RapidlyBufferedCalcium": lambda: bf.channel.RapidlyBufferedCalcium(),
+}
 
 _KERNEL = bf.connect.GaussianKernel(20.0, peak=0.6)
 

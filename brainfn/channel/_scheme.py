@@ -81,24 +81,27 @@ def _steady(rates: Rates) -> dict[str, Any]:
     lost.
     """
     states, flow = _states(rates), dict(rates)
+    exits: dict[str, Any] = {}
     for k in range(len(states) - 1, 0, -1):
         last, left = states[k], states[:k]
-        out = sum(flow[last, i] for i in left if (last, i) in flow)
-        if isinstance(out, int):
+        ways = [flow[last, j] for j in left if (last, j) in flow]
+        if not ways:
             raise ValueError(
                 f"`rates`: there must be a way out of state {last!r} towards one of {left}, got "
                 f"{list(rates)}."
             )
+        exits[last] = jnp.asarray(sum(ways[1:], ways[0]))
+        some = jnp.where(exits[last] > 0, exits[last], jnp.ones_like(exits[last]))
         for i in left:
-            if (i, last) in flow:
-                flow[i, last] = flow[i, last] / out
-                for j in left:
-                    if j != i and (last, j) in flow:
-                        more = flow[i, last] * flow[last, j]
-                        flow[i, j] = flow[i, j] + more if (i, j) in flow else more
-    share: dict[str, Any] = {states[0]: 1.0}
-    for k in range(1, len(states)):
-        into = [share[i] * flow[i, states[k]] for i in states[:k] if (i, states[k]) in flow]
-        share[states[k]] = sum(into[1:], into[0]) if into else 0.0
-    total = sum(share.values())
-    return {name: x / total for name, x in share.items()}
+            for j in left:
+                if i != j and (i, last) in flow and (last, j) in flow:
+                    through = flow[i, last] * (flow[last, j] / some)
+                    flow[i, j] = flow[i, j] + through if (i, j) in flow else through
+    share: dict[str, Any] = {states[0]: jnp.ones_like(exits[states[1]])}
+    for k, state in enumerate(states[1:], 1):
+        ways = [share[i] * flow[i, state] for i in states[:k] if (i, state) in flow]
+        into = sum(ways[1:], ways[0]) if ways else jnp.zeros_like(exits[state])
+        total = exits[state] + into
+        share = {name: x * (exits[state] / total) for name, x in share.items()}
+        share[state] = into / total
+    return share

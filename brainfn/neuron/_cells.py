@@ -49,7 +49,7 @@ def hodgkin_huxley(size: int, *, area: FloatArrayLike = 100.0, **options: Any) -
         doi:10.1113/jphysiol.1952.sp004764, with the modern sign convention, shifted by -65 mV.
     """
     s = of_area(area, size)
-    channels = [SodiumHH(g=120 * s), PotassiumHH(g=36 * s), Leak(g=0.3 * s)]
+    channels = (SodiumHH(g=120 * s), PotassiumHH(g=36 * s), Leak(g=0.3 * s))
     return PointNeuron(size, channels, capacitance=s, **{"v_init": -65.0, **options})
 
 
@@ -76,11 +76,11 @@ def traub_miles(size: int, *, area: FloatArrayLike = 20_000.0, **options: Any) -
         with its values.
     """
     s = of_area(area, size)
-    channels = [
+    channels = (
         SodiumTraubMiles(g=100 * s, reversal=50.0, v_t=-63.0),
         PotassiumTraubMiles(g=30 * s, reversal=-90.0, v_t=-63.0),
         Leak(g=0.05 * s, reversal=-60.0),
-    ]
+    )
     return PointNeuron(size, channels, capacitance=s, **{"v_init": -60.0, **options})
 
 
@@ -104,11 +104,11 @@ def wang_buzsaki(size: int, *, area: FloatArrayLike = 100.0, **options: Any) -> 
         doi:10.1523/JNEUROSCI.16-20-06402.1996, with its values.
     """
     s = of_area(area, size)
-    channels = [
+    channels = (
         SodiumWangBuzsaki(g=35 * s, reversal=55.0),
         PotassiumWangBuzsaki(g=9 * s, reversal=-90.0),
         Leak(g=0.1 * s, reversal=-65.0),
-    ]
+    )
     return PointNeuron(size, channels, capacitance=s, **{"v_init": -65.0, **options})
 
 
@@ -134,10 +134,10 @@ def connor_stevens(size: int, *, area: FloatArrayLike = 100.0, **options: Any) -
         Theoretical Neuroscience, MIT Press, section 6.5.
     """
     s = of_area(area, size)
-    channels = [
+    channels = (
         SodiumConnorStevens(g=120 * s, reversal=55.0),
         PotassiumConnorStevens(g=20 * s, reversal=-72.0),
         ACurrentConnorStevens(g=47.7 * s, reversal=-75.0),
         Leak(g=0.3 * s, reversal=-17.0),
-    ]
+    )
     return PointNeuron(size, channels, capacitance=s, **{"v_init": -68.0, **options})

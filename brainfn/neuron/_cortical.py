@@ -7,6 +7,7 @@ from .._custom_types import FloatArrayLike
 from .._errors import nearest
 from ..channel import (
     AbstractChannel,
+    AbstractIon,
     CalciumPool,
     LCurrentReuveni,
     Leak,
@@ -95,10 +96,10 @@ def pospischil(
         channels.append(LCurrentReuveni(g=cell.g_l * s))
     if cell.g_t:
         channels.append(TCurrentDestexhe(g=cell.g_t * s))
-    ions = {}
+    ions: dict[str, AbstractIon] = {}
     if cell.g_l or cell.g_t:
         # The L-current of ModelDB 123623 keeps its reversal potential from the start of a run.
         reversal = Nernst(always=not cell.g_l)
         ions = {"ca": CalciumPool(gain=shell_gain(1.0) / s, reversal=reversal)}
     options = {"v_init": cell.v_rest, **options}
-    return PointNeuron(size, channels, ions=ions, capacitance=s, **options)
+    return PointNeuron(size, tuple(channels), ions=ions, capacitance=s, **options)

@@ -137,9 +137,11 @@ class PinskyRinzel(AbstractSmoothNeuron[TwoCompartments]):
         v, vd, x = y.v, y.v_dendrite, y.gates.values
         u = v - self.v_rest
         m = alpha_beta(0.32 * linoid(u - 13.1, 4.0), 0.28 * linoid(40.1 - u, 5.0)).steady
-        per_area = 100 / self.area
-        into_soma = self.g_coupling * (vd - v) + drive["soma"](t, v) * per_area
-        into_dendrite = self.g_coupling * (v - vd) + drive["dendrite"](t, vd) * per_area
+        # Divided, not multiplied: of two products in a sum the compiler may round either one, and
+        # cells that are stored together could differ in the last bit.
+        scale = 0.01 * self.area
+        into_soma = self.g_coupling * (vd - v) + drive["soma"](t, v) / scale
+        into_dendrite = self.g_coupling * (v - vd) + drive["dendrite"](t, vd) / scale
         soma = (
             self.g_leak * (v - self.v_rest)
             + self.g_sodium * m**2 * x["h"] * (v - self.reversal_sodium)

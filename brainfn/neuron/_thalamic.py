@@ -5,6 +5,7 @@ from typing import Any
 
 from .._custom_types import FloatArrayLike
 from ..channel import (
+    AbstractIon,
     CalciumPool,
     HCurrentDestexhe,
     Leak,
@@ -46,14 +47,14 @@ def thalamic_relay(
         76:2049-2070, doi:10.1152/jn.1996.76.3.2049, with the values of ModelDB 3343.
     """
     s = of_area(area, size)
-    channels = [
+    channels = (
         SodiumTraubMiles(g=90 * s, reversal=50.0, v_t=-25.0),
         PotassiumTraubMiles(g=10 * s, reversal=-100.0, v_t=-25.0),
         TCurrentDestexhe(g=2 * s),
         HCurrentDestexhe(g=0.02 * s, reversal=-40.0),
         PotassiumLeak(g=0.0138155 * s, reversal=-100.0),
         Leak(g=0.01 * s, reversal=-70.0),
-    ]
+    )
     return PointNeuron(
         size, channels, ions=_calcium(s), capacitance=s, **{"v_init": -68.5, **options}
     )
@@ -84,16 +85,16 @@ def thalamic_reticular(
         (1996), J. Neurophysiol. 76:2049-2070, doi:10.1152/jn.1996.76.3.2049.
     """
     s = of_area(area, size)
-    channels = [
+    channels = (
         SodiumTraubMiles(g=200 * s, reversal=50.0, v_t=-55.0),
         PotassiumTraubMiles(g=20 * s, reversal=-100.0, v_t=-55.0),
         TCurrentHuguenardPrince(g=3 * s),
         Leak(g=0.05 * s, reversal=-90.0),
-    ]
+    )
     return PointNeuron(
         size, channels, ions=_calcium(s), capacitance=s, **{"v_init": -90.0, **options}
     )
 
 
-def _calcium(s: Any) -> dict[str, CalciumPool]:
+def _calcium(s: Any) -> dict[str, AbstractIon]:
     return {"ca": CalciumPool(gain=shell_gain(1.0) / s, reversal=Nernst())}

@@ -29,9 +29,9 @@ def accommodation(t):
 
 
 # Izhikevich (2004), "Which model to use for cortical spiking neurons?", IEEE Trans. Neural Netw.
-# 15:1063-1070, doi:10.1109/TNN.2004.832719, figure 1: a, b, c, d, initial v, duration, current. Where
-# the figure depends on its Euler steps of 0.1 to 0.5 ms, values differ here: the second pulse of
-# bistability comes at 207 ms instead of 216, and d of the after-potential and of
+# 15:1063-1070, doi:10.1109/TNN.2004.832719, figure 1: a, b, c, d, initial v, duration, current.
+# Where the figure depends on its Euler steps of 0.1 to 0.5 ms, values differ here: the second pulse
+# of bistability comes at 207 ms instead of 216, and d of the after-potential and of
 # inhibition-induced bursting is -16 and 0 instead of -21 and -2.
 PATTERNS = {
     "tonic spiking": (0.02, 0.2, -65, 6, -70, 100, steps((10, 14))),
