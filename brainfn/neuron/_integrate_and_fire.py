@@ -59,8 +59,9 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     A model declares its parameters and five methods: `initial`, `vector_field`, `fired`, `distance`
     and `on_spike`. From these the template makes `init` and `step`: one step of any Diffrax solver;
     an absolute refractory period during which $v$ is held (a spike in step $n$ and a refractory
-    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables continue to evolve); spikes
-    with a surrogate derivative; a reset with exact value and correct derivative.
+    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables continue to evolve); jumps
+    of $v$ by delta synapses, after the integration and before the threshold is tested; spikes with
+    a surrogate derivative; a reset with exact value and correct derivative.
 
     Other methods have defaults: `margin` for models that [`brainfn.neuron.Interpolated`][] refines,
     `log_hazard` for spikes at random, `clamped` for membranes that a refractory period does not
@@ -159,6 +160,10 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     def elementwise(self) -> bool:
         return True
 
+    @property
+    def jumps(self) -> bool:
+        return True
+
     def emits(self) -> jax.ShapeDtypeStruct:
         dtype = jnp.dtype(bool) if self.surrogate is None else float_dtype(self)
         return jax.ShapeDtypeStruct((self.size,), dtype)
@@ -202,6 +207,10 @@ class PreparedNeuron(AbstractNeuron[Any]):
         return self.model.elementwise
 
     @property
+    def jumps(self) -> bool:
+        return True
+
+    @property
     def support(self) -> FloatArrayLike:
         return self.model.support
 
@@ -221,7 +230,9 @@ class PreparedNeuron(AbstractNeuron[Any]):
     ) -> tuple[SpikingState[Any], Spikes]:
         model = self.model
         resting = state.refractory > 0
-        drive = drive_of(model, inputs, state.v, clock.dt)
+        drive = as_drive(inputs, state.v)
+        jump = drive.jump(state.v)
+        drive = drive_of(model, drive, state.v, clock.dt)
 
         def field(t: Any, y: Any, drive: Any) -> Any:
             dy = model.vector_field(t, y, drive)
@@ -229,11 +240,17 @@ class PreparedNeuron(AbstractNeuron[Any]):
                 return dy
             return replace(dy, v=jnp.where(resting, jnp.zeros_like(dy.v), dy.v))
 
+        def jumped(y: Any) -> Any:
+            if jump is None:
+                return y
+            held = resting & model.clamped
+            return replace(y, v=y.v + jnp.where(held, jnp.zeros_like(jump), jump))
+
         residue = state.residue
         if residue is None:
-            y = integrate(model.solver, field, state.y, clock.dt, drive)
+            y = jumped(integrate(model.solver, field, state.y, clock.dt, drive))
         else:
-            change = increment(model.solver, field, state.y, clock.dt, drive)
+            change = jumped(increment(model.solver, field, state.y, clock.dt, drive))
             change = jtu.tree_map(jnp.add, change, residue)
             y = jtu.tree_map(jnp.add, state.y, change)
             residue = jtu.tree_map(lambda a, b, d: d - (b - a), state.y, y, change)
