@@ -31,7 +31,7 @@ def series(pieces, dt, duration):
 
 def simulated(cells, kinds, dt):
     """Spike times of each kind, and its pieces of current."""
-    duration = max(pieces[-1][0] for pieces in kinds)
+    duration = float(max(pieces[-1][0] for pieces in kinds))
     current = np.stack([series(pieces, dt, duration) for pieces in kinds], 1)
     out = bf.simulate(
         nn.Interpolated(cells),
