@@ -280,8 +280,8 @@ def test_a_state_without_a_way_out_is_named():
 
 
 def test_a_cell_with_a_channel_of_each_kind_keeps_the_contract():
-    """A scheme, a permeability, and a gate of calcium; an ion with two variables, one with none."""
-    names = "LCurrentHuguenard", "HCurrentDestexhe", "SKCurrentKohler"
+    """A scheme, and a gate of calcium; an ion with two variables, and one with none."""
+    names = "HCurrentDestexhe", "SKCurrentKohler"
     ions = {
         "ca": BufferedCalcium(gain=1e-7, reversal=Nernst()),
         "k": NernstIon(inside=140, outside=4),

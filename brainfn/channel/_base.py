@@ -159,9 +159,9 @@ class AbstractOhmicChannel(AbstractChannel):
         """The open fraction, such as $m^3 h$; arguments as for the method `current`."""
 
     def current(self, gates: Gates, v: Values, ions: Ions) -> Values:
-        carried = ions.get(self.carries)
-        own = carried is None or carried.reversal is None
-        reversal = self.reversal if own else carried.reversal
+        carried = None if self.carries is None else ions.get(self.carries)
+        given = None if carried is None else carried.reversal
+        reversal: Any = self.reversal if given is None else given
         return self.g * self.opened(gates, v, ions) * (v - reversal)
 
     def ion(self) -> str | None:

@@ -55,9 +55,11 @@ def _product(
     a: Float[Array, "n n *size"], b: Float[Array, "n n *size"]
 ) -> Float[Array, "n n *size"]:
     # Written out: XLA does not vectorise a sum over an axis of two or three.
-    return sum(a[:, k, None] * b[None, k] for k in range(len(a)))
+    terms = [a[:, k, None] * b[None, k] for k in range(len(a))]
+    return sum(terms[1:], terms[0])
 
 
 def product(a: Float[Array, "n n *size"], b: Float[Array, "n *size"]) -> Float[Array, "n *size"]:
     """A matrix times a vector at each point."""
-    return sum(a[:, k] * b[None, k] for k in range(len(a)))
+    terms = [a[:, k] * b[None, k] for k in range(len(a))]
+    return sum(terms[1:], terms[0])
