@@ -137,7 +137,7 @@ def test_every_gate(dtype):
     cotangent[:rows] = weights.reshape(rows, -1)
     for reverse, sums in zip(back(jnp.asarray(cotangent, dtype)), expected.values(), strict=True):
         # The sum of all bounds, each of which is 1 in this combination.
-        assert np.max(np.abs(reverse - sums)) <= slope_bound * rows
+        assert np.max(np.abs(np.asarray(reverse) - sums)) <= slope_bound * rows
 
 
 def test_every_channel_is_in_the_lists_and_has_an_oracle():
