@@ -75,29 +75,22 @@ def test_ghk_is_smooth_at_zero_and_reverses_at_nernst():
     slope = jax.grad(f)
     x = 1 / float(bf.channel.nernst(jnp.asarray(1.0), jnp.asarray(np.e), 1.0, 20.0))
     # P z F (ci - co) at 0, and P z F (ci + co) / 2 of the slope by zFV/RT.
-    np.testing.assert_allclose(f(0.0), -2 * 96485.33212331, rtol=1e-12)
-    np.testing.assert_allclose(slope(0.0), 2 * 96485.33212331 * x, rtol=1e-12)
-    np.testing.assert_allclose(jax.jacfwd(f)(0.0), slope(0.0), rtol=1e-12)
+    zero = jnp.asarray(0.0)
+    np.testing.assert_allclose(f(zero), -2 * 96485.33212331, rtol=1e-12)
+    np.testing.assert_allclose(slope(zero), 2 * 96485.33212331 * x, rtol=1e-12)
+    np.testing.assert_allclose(jax.jacfwd(f)(zero), slope(zero), rtol=1e-12)
     reversal = nernst(jnp.asarray(1.0), jnp.asarray(3.0), 1.0, 20.0)
     assert abs(float(f(reversal))) < 1e-9
 
 
-@jax.jit
-def held(pool, current, time):
-    """An ion at a constant current for a long time."""
-    state = pool.rest(jnp.zeros(1))
-    step = lambda y, _: (  # noqa: E731
-        integrate(bf.solver.ExponentialEuler(), lambda t, y, a: pool.change(y, current), y, 0.05),
-        None,
-    )
-    return jax.lax.scan(step, state, length=time)[0]
-
-
 def test_steady_states_at_a_constant_current():
-    # C = C_rest + k tau at -1 uA/cm2, from the reference table.
+    # C = C_rest + k tau at -1 uA/cm2: a shell of 1 um, and one of 0.1 um with 5 % free calcium.
     found = [
-        CalciumPool(tau=tau, resting=rest).change(jnp.asarray(c), jnp.asarray(-1.0))
-        for tau, rest, c in ((5.0, 2.4e-4, 4.99106741e-4), (80.0, 1e-4, 4.24570786e-3))
+        pool.change(jnp.asarray(c), jnp.asarray(-1.0))
+        for pool, c in (
+            (CalciumPool(), 4.99106741e-4),
+            (CalciumPool(gain=shell_gain(0.1, 0.05), tau=80, resting=1e-4), 2.17285393e-3),
+        )
     ]
     np.testing.assert_allclose(found, 0, atol=1e-13)
     assert float(shell_gain(1.0)) == pytest.approx(5.18213483e-5, rel=1e-9)
@@ -144,7 +137,7 @@ def test_ions_against_scipy():
             shifted = lambda s, y, args: field(t + s, y, args)  # noqa: E731
             return integrate(bf.solver.Midpoint(), shifted, y, 0.01), None
 
-        return jax.lax.scan(step, y, jnp.arange(2000) * 0.01)[0]
+        return jax.lax.scan(step, y, jnp.linspace(0, 19.99, 2000))[0]
 
     end = run({name: ion.rest(jnp.zeros(1)) for name, ion in kinds.items()})
     for name in kinds:
@@ -178,7 +171,8 @@ def test_reversal_potential_is_that_of_the_ion_if_it_gives_one():
     def seen(ion, c=4.8e-4):
         return {"ca": ion.seen(None if ion.rest(v) is None else jnp.full(1, c))}
 
-    own, half = 120.255403, 120.255403 - 13.320169 * np.log(2)  # RT/2F at 309.15 K
+    own = 120.255403  # as above; and with twice the calcium
+    half = own * np.log(2.0 / 4.8e-4) / np.log(2.0 / 2.4e-4)
     for ions, expected in (
         ({}, 100.0),
         (seen(CalciumPool()), 100.0),
@@ -285,14 +279,15 @@ def test_a_state_without_a_way_out_is_named():
         Scheme({("C", "O"): 1.0, ("O", "C"): 1.0, ("O", "I"): 1.0}).start({}, jnp.zeros(1))
 
 
-def test_a_cell_with_every_channel_keeps_the_contract():
-    channels = [make() for make in models.all_channels.values()]
+def test_a_cell_with_a_channel_of_each_kind_keeps_the_contract():
+    """A scheme, and a gate of calcium; an ion with two variables, and one with none."""
+    names = "HCurrentDestexhe", "SKCurrentKohler"
     ions = {
-        "ca": CalciumPool(gain=1e-7, reversal=Nernst()),
-        "na": FixedIon(50.0),
-        "k": FixedIon(-90.0),
+        "ca": BufferedCalcium(gain=1e-7, reversal=Nernst()),
+        "k": NernstIon(inside=140, outside=4),
     }
-    bf.check(PointNeuron(3, channels, ions=ions, capacitance=1e4), dt=0.1)
+    channels = [models.all_channels[name]() for name in names]
+    bf.check(PointNeuron(3, channels, ions=ions, capacitance=100.0), dt=0.1)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32])

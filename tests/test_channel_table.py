@@ -115,7 +115,7 @@ def test_every_gate(dtype):
     for i, (kind, name, gate) in enumerate(ROWS):
         at, row = table(kind, name, gate, x, dtype)
         floor = 4 * float(jnp.finfo(dtype).eps) * np.abs(row[:2]) / WIDTH[kind]
-        size = np.abs(row) + 1e-300
+        size = np.abs(row) + 1e-30
         value = np.abs(y[i][:, at] - row[:2]) / size[:2]
         slope = (np.abs(forward[i][:, at] - row[2:]) - floor) / size[2:]
         # A combination in which each derivative counts as much as its error allows.
@@ -137,7 +137,7 @@ def test_every_gate(dtype):
     cotangent[:rows] = weights.reshape(rows, -1)
     for reverse, sums in zip(back(jnp.asarray(cotangent, dtype)), expected.values(), strict=True):
         # The sum of all bounds, each of which is 1 in this combination.
-        assert np.max(np.abs(reverse - sums)) <= slope_bound * rows
+        assert np.max(np.abs(np.asarray(reverse) - sums)) <= slope_bound * rows
 
 
 def test_every_channel_is_in_the_lists_and_has_an_oracle():

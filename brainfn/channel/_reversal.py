@@ -49,7 +49,8 @@ def nernst(
     """
     least = jnp.asarray(1e-12, inside.dtype)
     ratio = jnp.maximum(outside, least) / jnp.maximum(inside, least)
-    return thermal(jnp.asarray(temperature, inside.dtype)) / valence * jnp.log(ratio)
+    unit = thermal(jnp.asarray(temperature, inside.dtype))
+    return unit / jnp.asarray(valence, inside.dtype) * jnp.log(ratio)
 
 
 def ghk(
@@ -84,9 +85,9 @@ def ghk(
             "`ions`: a permeable channel needs the concentration outside. Give the ion "
             "reversal=brainfn.channel.Nernst(outside=2.0)."
         )
-    x = valence * v / thermal(jnp.asarray(temperature, v.dtype))
-    flux: Array = inside * linoid(x, 1.0) - outside * linoid(-x, 1.0)
-    return jnp.asarray(valence * FARADAY, v.dtype) * flux
+    z = jnp.asarray(valence, v.dtype)
+    x = z * v / thermal(jnp.asarray(temperature, v.dtype))
+    return z * FARADAY * (inside * linoid(x, 1.0) - outside * linoid(-x, 1.0))
 
 
 class AbstractReversal(AbstractPart):

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from ..solver import Coupled
 from ._base import AbstractKinetics, Gates, Values
 
-Rates = Mapping[tuple[str, str], Float[Array, "..."]]
+Rates = Mapping[tuple[str, str], Any]
 
 
 class Scheme(AbstractKinetics):
@@ -48,7 +47,8 @@ class Scheme(AbstractKinetics):
         return self.rates(gates) if isinstance(self.rates, Callable) else self.rates
 
     def start(self, gates: Gates, like: Values) -> Coupled:
-        steady = _steady(self.at(gates))
+        rates = {pair: jnp.asarray(x, like.dtype) for pair, x in self.at(gates).items()}
+        steady = _steady(rates)
         return Coupled(
             {name: jnp.broadcast_to(steady[name], like.shape) for name in list(steady)[1:]}
         )

@@ -59,9 +59,10 @@ def _product(
 ) -> Float[Array, "n n *size"]:
     # Written out: XLA does not vectorise a sum over an axis of two or three.
     terms = [a[:, k, None] * b[None, k] for k in range(len(a))]
-    return functools.reduce(operator.add, terms)
+    return sum(terms[1:], terms[0])
 
 
 def product(a: Float[Array, "n n *size"], b: Float[Array, "n *size"]) -> Float[Array, "n *size"]:
     """A matrix times a vector at each point."""
-    return functools.reduce(operator.add, [a[:, k] * b[None, k] for k in range(len(a))])
+    terms = [a[:, k] * b[None, k] for k in range(len(a))]
+    return sum(terms[1:], terms[0])
