@@ -1,4 +1,4 @@
-"""Every part has a proof: its comparison with something that brainfn did not compute is on record."""
+"""Every part has a proof: a comparison with something that brainfn did not compute is on record."""
 
 import importlib.util
 import json
@@ -40,4 +40,4 @@ def test_the_table_shows_source_oracle_and_error():
     page = hook().on_page_markdown("::: parts neuron")
     line = next(line for line in page.splitlines() if "brainfn.neuron.AdEx" in line)
     assert "Brette and Gerstner (2005)" in line and "doi.org" in line
-    assert len(set(map(lambda line: line.count("|"), page.splitlines()))) == 1
+    assert len({line.count("|") for line in page.splitlines()}) == 1

@@ -62,7 +62,7 @@ def triplet(p):
 
 def inhibitory(p):
     # alpha = 2 rho tau.
-    rho = p["alpha"] / (2 * p["tau"]) * 1000
+    rho = p["alpha"] / (2 * p["tau"])
     return bf.plasticity.InhibitorySTDP(eta=p["eta"], rho=rho, tau=p["tau"], w_max=p["Wmax"])
 
 

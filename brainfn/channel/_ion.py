@@ -1,75 +1,106 @@
-"""Ions whose concentration changes with the currents through channels."""
+"""Ions: what channels see of them, and how their concentration changes."""
 
 import abc
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import Parameter
 from .._field import AbstractPart, param
-
-
-class Concentrations(eqx.Module):
-    """The concentrations of an ion that channels depend on: `inside` in mM."""
-
-    inside: Float[Array, "*size"]
+from ._reversal import Concentrations, nernst
+from ._temperature import celsius
 
 
 class AbstractIon(AbstractPart):
-    """An ion with a dynamic concentration, driven by the summed currents of the channels that carry
-    it.
+    """An ion, driven by the summed currents of the channels that it carries.
 
-    A channel names its ion with [`brainfn.channel.AbstractChannel.ion`][].
+    A channel names its ion by [`brainfn.channel.AbstractChannel.ion`][]. The ion says what channels
+    see: its concentrations, if it has any, and its reversal potential, if it gives one; without
+    one, each channel uses its own `reversal`.
+
+    The state of an ion is any pytree of arrays in the shape of the membrane potential: `None` for
+    one that does not change.
     """
 
     @abc.abstractmethod
-    def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
-        """The initial concentration in mM, in the shape of `like`."""
+    def rest(self, like: Float[Array, "*size"]) -> Any:
+        """The initial state, such as the concentration in mM, in the shape of `like`."""
 
     @abc.abstractmethod
-    def change(
-        self, inside: Float[Array, "*size"], current: Float[Array, "*size"]
-    ) -> Float[Array, "*size"]:
-        """The rate of change of the concentration in mM/ms; `current` is the total outward current
-        through the channels that carry the ion."""
+    def change(self, inside: Any, current: Float[Array, "*size"]) -> Any:
+        """The rate of change of the state `inside`, such as mM/ms; `current` is the total outward
+        current through the channels that carry the ion."""
 
     @abc.abstractmethod
-    def seen(self, inside: Float[Array, "*size"]) -> Any:
-        """The concentrations passed to channels."""
+    def seen(self, inside: Any) -> Concentrations:
+        """What channels see in the state `inside`."""
 
 
-class CalciumPool(AbstractIon):
-    r"""Calcium in a thin shell, with a pump that removes it.
-
-    $$\frac{dC}{dt} = -k\,I_\mathrm{Ca} - \frac{C - C_\mathrm{rest}}{\tau}$$
+class FixedIon(AbstractIon):
+    """An ion with a constant reversal potential: one number for all channels that it carries.
 
     **Arguments:**
 
-    - `gain`: $k$ in mM/ms per unit of current. For a shell of depth $d$ in um and currents in
-        uA/cm2 it is $10 / (2 F d)$: 5.182e-5 for 1 um.
-    - `tau`: time constant of the removal in ms.
-    - `resting`: $C_\mathrm{rest}$ in mM.
+    - `reversal`: reversal potential in mV.
+    - `inside`: its concentration in mM, for channels that depend on it; or `None`.
+    - `outside`: its concentration outside in mM, for permeable channels; or `None`.
+    """
+
+    reversal: Parameter = param(unit="mV", positional=True)
+    inside: Parameter | None = param(None, unit="mM", sign="positive", none=True)
+    outside: Parameter | None = param(None, unit="mM", sign="positive", none=True)
+
+    def rest(self, like: Float[Array, "*size"]) -> None:
+        del like
+
+    def change(self, inside: None, current: Float[Array, "*size"]) -> None:
+        del inside, current
+
+    def seen(self, inside: None) -> Concentrations:
+        del inside
+        return Concentrations(self.inside, self.outside, self.reversal)
+
+
+class NernstIon(AbstractIon):
+    r"""An ion with constant concentrations, and the reversal potential that follows from them,
+    $E = \frac{RT}{zF} \ln\frac{c_\mathrm{o}}{c_\mathrm{i}}$.
+
+    ```python
+    squid = {
+        "na": bf.channel.NernstIon(inside=10.0, outside=140.0, temperature=6.3),
+        "k": bf.channel.NernstIon(inside=54.4, outside=2.5, temperature=6.3),
+    }
+    ```
+
+    **Arguments:**
+
+    - `inside`, `outside`: concentrations in mM.
+    - `valence`: $z$.
+    - `temperature`: in degrees Celsius.
 
     ??? cite
 
-        Destexhe, Babloyantz and Sejnowski (1993), "Ionic mechanisms for intrinsic slow oscillations
-        in thalamic relay neurons", Biophys. J. 65:1538-1552, doi:10.1016/S0006-3495(93)81190-1;
-        without its rectification of the influx.
+        As [`brainfn.channel.Nernst`][].
     """
 
-    gain: Parameter = param(5.18213483e-5, unit="mM/ms per current", sign="nonnegative")
-    tau: Parameter = param(5.0, unit="ms", sign="positive")
-    resting: Parameter = param(2.4e-4, unit="mM", sign="positive")
+    inside: Parameter = param(unit="mM", sign="positive")
+    outside: Parameter = param(unit="mM", sign="positive")
+    valence: Parameter = param(1.0, unit="")
+    temperature: Parameter = celsius(36.0)
 
-    def rest(self, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
-        return jnp.broadcast_to(self.resting, like.shape).astype(like.dtype)
+    def rest(self, like: Float[Array, "*size"]) -> None:
+        del like
 
-    def change(
-        self, inside: Float[Array, "*size"], current: Float[Array, "*size"]
-    ) -> Float[Array, "*size"]:
-        return -self.gain * current - (inside - self.resting) / self.tau
+    def change(self, inside: None, current: Float[Array, "*size"]) -> None:
+        del inside, current
 
-    def seen(self, inside: Float[Array, "*size"]) -> Concentrations:
-        return Concentrations(inside)
+    def seen(self, inside: None) -> Concentrations:
+        del inside
+        reversal = nernst(self.inside, self.outside, self.valence, self.temperature)
+        return Concentrations(self.inside, self.outside, reversal)
+
+
+def filled(value: Parameter, like: Float[Array, "*size"]) -> Float[Array, "*size"]:
+    """A parameter in the shape and dtype of `like`."""
+    return jnp.broadcast_to(value, like.shape).astype(like.dtype)

@@ -39,6 +39,9 @@ class _Biased(AbstractDrive):
     def held(self, rate: Any, dt: float) -> "_Biased":
         return _Biased(self.drive.held(rate, dt), self.bias)
 
+    def jump(self, v: Float[Array, " size"]) -> Float[Array, " size"] | None:
+        return self.drive.jump(v)
+
 
 class Intrinsic(AbstractNeuron[IntrinsicState]):
     r"""Neurons of any kind with intrinsic plasticity: their excitability adapts to a target rate.
@@ -50,13 +53,13 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     only stationary rate is $r^*$.
 
     ```python
-    bf.neuron.Intrinsic(bf.neuron.LIF(100), target=5.0, eta=1.0)
+    bf.neuron.Intrinsic(bf.neuron.LIF(100), target=5 * Hz, eta=1.0)
     ```
 
     **Arguments:**
 
     - `neuron`: the neurons.
-    - `target`: target rate $r^*$ in Hz.
+    - `target`: target rate $r^*$ in 1/ms (`5*Hz`).
     - `eta`: the current by which a spike lowers the bias, in pA (or the unit of the neuron's
         input). Small values make the adaptation slow.
 
@@ -70,7 +73,7 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     """
 
     neuron: AbstractNeuron = option(cls=AbstractNeuron, positional=True)
-    target: Parameter = param(5.0, unit="Hz", sign="positive")
+    target: Parameter = param(0.005, unit="1/ms", sign="positive")
     eta: Parameter = param(1.0, unit="pA", sign="nonnegative")
 
     @property
@@ -80,6 +83,10 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     @property
     def elementwise(self) -> bool:
         return self.neuron.elementwise
+
+    @property
+    def jumps(self) -> bool:
+        return self.neuron.jumps
 
     @property
     def support(self) -> FloatArrayLike:
@@ -105,5 +112,5 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
         drive = _Biased(as_drive(inputs, missing), self.eta * missing)
         new, spikes = self.neuron.step(state.neuron, drive, clock, key=key)
         fired = spikes.astype(missing.dtype)
-        missing = missing + (self.target * (1e-3 * clock.dt) - fired)
+        missing = missing + (self.target * clock.dt - fired)
         return IntrinsicState(new, missing), spikes

@@ -11,17 +11,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
+from .._errors import nearest
 from .._field import (
+    AbstractPart,
     check_fields,
     check_parameter,
     fields,
     float_dtype,
     option,
     param,
+    replace,
     size as size_field,
 )
 from .._model import Clock
-from ..channel import AbstractChannel, AbstractIon
+from ..channel import AbstractChannel, AbstractIon, gate_slopes, open_gates, start_gates
 from ..event import materialize
 from ..init import initial, start
 from ..solver import AbstractLocalSolver, Independent, integrate
@@ -36,12 +39,12 @@ class PointState(eqx.Module):
 
     - `v`: membrane potential in mV.
     - `gates`: for each channel its gates by name, in `gates.values`.
-    - `ions`: concentrations in mM by ion.
+    - `ions`: for each ion its state, such as its concentration inside in mM.
     """
 
     v: Float[Array, " size"]
     gates: Independent
-    ions: dict[str, Float[Array, " size"]]
+    ions: dict[str, Any]
 
 
 class PointNeuron(AbstractNeuron[PointState]):
@@ -63,7 +66,9 @@ class PointNeuron(AbstractNeuron[PointState]):
 
     - `size`: number of cells.
     - `channels`: a list of [`brainfn.channel.AbstractChannel`][].
-    - `ions`: [`brainfn.channel.AbstractIon`][] by name, such as `{"ca": CalciumPool()}`.
+    - `ions`: [`brainfn.channel.AbstractIon`][] by name, such as `{"ca": CalciumPool()}`. The
+        currents of all channels that carry the ion change its concentration together. Reversal
+        potentials are those of the ion, if it gives one, otherwise those of the channels.
     - `capacitance`: $C$ in pF.
     - `v_threshold`: a spike is an upward crossing of this potential, in mV.
     - `v_init`: initial membrane potential in mV; gates start at their steady state there.
@@ -99,21 +104,31 @@ class PointNeuron(AbstractNeuron[PointState]):
                     f"`channels[{i}]` must be a channel of brainfn.channel, got "
                     f"{type(channel).__name__}. Try brainfn.channel.Leak()."
                 )
-            ion = channel.ion()
-            if ion is not None and ion not in self.ions:
-                raise ValueError(
-                    f"`ions` must have {ion!r}, which {type(channel).__name__} carries, got "
-                    f"{list(self.ions)}. Try ions={{{ion!r}: brainfn.channel.CalciumPool()}}."
-                )
+            for ion in channel.needs():
+                if ion not in self.ions:
+                    raise ValueError(
+                        f"`ions` must have {ion!r}, which {type(channel).__name__} depends on, got "
+                        f"{list(self.ions)}. Try ions={{{ion!r}: brainfn.channel.CalciumPool()}}."
+                    )
+        known = {name for c in self.channels for name in (*c.needs(), c.ion()) if name is not None}
         for name, ion in self.ions.items():
             if not isinstance(ion, AbstractIon):
                 raise TypeError(
                     f"`ions[{name!r}]` must be an ion of brainfn.channel, got {type(ion).__name__}."
                 )
+            if name not in known:
+                raise ValueError(
+                    f"`ions[{name!r}]`: no channel carries {name!r} or depends on it, only on "
+                    f"{sorted(known)}.{nearest(name, known)}"
+                )
         _check_sizes(self)
 
     @property
     def elementwise(self) -> bool:
+        return True
+
+    @property
+    def jumps(self) -> bool:
         return True
 
     @property
@@ -132,13 +147,7 @@ class PointNeuron(AbstractNeuron[PointState]):
         v = start(self.v_init, default, self.size, key)
         ions = {name: ion.rest(v) for name, ion in self.ions.items()}
         seen = {name: self.ions[name].seen(inside) for name, inside in ions.items()}
-        gates = tuple(
-            {
-                name: jnp.broadcast_to(gate.steady, v.shape)
-                for name, gate in c.gates(v, seen).items()
-            }
-            for c in self.channels
-        )
+        gates = tuple(start_gates(channel, v, seen) for channel in self.channels)
         return PointState(v, Independent(gates), ions)
 
     def vector_field(
@@ -151,14 +160,13 @@ class PointNeuron(AbstractNeuron[PointState]):
         slope = as_drive(drive, v)(t, v)
         carried = {name: jnp.zeros_like(v) for name in self.ions}
         gates = []
-        for channel, open_ in zip(self.channels, y.gates.values, strict=True):
-            current = channel.current(open_, v, seen)
+        for channel, state in zip(self.channels, y.gates.values, strict=True):
+            current = channel.current(open_gates(state), v, seen)
             slope = slope - current
             ion = channel.ion()
-            if ion is not None:
+            if ion in carried:
                 carried[ion] = carried[ion] + current
-            moves = channel.gates(v, seen)
-            gates.append({n: moves[n].rate * (moves[n].steady - x) for n, x in open_.items()})
+            gates.append(gate_slopes(channel, state, v, seen))
         ions = {name: ion.change(y.ions[name], carried[name]) for name, ion in self.ions.items()}
         return PointState(
             jnp.broadcast_to(slope / self.capacitance, v.shape), Independent(tuple(gates)), ions
@@ -169,9 +177,13 @@ class PointNeuron(AbstractNeuron[PointState]):
     ) -> tuple[PointState, Spikes]:
         del key
         drive = as_drive(inputs, state.v)
+        jump = drive.jump(state.v)
         if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
             drive = drive.held(0.0, clock.dt)
-        new = materialize(integrate(self.solver, self.vector_field, state, clock.dt, drive))
+        new = integrate(self.solver, self.vector_field, state, clock.dt, drive)
+        if jump is not None:
+            new = replace(new, v=new.v + jump)
+        new = materialize(new)
         fired: Bool[Array, " size"] = (state.v < self.v_threshold) & (new.v >= self.v_threshold)
         if self.surrogate is None:
             return new, fired
@@ -180,10 +192,12 @@ class PointNeuron(AbstractNeuron[PointState]):
 
 def _check_sizes(cell: PointNeuron) -> None:
     """Check that a parameter of a channel is one number, or one for each cell."""
-    parts = [(f"channels[{i}]", channel) for i, channel in enumerate(cell.channels)]
+    parts: list[tuple[str, Any]] = [(f"channels[{i}]", c) for i, c in enumerate(cell.channels)]
     parts += [(f"ions[{name!r}]", ion) for name, ion in cell.ions.items()]
     for path, part in parts:
         for field, value in fields(part):
             declared = field.metadata.get("param")
             if declared is not None:
                 check_parameter(f"{path}.{field.name}", value, declared, cell.size)
+            elif isinstance(value, AbstractPart):
+                parts.append((f"{path}.{field.name}", value))

@@ -18,7 +18,7 @@ from ._traces import columns_of, decay
 
 class ScalingTraces(eqx.Module):
     """Traces of [`brainfn.plasticity.SynapticScaling`][]: the `rate` of the postsynaptic neurons in
-    Hz, shape `(n_post,)`."""
+    1/ms, shape `(n_post,)`."""
 
     rate: Float[Array, " n_post"]
     columns: ColumnIndex | None
@@ -37,9 +37,9 @@ class SynapticScaling(AbstractPlasticity[ScalingTraces]):
 
     **Arguments:**
 
-    - `target`: the rate $r^*$ in Hz.
+    - `target`: the rate $r^*$ in 1/ms (`5*Hz`).
     - `tau`: time constant $\tau$ of the weights in ms; `tau_rate`: $\tau_r$ of the estimate in ms.
-    - `rate_init`: initial value of the estimate in Hz; `target` if not given.
+    - `rate_init`: initial value of the estimate in 1/ms; `target` if not given.
     - `interval`: time between multiplications in ms.
     - `w_min`, `w_max`: bounds of the weights, in their unit.
 
@@ -55,10 +55,10 @@ class SynapticScaling(AbstractPlasticity[ScalingTraces]):
         constants are much faster than in slices (hours).
     """
 
-    target: Parameter = param(5.0, unit="Hz", sign="positive")
+    target: Parameter = param(0.005, unit="1/ms", sign="positive")
     tau: Parameter = param(1e5, unit="ms", sign="positive")
     tau_rate: Parameter = param(1e4, unit="ms", sign="positive")
-    rate_init: Parameter | None = param(None, unit="Hz", sign="nonnegative", none=True)
+    rate_init: Parameter | None = param(None, unit="1/ms", sign="nonnegative", none=True)
     interval: Parameter = param(100.0, unit="ms", sign="positive", shared=True)
     w_min: Parameter = param(0.0, unit="nS or pA")
     w_max: Parameter = param(100.0, unit="nS or pA")
@@ -85,7 +85,7 @@ class SynapticScaling(AbstractPlasticity[ScalingTraces]):
     ) -> tuple[ScalingTraces, AbstractMatrix]:
         del pre, modulator, key
         fired = post.signal.astype(traces.rate.dtype)
-        rate = decay(traces.rate, self.tau_rate, clock.dt) + fired * (1000 / self.tau_rate)
+        rate = decay(traces.rate, self.tau_rate, clock.dt) + fired / self.tau_rate
         steps = jnp.maximum(jnp.round(self.interval / clock.dt), 1).astype(jnp.int32)
         elapsed = steps.astype(rate.dtype) * clock.dt
         growth = jnp.expm1((1 - rate / self.target) * (elapsed / self.tau))

@@ -25,7 +25,7 @@ class InhibitorySTDP(AbstractPlasticity[PairTraces]):
     **Arguments:**
 
     - `eta`: learning rate $\eta$, in the unit of the weights.
-    - `rho`: target rate $\rho_0$ in Hz.
+    - `rho`: target rate $\rho_0$ in 1/ms (`5*Hz`).
     - `tau`: time constant of the traces in ms.
     - `w_min`, `w_max`: bounds of the weights, in their unit.
 
@@ -39,7 +39,7 @@ class InhibitorySTDP(AbstractPlasticity[PairTraces]):
     """
 
     eta: Parameter = param(0.01, unit="nS or pA", sign="nonnegative")
-    rho: Parameter = param(5.0, unit="Hz", sign="nonnegative")
+    rho: Parameter = param(0.005, unit="1/ms", sign="nonnegative")
     tau: Parameter = param(20.0, unit="ms", sign="positive")
     w_min: Parameter = param(0.0, unit="nS or pA")
     w_max: Parameter = param(100.0, unit="nS or pA")
@@ -66,7 +66,7 @@ class InhibitorySTDP(AbstractPlasticity[PairTraces]):
         arrived, fired = (s.signal.astype(traces.pre.dtype) for s in (pre, post))
         x = decay(traces.pre, self.tau, clock.dt) + arrived
         y = decay(traces.post, self.tau, clock.dt)
-        depression = 2 * self.rho * 1e-3 * self.tau
+        depression = 2 * self.rho * self.tau
         bounds = {"lower": self.w_min, "upper": self.w_max}
         matrix = on_pre(matrix, pre.signal, self.eta * (y - depression), **bounds)
         matrix = on_post(matrix, post.signal, self.eta * x, columns=traces.columns, **bounds)

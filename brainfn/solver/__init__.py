@@ -3,7 +3,7 @@
 from ._base import AbstractLocalSolver as AbstractLocalSolver
 from ._exponential_euler import ExponentialEuler as ExponentialEuler
 from ._exponential_midpoint import ExponentialMidpoint as ExponentialMidpoint
-from ._independent import Independent as Independent
+from ._independent import Coupled as Coupled, Independent as Independent
 from ._integrate import (
     check_solver as check_solver,
     increment as increment,

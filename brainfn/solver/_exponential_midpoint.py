@@ -8,7 +8,7 @@ from jaxtyping import PyTree
 
 from .._custom_types import Args, BoolScalarLike, RealScalarLike, Y
 from ._base import AbstractLocalSolver
-from ._exponential_euler import relaxed, slope_and_rate
+from ._exponential_euler import change, slope_and_rate, slope_from, without_growth
 
 
 class ExponentialMidpoint(AbstractLocalSolver):
@@ -53,17 +53,13 @@ class ExponentialMidpoint(AbstractLocalSolver):
         h = terms.contr(t0, t1)
         half = 0.5 * h
         f, rate = slope_and_rate(terms, t0, y0, args)
-        ym = jtu.tree_map(lambda y, a, b: jnp.asarray(y) + relaxed(half, a, b), y0, f, rate)
+        ym = jtu.tree_map(lambda y, dy: jnp.asarray(y) + dy, y0, change(half, f, rate))
         tm = t0 + 0.5 * (t1 - t0)
         f, rate = slope_and_rate(terms, tm, ym, args)
         # From a midpoint on an upswing the tangent may point down at y0: a neuron about to spike
         # would fall. Growth is not stiff, and the midpoint rule follows it.
-        rate = jtu.tree_map(lambda b: jnp.where(b < 0, b, jnp.zeros_like(b)), rate)
-        y1 = jtu.tree_map(
-            lambda y, m, a, b: jnp.asarray(y) + relaxed(h, a + b * (jnp.asarray(y) - m), b),
-            y0,
-            ym,
-            f,
-            rate,
-        )
+        rate = without_growth(f, rate)
+        back = jtu.tree_map(lambda y, m: jnp.asarray(y) - m, y0, ym)
+        f = slope_from(f, rate, back)
+        y1 = jtu.tree_map(lambda y, dy: jnp.asarray(y) + dy, y0, change(h, f, rate))
         return y1, None, {"y0": y0, "y1": y1}, None, RESULTS.successful

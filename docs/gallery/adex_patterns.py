@@ -21,14 +21,28 @@ PATTERNS = {
 def main(short=False):
     c, g, rest, a, tau_w, b, reset, current = np.array(list(PATTERNS.values()), float).T
     cells = bf.neuron.AdEx(
-        len(PATTERNS), capacitance=c, g_leak=g, v_rest=rest, a=a, tau_w=tau_w, b=b, v_reset=reset,
-        v_rheobase=-50.0, slope=2.0, v_peak=0.0, v_init=rest, solver=bf.solver.ExponentialMidpoint(),
+        len(PATTERNS),
+        capacitance=c,
+        g_leak=g,
+        v_rest=rest,
+        a=a,
+        tau_w=tau_w,
+        b=b,
+        v_reset=reset,
+        v_rheobase=-50.0,
+        slope=2.0,
+        v_peak=0.0,
+        v_init=rest,
+        solver=bf.solver.ExponentialMidpoint(),
     )
     before, dt = 50.0, 0.1 if short else 0.01
     duration = 100.0 if short else 500.0
     steps = np.arange(round(duration / dt))[:, None] * dt >= before
     run = bf.simulate(
-        cells, inputs=bf.input.TimeSeries(np.where(steps, current, 0.0)), duration=duration, dt=dt,
+        cells,
+        inputs=bf.input.TimeSeries(np.where(steps, current, 0.0)),
+        duration=duration,
+        dt=dt,
         record={"v": lambda s, _: s.v, "spikes": bf.record.outputs},
     )
     figure = bf.plot.new_figure(10.0, 5.6)

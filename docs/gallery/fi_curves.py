@@ -28,7 +28,10 @@ def main(short=False):
         current = np.linspace(*span, n)
         dt = 0.02 if name.startswith("Hodgkin") else 0.1
         run = bf.simulate(
-            cells, inputs=bf.input.Constant(current), duration=duration, dt=dt,
+            cells,
+            inputs=bf.input.Constant(current),
+            duration=duration,
+            dt=dt,
             record=bf.record.outputs,
         )
         ax.plot(current, [rate(train, dt) for train in np.asarray(run.outputs).T], color="#0072B2")

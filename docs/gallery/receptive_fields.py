@@ -30,19 +30,31 @@ def main(short=False):
         },
         {
             "seen": bf.Projection(
-                "sheet", "cells", bf.connect.AllToAll(), weight=bf.init.Uniform(0.0, 60.0 * pA),
-                synapse=bf.synapse.Exponential(5 * ms), output=bf.synapse.Current(),
+                "sheet",
+                "cells",
+                bf.connect.AllToAll(),
+                weight=bf.init.Uniform(0.0, 60.0 * pA),
+                synapse=bf.synapse.Exponential(5 * ms),
+                output=bf.synapse.Current(),
                 plasticity=bf.plasticity.STDP(A_plus=0.4, A_minus=0.44, w_max=120.0 * pA),
             ),
             "rivals": bf.Projection(
-                "cells", "cells", bf.connect.AllToAll(), weight=-400.0 * pA,
-                synapse=bf.synapse.Exponential(10 * ms), output=bf.synapse.Current(),
+                "cells",
+                "cells",
+                bf.connect.AllToAll(),
+                weight=-400.0 * pA,
+                synapse=bf.synapse.Exponential(10 * ms),
+                output=bf.synapse.Current(),
             ),
         },
         key=jax.random.key(0),
     )
     run = bf.simulate(
-        net, inputs={"sheet": inputs}, duration=places * each, dt=0.5 * ms, key=jax.random.key(1),
+        net,
+        inputs={"sheet": inputs},
+        duration=places * each,
+        dt=0.5 * ms,
+        key=jax.random.key(1),
         record=bf.record.nothing,
     )
     state = run.state.model_state

@@ -5,20 +5,27 @@ import numpy as np
 import brainfn as bf
 
 KINDS = {
-    "depressing": dict(U=0.5, tau_facilitation=20.0, tau_recovery=800.0),
-    "facilitating": dict(U=0.05, tau_facilitation=800.0, tau_recovery=100.0),
+    "depressing": {"U": 0.5, "tau_facilitation": 20.0, "tau_recovery": 800.0},
+    "facilitating": {"U": 0.05, "tau_facilitation": 800.0, "tau_recovery": 100.0},
 }
 
 
 def psps(train, kind, duration):
     """The potential of a neuron that receives the train, shape (time,)."""
     net = bf.Network(
-        {"in": train, "cell": bf.neuron.LIF(train.size, v_rest=-65.0, v_init=-65.0, v_threshold=0.0)},
+        {
+            "in": train,
+            "cell": bf.neuron.LIF(train.size, v_rest=-65.0, v_init=-65.0, v_threshold=0.0),
+        },
         [
             bf.Projection(
-                "in", "cell", bf.connect.OneToOne(), weight=150.0,
+                "in",
+                "cell",
+                bf.connect.OneToOne(),
+                weight=150.0,
                 release=bf.synapse.TsodyksMarkram(**KINDS[kind]),
-                synapse=bf.synapse.Exponential(3.0), output=bf.synapse.Current(),
+                synapse=bf.synapse.Exponential(3.0),
+                output=bf.synapse.Current(),
             )
         ],
     )

@@ -34,8 +34,7 @@ def table(runs: list[dict]) -> str:
             both = groups.setdefault((run["size"], run["name"]), {mode: [] for mode in MODES})
             both[run["mode"]].append(run)
     lines = [
-        "| N | simulator | static (s) | STDP (s) | STDP / static | CPU static, STDP (s) "
-        "| STDP relative to brainfn | rate (Hz) | mean weight (nS) | repeats |",
+        "| N | simulator | static (s) | STDP (s) | ratio | CPU (s) | relative | Hz | w | n |",
         "|-:|-|-:|-:|-:|-|-:|-|-:|-:|",
     ]
     base: dict[int, float] = {}
