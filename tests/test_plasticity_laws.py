@@ -260,9 +260,7 @@ def test_weights_change_in_place():
     n, k = 50, 40
     rng = np.random.default_rng(0)
     columns = np.sort(np.argsort(rng.uniform(size=(n, n)), axis=1)[:, :k], axis=1)
-    matrix = FixedFanout(
-        jnp.full((n, k), 0.5), jnp.asarray(columns, jnp.int32), shape=(n, n)
-    )
+    matrix = FixedFanout(jnp.full((n, k), 0.5), jnp.asarray(columns, jnp.int32), shape=(n, n))
     shared = {"synapse": bf.synapse.Exponential(5.0), "output": bf.synapse.Current()}
     net = bf.Network(
         {"a": bf.neuron.LIF(n), "b": bf.neuron.LIF(n), "reward": bf.input.Poisson(2, 0.1)},
