@@ -240,7 +240,10 @@ def test_cost_follows_spikes():
         },
     ).prepare(DT)  # fmt: skip
     state = net.init()
-    step = lambda state, n: net.step(state, None, bf.Clock(n, DT), key=jr.key(0))  # noqa: E731
+
+    def step(state, n):
+        return net.step(state, None, bf.Clock(n, DT), key=jr.key(0))
+
     jaxpr = jax.make_jaxpr(step)(state, jnp.asarray(0, jnp.int32))
     large, allowed = set(), set()
     for equation in equations(jaxpr.jaxpr):
@@ -250,6 +253,37 @@ def test_cost_follows_spikes():
                 (allowed if name.startswith("event_") else large).add(name)
     assert large <= {"materialize"}  # does nothing, in place: it sets an order
     assert {"event_update", "event_update_power", "event_accrue", "event_sddmm"} <= allowed
+
+
+def test_weights_change_in_place():
+    """The compiled loop copies nothing that has the size of the weights."""
+    n, k = 50, 40
+    rng = np.random.default_rng(0)
+    columns = np.sort(np.argsort(rng.uniform(size=(n, n)), axis=1)[:, :k], axis=1)
+    matrix = FixedFanout(jnp.full((n, k), 0.5), jnp.asarray(columns, jnp.int32), shape=(n, n))
+    shared = {"synapse": bf.synapse.Exponential(5.0), "output": bf.synapse.Current()}
+    net = bf.Network(
+        {"a": bf.neuron.LIF(n), "b": bf.neuron.LIF(n), "reward": bf.input.Poisson(2, 0.1)},
+        [
+            bf.Projection("a", "b", matrix, plasticity=RULES["STDP"], **shared),
+            bf.Projection(
+                "b", "a", matrix, plasticity=RULES["DopamineSTDP"], modulator="reward", **shared
+            ),
+        ],
+    ).prepare(DT)
+
+    def loop(state):
+        def body(state, n):
+            return net.step(state, None, bf.Clock(n, DT), key=jr.key(0))[0], None
+
+        return jax.lax.scan(body, state, jnp.arange(100, dtype=jnp.int32))[0]
+
+    text = jax.jit(loop).lower(net.init()).compile().as_text()
+    # Computations are apart by empty lines; that of the loop has the calls.
+    bodies = [c for c in text.split("\n\n") if "event_accrue" in c or "event_update" in c]
+    assert bodies
+    for line in "\n".join(bodies).splitlines():
+        assert not (f"f64[{n},{k}]" in line and " copy(" in line), line
 
 
 def equations(jaxpr):

@@ -31,6 +31,7 @@ def on_pre(
     upper: _Number | None = None,
     toward: _Number | None = None,
     power: _Number | None = None,
+    scale: _Number | None = None,
     newer: _Pair | None = None,
 ) -> AbstractMatrix:
     r"""Changes the weights of the synapses of presynaptic neurons that spike, and no others.
@@ -56,6 +57,7 @@ def on_pre(
       default none.
     - `toward`, `power`: $r$ and $p$, one number each: the change is $s_i a_j |r - W_{ij}|^p$, as
       where weights approach a bound softly. Needs `change`, excludes `factor`.
+    - `scale`: one number that multiplies `change`, e.g. a rate where `change` is a trace.
     - `newer`: two arrays $(u, z)$ of shapes `(n_post,)` and `(n_pre,)`: of the synapses of neurons
       that spike, only those with $u_j > z_i$ change. For rules of nearest neighbours, where $u$ and
       $z$ are traces.
@@ -66,7 +68,17 @@ def on_pre(
     check_matrix(matrix, "on_pre")
     layout = by_pre(matrix)
     return _apply(
-        "on_pre", matrix, layout, spikes, change, factor, (lower, upper), toward, power, newer
+        "on_pre",
+        matrix,
+        layout,
+        spikes,
+        change,
+        factor,
+        (lower, upper),
+        toward,
+        power,
+        scale,
+        newer,
     )
 
 
@@ -81,6 +93,7 @@ def on_post(
     upper: _Number | None = None,
     toward: _Number | None = None,
     power: _Number | None = None,
+    scale: _Number | None = None,
     newer: _Pair | None = None,
 ) -> AbstractMatrix:
     r"""Changes the weights of the synapses onto postsynaptic neurons that spike, and no others.
@@ -99,7 +112,7 @@ def on_post(
       `FixedFanout`, whose weights are stored by rows.
     - `factor`: $b$, one number or `(n_pre,)`. By default 0.
     - `lower`, `upper`: bounds, one number each. By default none.
-    - `toward`, `power`, `newer`: as for `on_pre`, with $u_i > z_j$, shapes `(n_pre,)` and
+    - `toward`, `power`, `scale`, `newer`: as for `on_pre`, with $u_i > z_j$, shapes `(n_pre,)` and
       `(n_post,)`.
 
     **Returns:** a matrix of the same class with the new weights. Raises `ValueError` or `TypeError`
@@ -108,7 +121,17 @@ def on_post(
     check_matrix(matrix, "on_post")
     layout = by_post(matrix, columns)
     return _apply(
-        "on_post", matrix, layout, spikes, change, factor, (lower, upper), toward, power, newer
+        "on_post",
+        matrix,
+        layout,
+        spikes,
+        change,
+        factor,
+        (lower, upper),
+        toward,
+        power,
+        scale,
+        newer,
     )
 
 
@@ -160,13 +183,15 @@ def by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
     return Layout(matrix.data, shape, "permuted", structure)
 
 
-def _apply(what, matrix, layout: Layout, spikes, change, factor, bounds, toward, power, newer):
+def _apply(
+    what, matrix, layout: Layout, spikes, change, factor, bounds, toward, power, scale, newer
+):
     dtype = matrix.vector_dtype
     n_rows, n_cols = layout.shape
     x = as_signal(what, spikes, n_rows, dtype)
     change = as_number("change", change, dtype, n_cols, what)
     lower, upper = bounds
-    powers = toward is not None or power is not None or newer is not None
+    powers = any(value is not None for value in (toward, power, scale, newer))
     if factor is None and lower is None and upper is None and not powers:
         change = jnp.broadcast_to(change, (n_cols,))
         t = term(layout, x, (), 0, change, (), 0)._replace(arrays=(x, change, 0))
@@ -175,12 +200,15 @@ def _apply(what, matrix, layout: Layout, spikes, change, factor, bounds, toward,
     bounds = as_bounds(what, lower, upper, dtype)
     if powers:
         if factor is not None:
-            raise ValueError(f"{what}: factor can't be combined with toward, power or newer.")
+            raise ValueError(
+                f"{what}: factor can't be combined with toward, power, scale or newer."
+            )
         if (toward is None) != (power is None):
             raise ValueError(f"{what}: toward and power belong together; give both or neither.")
         rows, cols = [x], [change, *bounds]
-        for name, value in (("toward", toward), ("power", power)):
-            cols.append(as_number(name, 0.0 if value is None else value, dtype, None, what))
+        defaults = {"scale": (scale, 1.0), "toward": (toward, 0.0), "power": (power, 0.0)}
+        for name, (value, default) in defaults.items():
+            cols.append(as_number(name, default if value is None else value, dtype, None, what))
         if newer is not None:
             for into, value, n in ((cols, newer[0], n_cols), (rows, newer[1], n_rows)):
                 stamps = as_number("newer", value, dtype, n, what)
@@ -233,11 +261,11 @@ def _linear_rule(at: Elements, rows: Sequence, cols: Sequence, weights: Sequence
 
 def _power_rule(at: Elements, rows: Sequence, cols: Sequence, weights: Sequence) -> list:
     x, *since = at.rows(rows)
-    change, lower, upper, toward, power, *newer = at.columns(cols)
+    change, lower, upper, scale, toward, power, *newer = at.columns(cols)
     (w,) = weights
     if since:
         x = jnp.where(newer[0] > since[0], x, jnp.zeros_like(x))
-    moved = w + x * change * _raised(jnp.abs(toward - w), power)
+    moved = w + scale * x * change * _raised(jnp.abs(toward - w), power)
     return [jnp.where(x != 0, clip(moved, lower, upper), moved)]
 
 

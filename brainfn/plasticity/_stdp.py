@@ -19,8 +19,12 @@ _PAIRINGS = ("all", "symmetric", "reduced")
 
 
 class STDPTraces(eqx.Module):
-    """Traces of [`brainfn.plasticity.STDP`][]: those of `pairs`; and if only nearest pairs count,
-    the time since the last arrivals (`since_pre`) and spikes (`since_post`), as decaying traces."""
+    """Traces of [`brainfn.plasticity.STDP`][].
+
+    - `pairs`: those of pairs, that of postsynaptic spikes as it is at the next arrivals.
+    - `since_pre`, `since_post`: if only neighbours count, the time since the last arrival and the
+        last spike, as decaying traces.
+    """
 
     pairs: PairTraces
     since_pre: Float[Array, " n_pre"] | None
@@ -107,8 +111,7 @@ class STDP(AbstractPlasticity[STDPTraces]):
         del modulator, key
         pairs, dt = traces.pairs, clock.dt
         arrived, fired = (s.signal.astype(pairs.pre.dtype) for s in (pre, post))
-        x = decay(pairs.pre, self.tau_plus, dt)
-        y = decay(pairs.post, self.tau_minus, dt)
+        x, y = decay(pairs.pre, self.tau_plus, dt), pairs.post
         x = x + arrived if self.pairing == "all" else restarted(x, arrived)
         newer_post = newer_pre = None
         since_pre, since_post = traces.since_pre, traces.since_post
@@ -125,7 +128,8 @@ class STDP(AbstractPlasticity[STDPTraces]):
         matrix = on_pre(
             matrix,
             pre.signal,
-            -self.A_minus * y / span**self.mu_minus,
+            y,
+            scale=-self.A_minus / span**self.mu_minus,
             lower=low,
             upper=high,
             toward=low,
@@ -135,7 +139,8 @@ class STDP(AbstractPlasticity[STDPTraces]):
         matrix = on_post(
             matrix,
             post.signal,
-            self.A_plus * x / span**self.mu_plus,
+            x,
+            scale=self.A_plus / span**self.mu_plus,
             columns=pairs.columns,
             lower=low,
             upper=high,
@@ -144,6 +149,8 @@ class STDP(AbstractPlasticity[STDPTraces]):
             newer=newer_pre,
         )
         y = y + fired if self.pairing == "all" else restarted(y, fired)
+        # For the arrivals of the next step, where it is used first.
+        y = decay(y, self.tau_minus, dt)
         return STDPTraces(PairTraces(x, y, pairs.columns), since_pre, since_post), matrix
 
 

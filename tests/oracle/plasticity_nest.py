@@ -12,6 +12,7 @@ later. The times stored are those at the synapse; no two of them are equal.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import nest
 import numpy as np
@@ -104,6 +105,35 @@ def weights(model: str, parameters: dict, post: dict, trains: list[np.ndarray]) 
     return np.asarray(events["weights"])
 
 
+def clopath() -> dict[str, Any]:
+    """`clopath_synapse` onto a Hodgkin-Huxley neuron, whose voltage is stored after each step, with
+    two step sizes: NEST filters the voltage within its neuron, and adds potentiation in steps."""
+    duration, start = 100.0, -70.0
+    filters = {"tau_u_bar_minus": 10.0, "tau_u_bar_plus": 7.0}
+    rule = {"A_LTD": 14e-5, "A_LTP": 8e-5, "theta_plus": -45.3, "theta_minus": -70.6}
+    synapse = {"tau_x": 15.0, "Wmax": 10.0}
+    times = np.arange(10.0, duration - 5.0, 7.0)
+    runs = []
+    for dt in (0.1, 0.05):
+        begin(dt)
+        own = {"I_e": 650.0, "delay_u_bars": dt, "u_bar_minus": start, "u_bar_plus": start}
+        cell = nest.Create("hh_psc_alpha_clopath", params=filters | rule | own)
+        generator = nest.Create("spike_generator", params={"spike_times": times - DELAY})
+        parrot = nest.Create("parrot_neuron")
+        nest.Connect(generator, parrot, syn_spec={"delay": DELAY})
+        recorder = nest.Create("weight_recorder")
+        nest.CopyModel("clopath_synapse", "recorded", {"weight_recorder": recorder})
+        syn = {"synapse_model": "recorded", "weight": 0.5, "delay": DELAY}
+        nest.Connect(parrot, cell, syn_spec=syn | synapse)
+        meter = nest.Create("multimeter", params={"record_from": ["V_m"], "interval": dt})
+        nest.Connect(meter, cell)
+        nest.Simulate(duration)
+        runs.append({"dt": dt, "V_m": meter.events["V_m"], "weights": recorder.events["weights"]})
+    parameters = filters | rule | synapse | {"u_init": start, "weight": 0.5}
+    # A voltage reaches the synapse a delay after it was.
+    return {"parameters": parameters, "pre": times - DELAY, "runs": runs}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
@@ -128,6 +158,7 @@ def main() -> None:
         "post": trains[1] + DELAY,
         "dopamine": trains[2] + DELAY,
         "cases": cases,
+        "clopath": clopath(),
     }
     args.output.write_text(json.dumps(rounded(document)) + "\n")
 

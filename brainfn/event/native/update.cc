@@ -2,7 +2,7 @@
 // _update.py and _eligibility.py; an array over columns may be one number.
 //
 //   linear:       w = clip(w + x[row] * (change[col] + factor[col] * w))
-//   power:        w = clip(w + x[row] * change[col] * |toward - w|^power), where newer[col] > since[row] if given
+//   power:        w = clip(w + scale * x[row] * change[col] * |toward - w|^power), where newer[col] > since[row] if given
 //   eligibility:  w = clip(w + e * (integral - seen)), seen = restart, e = keep * e + x[row] * change[col]
 
 #include <algorithm>
@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kThreadWork = 40000;
 constexpr int64_t kAheadRow = 4;
+constexpr int64_t kAhead = 16;  // elements, where the weights of a row are scattered
 
 // An array over columns, or one number for all of them.
 template <typename T>
@@ -60,9 +61,9 @@ struct Linear {
 
   template <typename F>
   void choose(F f) const {
-    f([this](auto& w, int64_t, T x, int64_t, int64_t column) {
+    f([r = *this](auto& w, int64_t, T x, int64_t, int64_t column) {
       const T old = load(w);
-      store(w, clip(old + x * (change[column] + factor[column] * old)));
+      store(w, r.clip(old + x * (r.change[column] + r.factor[column] * old)));
     });
   }
 };
@@ -71,17 +72,18 @@ template <typename T>
 struct Power {
   PerColumn<T> change;
   Clip<T> clip;
-  T toward, power;
+  T scale, toward, power;
   const T* newer = nullptr;
   const T* since = nullptr;
 
   Power(const Call& call, const Place& at)
       : change(call.operand(kCols, 0), at.column),
         clip{number<T>(call, 1, at), number<T>(call, 2, at)},
-        toward(number<T>(call, 3, at)),
-        power(number<T>(call, 4, at)) {
+        scale(number<T>(call, 3, at)),
+        toward(number<T>(call, 4, at)),
+        power(number<T>(call, 5, at)) {
     if (call.n(kRows) > 1) {
-      const Operand n = call.operand(kCols, 5), s = call.operand(kRows, 1);
+      const Operand n = call.operand(kCols, 6), s = call.operand(kRows, 1);
       newer = reinterpret_cast<const T*>(n.data) + at.column * n.core_size();
       since = reinterpret_cast<const T*>(s.data) + at.row * s.core_size();
     }
@@ -90,20 +92,25 @@ struct Power {
   // The usual powers have loops of their own.
   template <typename F>
   void choose(F f) const {
-    if (power == T(0)) {
-      f([this](auto& w, int64_t, T x, int64_t row, int64_t column) {
-        if (passes(row, column)) store(w, clip(load(w) + x * change[column]));
+    const Power r = *this;
+    if (power == T(0) && newer == nullptr) {
+      f([r](auto& w, int64_t, T x, int64_t, int64_t column) {
+        store(w, r.clip(load(w) + r.scale * x * r.change[column]));
+      });
+    } else if (power == T(0)) {
+      f([r](auto& w, int64_t, T x, int64_t row, int64_t column) {
+        if (r.passes(row, column)) store(w, r.clip(load(w) + r.scale * x * r.change[column]));
       });
     } else if (power == T(1)) {
-      f([this](auto& w, int64_t, T x, int64_t row, int64_t column) {
+      f([r](auto& w, int64_t, T x, int64_t row, int64_t column) {
         const T old = load(w);
-        if (passes(row, column)) store(w, clip(old + x * change[column] * std::abs(toward - old)));
+        if (r.passes(row, column)) store(w, r.clip(old + r.scale * x * r.change[column] * std::abs(r.toward - old)));
       });
     } else {
-      f([this](auto& w, int64_t, T x, int64_t row, int64_t column) {
+      f([r](auto& w, int64_t, T x, int64_t row, int64_t column) {
         const T old = load(w);
-        if (passes(row, column)) {
-          store(w, clip(old + x * change[column] * std::pow(std::abs(toward - old), power)));
+        if (r.passes(row, column)) {
+          store(w, r.clip(old + r.scale * x * r.change[column] * std::pow(std::abs(r.toward - old), r.power)));
         }
       });
     }
@@ -131,10 +138,10 @@ struct Eligibility {
 
   template <typename F>
   void choose(F f) const {
-    f([this](auto& w, int64_t k, T x, int64_t, int64_t column) {
-      store(w, clip(load(w) + trace[k] * (integral - seen[k])));
-      seen[k] = restart;
-      trace[k] = keep * trace[k] + x * change[column];
+    f([r = *this](auto& w, int64_t k, T x, int64_t, int64_t column) {
+      store(w, r.clip(load(w) + r.trace[k] * (r.integral - r.seen[k])));
+      r.seen[k] = r.restart;
+      r.trace[k] = r.keep * r.trace[k] + x * r.change[column];
     });
   }
 };
@@ -150,6 +157,9 @@ void update_rows(const S& s, const int32_t* begin, const int32_t* end, RowValues
     const int64_t row = *p, last = s.end(row);
     const T value = x[row];
     for (int64_t k = s.begin(row); k < last; ++k) {
+      if constexpr (!S::kPlain) {
+        if (k + kAhead < last) fetch_line(w + s.weight(row, k + kAhead));
+      }
       const int64_t at = s.weight(row, k);
       change(w[at], at, value, row, s.place(row, k));
     }
