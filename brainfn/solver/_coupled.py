@@ -1,8 +1,5 @@
 """Exponentials of many small matrices at once."""
 
-import functools
-import operator
-
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
