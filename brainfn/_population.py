@@ -47,6 +47,12 @@ class AbstractPopulation(AbstractModel[State, Inputs, Output]):
         return False
 
     @property
+    def jumps(self) -> bool:
+        """Whether its `step` lets the membrane potential jump by `drive.jump(v)`: otherwise a
+        network refuses [`brainfn.synapse.Delta`][] onto it."""
+        return False
+
+    @property
     def support(self) -> FloatArrayLike:
         """The derivative of a spike is exactly zero where `|distance| >= support`; `math.inf`, as
         here, if it never is or this is unknown. See [`brainfn.surrogate`][]."""

@@ -6,7 +6,7 @@ each of them alone.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -161,17 +161,93 @@ def uniform(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
 def normal(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
     """Standard normal numbers, by inversion. Arguments as for `uniform`."""
     dtype = _working(dtype)
-    u = _unit(bits(key, size), dtype)
+    return _gauss(bits(key, size), dtype).astype(dtype)
+
+
+def _gauss(words: Words, dtype: Any) -> Float[Array, "..."]:
+    u = _unit(words, dtype)
     # Half a unit of the grid is added, so that the argument lies within (-1, 1).
     half = 2.0**-54 if u.dtype == jnp.float64 else 2.0**-25
     x = lax.erf_inv(2 * (u + jnp.asarray(half, u.dtype)) - 1)
-    return (jnp.asarray(np.sqrt(2), u.dtype) * x).astype(dtype)
+    return jnp.asarray(np.sqrt(2), u.dtype) * x
 
 
 def exponential(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
     """Standard exponential numbers. Arguments as for `uniform`."""
     dtype = _working(dtype)
     return (-jnp.log1p(-_unit(bits(key, size), dtype))).astype(dtype)
+
+
+def gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """Gamma distributed numbers of scale 1, without a derivative.
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `shape`: the shape parameter, which is also the mean; positive, a number or one for each.
+    - `size`: the number of entries.
+    - `dtype`: JAX's default float dtype by default.
+
+    ??? cite
+
+        Marsaglia and Tsang (2000), "A simple method for generating gamma variables", ACM Trans.
+        Math. Softw. 26:363-372, doi:10.1145/358407.358414.
+    """
+    return jnp.exp(log_gamma(key, lax.stop_gradient(shape), size, dtype))
+
+
+@eqx.filter_jit  # where it is called outside of `jit`, not an operation at a time
+def log_gamma(key: Any, shape: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
+    """The logarithms of gamma distributed numbers, which may be too small for a float themselves.
+
+    Their derivative in the shape parameter is that at a fixed value of the cumulative distribution.
+    Arguments as for `gamma`.
+
+    ??? cite
+
+        Figurnov, Mohamed and Mnih (2018), "Implicit reparameterization gradients",
+        arXiv:1805.08498.
+    """
+    dtype = _working(dtype)
+    wide = dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
+    given = jnp.broadcast_to(jnp.asarray(shape).astype(wide), (size,))
+    alpha = lax.stop_gradient(given)
+    small = alpha < 1
+    d = jnp.where(small, alpha + 1, alpha) - 1 / 3
+    c = 1 / jnp.sqrt(9 * d)
+
+    def turn(carry: Any) -> Any:
+        draw, log_v, done = carry
+        x = _gauss(bits(key, size, 2 * draw + 1), wide)
+        u = 1 - _unit(bits(key, size, 2 * draw + 2), wide)
+        inside = 1 + c * x > 0
+        new = 3 * jnp.log1p(jnp.where(inside, c * x, 0))
+        good = inside & (jnp.log(u) < 0.5 * x * x + d * (1 - jnp.exp(new) + new))
+        return draw + 1, jnp.where(good & ~done, new, log_v), done | good
+
+    start = (jnp.zeros((), jnp.uint32), jnp.zeros_like(d), jnp.zeros(size, bool))
+    log_v = lax.while_loop(lambda carry: ~jnp.all(carry[2]), turn, start)[1]
+    # A shape below 1 is that of the next higher one times a power of a uniform number.
+    u = 1 - _unit(bits(key, size, 0), wide)
+    log_x = jnp.log(d) + log_v + jnp.where(small, jnp.log(u) / alpha, 0)
+    values: Array = _at_quantile(given, lax.stop_gradient(log_x))
+    return values.astype(dtype)
+
+
+@jax.custom_jvp
+def _at_quantile(shape: Array, log_x: Array) -> Array:
+    """`log_x`, with the derivative in the shape parameter at a fixed quantile. Only what is
+    differentiated pays for it."""
+    del shape
+    return log_x
+
+
+@_at_quantile.defjvp
+def _at_quantile_jvp(primals: Any, tangents: Any) -> Any:
+    shape, log_x = primals
+    x = jnp.maximum(jnp.exp(log_x), jnp.finfo(log_x.dtype).tiny)
+    slope: Array = lax.random_gamma_grad(shape, x)  # pyright: ignore[reportCallIssue]
+    return log_x, slope / x * tangents[0]
 
 
 def bernoulli(key: Any, p: Any, size: int) -> Bool[Array, " size"]:
@@ -218,8 +294,48 @@ def poisson(key: Any, mean: Any, size: int) -> Int32[Array, " size"]:
     return jnp.where(small, few, many)
 
 
+def binomial(key: Any, n: Any, p: Any, size: int) -> Int32[Array, " size"]:
+    """Binomial numbers: of `n` trials those with success, by inversion.
+
+    **Arguments:**
+
+    - `key`: a JAX random key, or `Streams`.
+    - `n`: the number of trials, a whole number up to 100, one for all or one for each entry.
+    - `p`: the probability of success, a number or one for each entry.
+    - `size`: the number of entries.
+    """
+    p = jnp.asarray(p)
+    if not jnp.issubdtype(p.dtype, jnp.floating) or p.dtype.itemsize < 4:
+        p = p.astype(jnp.float32)
+    p = jnp.broadcast_to(p, (size,))
+    n = jnp.broadcast_to(jnp.asarray(n).astype(p.dtype), (size,))
+    # Failures are counted instead where they are rarer: (1 - q)^n does not underflow.
+    swapped = p > 0.5
+    q = jnp.where(swapped, 1 - p, p)
+    odds = q / (1 - q)
+
+    def following(before: Array, k: Array) -> Array:
+        return before * ((n - k.astype(n.dtype)) / (k + 1).astype(n.dtype) * odds)
+
+    k = _inverted(_unit(bits(key, size), p.dtype), (1 - q) ** n, following)
+    # The rounded probabilities may add up to less than the largest `u`.
+    most = n.astype(jnp.int32)
+    k = jnp.minimum(k, most)
+    return jnp.where(swapped, most - k, k)
+
+
 def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Array, " size"]:
     u = _unit(bits(key, size), mean.dtype)
+    return _inverted(u, jnp.exp(-mean), lambda p, k: p * mean / (k + 1).astype(p.dtype))
+
+
+def _inverted(
+    u: Float[Array, " size"],
+    first: Float[Array, " size"],
+    following: Callable[[Array, Array], Array],
+) -> Int32[Array, " size"]:
+    """The numbers whose cumulative probability first exceeds `u`; `first` is the probability of
+    zero, and `following(p, k)` that of k + 1, where that of k is `p`."""
 
     def unfinished(carry: Any) -> Any:
         k, _, total = carry
@@ -228,14 +344,13 @@ def _by_inversion(key: Any, mean: Float[Array, " size"], size: int) -> Int32[Arr
     def turn(carry: Any) -> Any:
         k, p, total = carry
         more = u >= total
-        p = p * mean / (k + 1).astype(p.dtype)
+        p = following(p, k)
         return jnp.where(more, k + 1, k), p, jnp.where(more, total + p, total)
 
     # The `k` of an entry stops once its `u` is reached; `p` continues with the number of
-    # iterations, which is the `k` of the entries that have not stopped.
-    p = jnp.exp(-mean)
-    start = jnp.zeros_like(mean, jnp.int32)
-    return lax.while_loop(unfinished, turn, (start, p, p))[0]
+    # iterations, and no longer matters there.
+    start = jnp.zeros_like(u, jnp.int32)
+    return lax.while_loop(unfinished, turn, (start, first, first))[0]
 
 
 def _by_rejection(

@@ -346,3 +346,28 @@ class TruncatedFastSigmoid(AbstractSurrogate):
     @property
     def support(self) -> FloatArrayLike:
         return self.width
+
+
+class LogHazard(AbstractSurrogate):
+    r"""For spikes at random: the derivative of their probability.
+
+    $$g(x) = e^{x - e^x} = \frac{d}{dx}\left(1 - e^{-e^x}\right)$$
+
+    with $x$ the logarithm of the expected number of spikes in a step, which is what a neuron with
+    escape noise passes. A derivative with respect to a spike, averaged over the noise, is then that
+    of its expectation. Unit area.
+
+    **Arguments:** None.
+
+    **Source:** the derivative of the expected spike, as in W. Gerstner, W. M. Kistler, R. Naud, L.
+    Paninski (2014), "Neuronal Dynamics", Cambridge University Press, chapter 9, DOI
+    10.1017/CBO9781107447615.
+    """
+
+    def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        x = jnp.minimum(x, 5.0)  # zero beyond, in every precision; and e^x must not overflow
+        return jnp.exp(x - jnp.exp(x))
+
+    @property
+    def support(self) -> FloatArrayLike:
+        return math.inf

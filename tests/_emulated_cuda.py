@@ -65,10 +65,10 @@ def _renamed(cuda):
 def operators():
     """While it lasts, every operator runs the emulated CUDA kernels, by what its lowering for CUDA
     says. Gives the library, whose `brainfn_emulated_order` sets the order of teams and lanes."""
-    from brainfn.event import _bilinear, _prim, _update
+    from brainfn.event import _bilinear, _prim, _update, _update_prim
 
     lib = library()
-    old, old_update = dict(_bilinear._OPERATORS), _update._operator
+    old, old_update = dict(_bilinear._OPERATORS), _update._linear
     available = _prim.handler_available
     for role, name in enumerate(("gather", "scatter", "sddmm")):
         _bilinear._OPERATORS[role] = _prim.define(
@@ -80,13 +80,10 @@ def operators():
             accumulate=functools.partial(_bilinear._transpose, role),
             batch=functools.partial(_bilinear._batch, role),
         )
-    _update._operator = _prim.define(
+    _update._linear = _update_prim.make(
         "emulated_update",
-        reference=_update._reference,
-        outputs=_update._outputs,
-        native=_renamed(_update._cuda),
-        jvp=_update._jvp,
-        batch=_update._batch,
+        _update._linear_rule,
+        _renamed(_update_prim.cuda_kernel("brainfn_update")),
     )
     _prim.handler_available = lambda target, platform="cpu": (
         target.startswith("emulated") or available(target, platform)
@@ -97,7 +94,7 @@ def operators():
     finally:
         lib.brainfn_emulated_order(0)
         _bilinear._OPERATORS.update(old)
-        _update._operator = old_update
+        _update._linear = old_update
         _prim.handler_available = available
         jax.clear_caches()
 

@@ -5,16 +5,10 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from _connections import dense
 
 import brainfn as bf
 from brainfn import connect
-
-
-def dense(structure, n_post):
-    indices, indptr = (np.asarray(x) for x in structure)
-    matrix = np.zeros((indptr.size - 1, n_post), int)
-    np.add.at(matrix, (np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), indices), 1)
-    return matrix
 
 
 @pytest.mark.parametrize(
@@ -300,40 +294,3 @@ def test_wrong_calls(name):
     error, message, call = WRONG[name]
     with pytest.raises(error, match=f"(?s){message}"):
         call()
-
-
-RULES = {
-    "FixedProbability": lambda k: connect.FixedProbability(k / 200),
-    "rare": lambda k: connect.FixedProbability(k * 1e-7),
-    "AllToAll": lambda k: connect.AllToAll(autapses=False),
-    "FixedOutDegree": lambda k: connect.FixedOutDegree(k),
-    "FixedInDegree": lambda k: connect.FixedInDegree(k, multapses=False),
-    "dense": lambda k: connect.FixedInDegree(20 + k, multapses=False),
-    "FixedTotalNumber": lambda k: connect.FixedTotalNumber(50 * k),
-    "distinct": lambda k: connect.FixedTotalNumber(50 * k, multapses=False),
-    "FromPairs": lambda k: connect.FromPairs(np.arange(k), np.arange(k)),
-    "OneToOne": lambda k: connect.OneToOne(),
-}
-
-
-@pytest.mark.parametrize("name", list(RULES))
-def test_other_numbers_of_neurons_and_synapses_are_not_compiled(name):
-    def build(k):
-        n_post = 70 + k if name == "OneToOne" else 50 + k
-        law = bf.init.Normal(1.0, k / 10)
-        return connect.csr(RULES[name](k), 70 + k, n_post, weight=law, key=jr.key(k), diagonal=0)
-
-    compiled = []
-
-    def listen(event, duration, **_):
-        if event == "/jax/core/compile/backend_compile_duration":
-            compiled.append(duration)
-
-    build(5)
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        for k in (6, 11, 17):
-            build(k)
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    assert not compiled

@@ -103,10 +103,10 @@ def test_pairs_are_uniform(multapses, autapses, diagonal, seed):
     assert min(chi2.cdf(statistic), chi2.sf(statistic)) > ALPHA
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_numbers_per_pair_are_multinomial(seed):
     """All outcomes of few synapses among few pairs, with their probabilities."""
-    n, n_pre, n_post, turns = 3, 2, 2, 6000
+    n, n_pre, n_post, turns = 3, 2, 2, 1500
     place = _total._Place.of(n_pre, n_post, 0, 0, 0)
     # What the rule calls, without the dispatch of a key for each of so many turns.
     words = np.asarray(jr.bits(jr.key(seed), (turns, 2), jnp.uint32))

@@ -9,6 +9,7 @@ import models
 import numpy as np
 import pytest
 import scipy.stats
+from _measured import measured
 
 import brainfn as bf
 from brainfn import init
@@ -25,6 +26,14 @@ RANDOM = {
         init.TruncatedNormal(0.0, 2.0, -1.0, 3.0),
         scipy.stats.truncnorm(-0.5, 1.5, 0, 2),
     ),
+    "lognormal": (
+        init.LogNormal(2.0, 1.5),
+        scipy.stats.lognorm(math.sqrt(math.log1p(0.5625)), scale=2 / math.sqrt(1.5625)),
+    ),
+    "exponential": (init.Exponential(3.0), scipy.stats.expon(scale=3)),
+    "gamma": (init.Gamma(2.5, 0.4), scipy.stats.gamma(2.5, scale=0.4)),
+    "gamma, peaked at zero": (init.Gamma(0.3, 2.0), scipy.stats.gamma(0.3, scale=2)),
+    "beta": (init.Beta(2.0, 0.7, -1.0, 3.0), scipy.stats.beta(2, 0.7, -1, 4)),
 }
 each = pytest.mark.parametrize("name", RANDOM)
 dtypes = pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
@@ -45,7 +54,7 @@ def test_constant(dtype):
 @dtypes
 def test_law(name, dtype):
     initializer, law = RANDOM[name]
-    x = initializer((N,), dtype, key=jr.key(7))
+    x = eqx.filter_jit(initializer)((N,), dtype, key=jr.key(7))
     assert x.shape == (N,)
     assert x.dtype == dtype
     # One fixed seed. Kolmogorov's distance exceeds 1.95 / sqrt(n) with probability 1e-3.
@@ -53,6 +62,23 @@ def test_law(name, dtype):
     low, high = law.support()
     assert x.min() >= np.asarray(low, dtype)
     assert x.max() <= np.asarray(high, dtype)
+    if dtype == jnp.float64:
+        # Five standard errors of the mean; the fourth moment gives that of the variance.
+        moments = [law.moment(k) for k in (1, 2, 3, 4)]
+        mean, std = law.mean(), law.std()
+        fourth = moments[3] - 4 * mean * moments[2] + 6 * mean**2 * moments[1] - 3 * mean**4
+        deviations = (
+            (np.mean(x) - mean) / (std / math.sqrt(N)),
+            (np.var(x) - std**2) / math.sqrt((fourth - std**4) / N),
+        )
+        part = f"init.{type(initializer).__name__}"
+        measured(
+            part,
+            f"mean and variance of {N} numbers, in standard errors",
+            against="SciPy's distributions",
+            error=deviations,
+            bound=5.0,
+        )
 
 
 @each
@@ -64,6 +90,9 @@ def test_keys(name):
 
     np.testing.assert_array_equal(draw(jr.key(1)), draw(jr.key(1)))
     assert (draw(jr.key(1)) != draw(jr.key(2))).all()
+    # The first numbers do not depend on how many are drawn.
+    few = initializer((7,), jnp.float64, key=jr.key(1))
+    np.testing.assert_array_equal(few, draw(jr.key(1))[:7])
     np.testing.assert_allclose(eqx.filter_jit(draw)(jr.key(1)), draw(jr.key(1)), rtol=1e-14)
     raw = jr.PRNGKey(1)
     np.testing.assert_array_equal(draw(raw), draw(jr.wrap_key_data(raw)))
@@ -87,6 +116,45 @@ def test_parameters_are_leaves():
     swept = jax.vmap(sample)(jnp.array([0.0, 1.0, 2.0]))
     np.testing.assert_allclose(swept, 1 + np.array([[0.0], [1.0], [2.0]]) * z, rtol=1e-14)
     np.testing.assert_allclose(jax.jacfwd(sample)(jnp.asarray(3.0)), z, rtol=1e-14)
+
+
+def test_derivatives_of_values_are_those_at_a_fixed_quantile():
+    """Of gamma numbers, which come from rejection, and so of beta numbers."""
+
+    def at(law, x, step):  # the quantile of x moves with the parameter
+        return (law(step).ppf(law(0).cdf(x)) - law(-step).ppf(law(0).cdf(x))) / (2 * step)
+
+    k = np.array([0.4, 3.0, 0.4, 3.0])
+    draw = lambda k: init.Gamma(k, 2.0)((4,), jnp.float64, key=jr.key(3))  # noqa: E731
+    x, slope = jax.jvp(draw, (jnp.asarray(k),), (jnp.ones(4),))
+    expected = at(lambda d: scipy.stats.gamma(k + d, scale=2), np.asarray(x), 1e-4)
+    # Central differences of SciPy's quantiles, and the series of JAX's derivative.
+    measured(
+        "init.Gamma",
+        "derivative in `shape`",
+        against="SciPy's quantiles",
+        error=slope / expected - 1,
+        bound=1e-5,
+    )
+    draw = lambda p: init.LogNormal(p[0], p[1])((6,), jnp.float64, key=jr.key(3))  # noqa: E731
+    for std in (0.0, 0.8):
+        assert np.all(np.isfinite(jax.jacfwd(draw)(jnp.array([2.0, std]))))
+
+
+def test_small_gamma_numbers_do_not_vanish_in_a_beta_distribution():
+    x = np.asarray(init.Beta(0.02, 0.02)((2000,), jnp.float32, key=jr.key(0)))
+    assert np.all(np.isfinite(x))
+    # Mean 1/2 and variance 0.24; five standard errors.
+    assert abs(x.mean() - 0.5) < 5 * math.sqrt(0.2404 / 2000)
+
+
+def test_clipped():
+    normal = init.Normal(0.0, 1.0)
+    x = init.Clipped(normal, -0.5, 1.0)((100,), jnp.float64, key=jr.key(0))
+    np.testing.assert_array_equal(x, np.clip(normal((100,), jnp.float64, key=jr.key(0)), -0.5, 1))
+    assert init.Clipped(normal).elementwise
+    with pytest.raises(TypeError, match="`of`"):
+        init.Clipped(1.0)
 
 
 @pytest.mark.parametrize("std", [0.0, jnp.zeros(3)])
@@ -122,6 +190,15 @@ def test_what_is_no_initializer(x):
         (lambda: init.Uniform(-math.inf, 0.0), "low"),
         (lambda: init.Uniform(0.0, math.nan), "high"),
         (lambda: init.TruncatedNormal(0.0, 0.0), "std"),
+        (lambda: init.LogNormal(0.0, 1.0), "mean"),
+        (lambda: init.LogNormal(1.0, -1.0), "std"),
+        (lambda: init.Exponential(-1.0), "mean"),
+        (lambda: init.Gamma(0.0), "shape"),
+        (lambda: init.Gamma(1.0, -2.0), "scale"),
+        (lambda: init.Beta(-1.0), "a"),
+        (lambda: init.Beta(1.0, math.inf), "b"),
+        (lambda: init.Beta(1.0, 1.0, 2.0, 1.0), "low"),
+        (lambda: init.Clipped(init.Normal(), 2.0, 1.0), "low"),
         (lambda: init.TruncatedNormal(0.0, 1.0, 2.0, 1.0), "low"),
         (lambda: init.TruncatedNormal(0.0, 1.0, math.nan), "low"),
         (lambda: init.Constant(jnp.ones(3))((4,), jnp.float64), "value"),

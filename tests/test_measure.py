@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _measured import measured
 from _oracle_statistics import load_statistics
 
 import brainfn as bf
@@ -23,26 +24,35 @@ def poisson(rate, size, steps, dt=0.1):
     return bf.measure.from_dense(rng.random((steps, size)) < rate * dt, dt=dt)
 
 
+def by_hand(name, ours, expected, bound=1e-14):
+    """Against a value worked out by hand; by default up to rounding."""
+    error = np.asarray(ours, float) - np.asarray(expected)
+    measured(f"measure.{name}", "small example", against="by hand", error=error, bound=bound)
+
+
 # Neuron 0 at 1, 2, 4, 8 ms; neuron 1 at 0.5 ms; a window of 10 ms.
 HAND = [(16, 0), (2, 0), (1, 1), (8, 0), (4, 0)]
 
 
 def test_rates_by_hand():
     spikes = trains(HAND)
-    np.testing.assert_allclose(bf.measure.firing_rates(spikes), [0.4, 0.1], rtol=1e-15)
-    assert bf.measure.mean_rate(spikes) / Hz == pytest.approx(250.0, rel=1e-15)
+    by_hand("firing_rates", bf.measure.firing_rates(spikes), [0.4, 0.1])
+    by_hand("mean_rate", bf.measure.mean_rate(spikes), 0.25)
 
 
 def test_intervals_by_hand():
     intervals, neurons = bf.measure.interspike_intervals(trains(HAND))
-    np.testing.assert_array_equal(intervals, [1.0, 2.0, 4.0])
+    by_hand("interspike_intervals", intervals, [1.0, 2.0, 4.0])
+    # Given in any order, sorted by time and then by neuron.
+    by_hand("from_events", trains(HAND).steps, [1, 2, 4, 8, 16], bound=0)
     np.testing.assert_array_equal(neurons, [0, 0, 0])
 
 
 def test_cv_by_hand():
     # Intervals 1, 2, 4: mean 7/3, variance 21/3 - 49/9 = 14/9.
     cv = bf.measure.cv_isi(trains(HAND))
-    np.testing.assert_allclose(cv, [np.sqrt(14 / 9) / (7 / 3), np.nan], rtol=1e-14)
+    by_hand("cv_isi", cv[0], np.sqrt(14 / 9) / (7 / 3))
+    assert np.isnan(cv[1])
 
 
 def test_cv_needs_enough_spikes():
@@ -75,18 +85,18 @@ def test_poisson_spikes_have_cv_lv_and_fano_of_one():
 def test_spike_counts_tile_the_window_from_its_start():
     spikes = trains([(3, 0), (5, 0), (6, 1), (9, 0)], start=3, stop=10)
     # Bins of 3 steps from step 3: [3, 6), [6, 9); the rest is dropped.
-    np.testing.assert_array_equal(bf.measure.spike_counts(spikes, 1.5), [2, 1])
+    by_hand("spike_counts", bf.measure.spike_counts(spikes, 1.5), [2, 1])
 
 
 def test_population_rate_by_hand():
     centres, rate = bf.measure.population_rate(trains(HAND), 5.0)
     np.testing.assert_allclose(centres, [2.5, 7.5], rtol=1e-15)
-    np.testing.assert_allclose(rate, [4 / 10, 1 / 10], rtol=1e-15)
+    by_hand("population_rate", rate, [4 / 10, 1 / 10])
 
 
 def test_fano_factor_by_hand():
     # Counts 4 and 1: mean 2.5, variance 2.25.
-    assert bf.measure.fano_factor(trains(HAND), 5.0) == pytest.approx(0.9, rel=1e-14)
+    by_hand("fano_factor", bf.measure.fano_factor(trains(HAND), 5.0), 0.9)
     assert np.isnan(bf.measure.fano_factor(trains([]), 5.0))
 
 
@@ -99,7 +109,8 @@ def test_correlation_equals_the_mean_of_all_pairs():
     counts = dense.reshape(-1, 5, 6).sum(axis=1)[:, [0, 1, 2, 4, 5]]
     pairs = np.corrcoef(counts.T)[np.triu_indices(5, 1)]
     # The same sums in another order.
-    assert bf.measure.correlation(spikes, 0.5) == pytest.approx(pairs.mean(), rel=1e-10)
+    error = bf.measure.correlation(spikes, 0.5) / pairs.mean() - 1
+    measured("measure.correlation", "10 pairs", against="NumPy", error=error, bound=1e-10)
 
 
 def test_identical_neurons_are_fully_correlated():
@@ -113,7 +124,8 @@ def test_chi():
     assert bf.measure.chi(np.repeat(wave[:, None], 5, axis=1)) == pytest.approx(1.0, rel=1e-12)
     # Independent noise: 1/sqrt(N), the variance of the mean is known to sqrt(2/20000) = 1 %.
     noise = np.random.default_rng(RNG_SEED).normal(size=(20_000, 100))
-    assert bf.measure.chi(noise) == pytest.approx(0.1, rel=0.03)
+    error = bf.measure.chi(noise) / 0.1 - 1
+    measured("measure.chi", "independent noise", against="closed form", error=error, bound=0.03)
     # Opposite phases cancel.
     assert bf.measure.chi(np.stack([wave, -wave], axis=1)) == pytest.approx(0.0, abs=1e-12)
     assert np.isnan(bf.measure.chi(np.zeros((3, 2))))
@@ -126,8 +138,9 @@ def test_all_forms_of_spikes_agree():
     ts = np.arange(4, 54) * 0.1
     times, neurons = bf.record.spike_times(bf.record.pack_spikes(jnp.asarray(dense)), ts, 13)
     b = bf.measure.from_times(times, neurons, size=13, dt=0.1, duration=5.4)
-    np.testing.assert_array_equal(a.steps, b.steps)
     np.testing.assert_array_equal(a.neurons, b.neurons)
+    for name, ours in (("from_dense", a), ("from_times", b)):
+        by_hand(name, [ours.steps - 4, ours.neurons], np.nonzero(dense), bound=0)
 
 
 def test_window_is_half_open_and_parts_make_the_whole():
@@ -135,6 +148,7 @@ def test_window_is_half_open_and_parts_make_the_whole():
     first, second = bf.measure.window(spikes, 0.0, 30.0), bf.measure.window(spikes, 30.0)
     assert first.steps.size + second.steps.size == spikes.steps.size
     assert first.steps.max() < 300 <= second.steps.min()
+    by_hand("window", first.steps, spikes.steps[spikes.steps < 300], bound=0)
     assert (second.stop - second.start) * second.dt == pytest.approx(70.0)
 
 
@@ -142,7 +156,7 @@ def test_concatenated_populations_keep_their_neurons_apart():
     a, b = trains(HAND), trains(HAND[:2])
     both = bf.measure.pool([a, b])
     assert both.size == 4
-    np.testing.assert_array_equal(both.neurons, [1, 0, 2, 0, 0, 0, 2])
+    by_hand("pool", both.neurons, [1, 0, 2, 0, 0, 0, 2], bound=0)
     with pytest.raises(ValueError, match="share their `dt`"):
         bf.measure.pool([a, trains([], dt=0.1)])
 

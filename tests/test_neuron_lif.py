@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _measured import measured
 
 import brainfn as bf
 from brainfn.neuron import LIF
@@ -27,7 +28,8 @@ def test_membrane_under_constant_current_is_exact():
     end = -60.0 + current * tau / 200.0
     exact = end + (np.array([-65.0, -60.0, -52.0]) - end) * np.exp(-t / tau)
     # The same solution step by step: rounding only.
-    np.testing.assert_allclose(out.outputs, exact, rtol=1e-12)
+    off = np.asarray(out.outputs) / exact - 1
+    measured("neuron.LIF", "v, constant current", against="closed form", error=off, bound=1e-12)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 7, 50])
@@ -89,7 +91,9 @@ def test_postsynaptic_potential_converges_with_the_order_of_the_solver(solver):
 @pytest.mark.parametrize("dt", [0.1, 0.8, 4.0])
 def test_postsynaptic_potential_of_the_default_solver_is_exact(dt):
     # Rounding of up to 160 steps at 60 mV.
-    assert error_of_potential(bf.solver.ExponentialEuler(), dt) < 1e-11
+    error = error_of_potential(bf.solver.ExponentialEuler(), dt)
+    parts = ["neuron.LIF", "synapse.Exponential", "synapse.Current"]
+    measured(parts, "PSP", against="closed form", error=error, bound=1e-11, unit="mV")
 
 
 @pytest.mark.parametrize("solver", [bf.solver.Heun(), dfx.Tsit5(), dfx.Dopri5()])

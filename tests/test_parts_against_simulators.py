@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _measured import measured
 from _oracle_statistics import load_json
 
 import brainfn as bf
@@ -39,6 +40,14 @@ def at(times, dt):
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
     assert steps.min() > 0.5
     return np.rint(steps).astype(int) - 1
+
+
+def relative(x, expected):
+    return np.asarray(x) / np.asarray(expected) - 1
+
+
+SQUID = ["channel.SodiumHH", "channel.PotassiumHH", "channel.Leak", "neuron.PointNeuron"]
+RECEPTORS = {"alpha": "synapse.Alpha", "dual exponential": "synapse.DualExponential"}
 
 
 def clock(dt):
@@ -92,8 +101,11 @@ def test_adex_under_a_step_nest():
         before = cell["until_first_spike"]
         index = at(before["t"], dt)
         # The error of second order, (dt / 1 ms)^2, grown by the upswing; w is slower.
-        np.testing.assert_allclose(v[index, i], before["V_m"], rtol=0, atol=1e-3)
-        np.testing.assert_allclose(w[index, i], before["w"], rtol=0, atol=2e-5)
+        for what, error, bound, unit in (
+            ("v until the first spike, second order", v[index, i] - before["V_m"], 1e-3, "mV"),
+            ("w until the first spike, second order", w[index, i] - before["w"], 2e-5, "pA"),
+        ):
+            measured("neuron.AdEx", what, against="NEST 3.10", error=error, bound=bound, unit=unit)
 
 
 def test_adex_under_a_step_brian2():
@@ -104,7 +116,8 @@ def test_adex_under_a_step_brian2():
     for i, steps in enumerate(case["spike_steps"].values()):
         np.testing.assert_array_equal(np.flatnonzero(spikes[:, i]), steps)
     index = at(case["t"][1:], case["dt"])
-    np.testing.assert_allclose(v[index].T, np.array(case["v"])[:, 1:], rtol=1e-11)
+    off = relative(v[index].T, np.array(case["v"])[:, 1:])
+    measured("neuron.AdEx", "v, 200 ms, same steps", against="Brian2 2.9", error=off, bound=1e-11)
     np.testing.assert_allclose(w[index].T, np.array(case["w"])[:, 1:], rtol=1e-9, atol=1e-9)
 
 
@@ -126,12 +139,14 @@ def test_squid_axon_nest():
     ).outputs
     v = np.asarray(v)[:, 0]
     # NEST's tolerance is 1e-6 mV in each step; the crossings are interpolated by both in one way.
-    np.testing.assert_allclose(v[at(case["t"], dt)], case["V_m"], rtol=0, atol=5e-6)
+    error = v[at(case["t"], dt)] - case["V_m"]
+    measured(SQUID, "v, Tsit5", against="NEST 3.10", error=error, bound=5e-6, unit="mV")
     low = case["threshold"]
     up = np.flatnonzero((v[:-1] < low) & (v[1:] >= low))
     crossings = (up + 1) * dt + dt * (low - v[up]) / (v[up + 1] - v[up])
     assert len(crossings) >= 4
-    np.testing.assert_allclose(crossings, case["crossings"], rtol=0, atol=1e-6)
+    error = crossings - case["crossings"]
+    measured(SQUID, "spike times, Tsit5", against="NEST 3.10", error=error, bound=1e-6, unit="ms")
 
 
 def test_squid_axon_brian2():
@@ -149,7 +164,8 @@ def test_squid_axon_brian2():
     index = at(case["t"][1:], case["dt"])
     found = {"v": v, "m": gates[0]["m"], "h": gates[0]["h"], "n": gates[1]["n"]}
     for name, x in found.items():
-        np.testing.assert_allclose(np.asarray(x)[index, 0], case[name][1:], rtol=1e-10)
+        off = relative(np.asarray(x)[index, 0], case[name][1:])
+        measured(SQUID, f"{name}, same steps", against="Brian2 2.9", error=off, bound=1e-10)
 
 
 # Short-term and long-term plasticity
@@ -174,7 +190,9 @@ def test_short_term_plasticity(kinds):
     )
     expected = np.array([k["sent"] for k in kinds.values()]).T
     # Thousands of exact steps against one for each interval: some thousand eps.
-    np.testing.assert_allclose(sent[steps], expected, rtol=3e-11)
+    against = "NEST 3.10" if kinds is NEST["short_term"] else "Brian2 2.9"
+    off = relative(sent[steps], expected)
+    measured("synapse.TsodyksMarkram", "u x", against=against, error=off, bound=3e-11)
 
 
 def weights_after_each_step(rule, weights, pre, post, dt):
@@ -200,7 +218,8 @@ def test_pair_stdp_nest():
     )
     w = weights_after_each_step(rule, [[case["weight"]]], pre, post, dt)[pre[:, 0], 0, 0]
     assert min(case["weights_after_pre"]) == 0.0
-    np.testing.assert_allclose(w, case["weights_after_pre"], rtol=0, atol=1e-11)
+    error = w - case["weights_after_pre"]
+    measured("plasticity.STDP", "weights", against="NEST 3.10", error=error, bound=1e-11)
 
 
 def test_pair_stdp_brian2():
@@ -213,7 +232,8 @@ def test_pair_stdp_brian2():
     rule = bf.plasticity.STDP(**case["rule"], w_min=0.0, w_max=1.0)
     w = weights_after_each_step(rule, expected[0], *rasters, case["dt"])
     assert w.min() == 0.0 and w.max() == 1.0
-    np.testing.assert_allclose(w[at(case["t"][1:], case["dt"])], expected[1:], rtol=0, atol=1e-11)
+    error = w[at(case["t"][1:], case["dt"])] - expected[1:]
+    measured("plasticity.STDP", "weights", against="Brian2 2.9", error=error, bound=1e-11)
 
 
 # Synapses in a membrane
@@ -276,10 +296,13 @@ def test_conductances_nest():
     for name, expected in case["kinds"].items():
         index = at(expected["t"], case["dt"])
         # NEST's own: Runge-Kutta of order five in steps of 0.1 ms, a seventh of the fastest tau.
-        np.testing.assert_allclose(v[name][index], expected["V_m"], rtol=0, atol=1e-6)
+        parts = [RECEPTORS[name], "synapse.Conductance", "neuron.LIF"]
+        error = v[name][index] - expected["V_m"]
+        measured(parts, "v, Tsit5", against="NEST 3.10", error=error, bound=1e-6, unit="mV")
         for kind in ("ex", "in"):
-            np.testing.assert_allclose(
-                g[f"{name} {kind}"][index], expected[f"g_{kind}"], rtol=0, atol=2e-6
+            error = g[f"{name} {kind}"][index] - expected[f"g_{kind}"]
+            measured(
+                parts[0], "conductance", against="NEST 3.10", error=error, bound=2e-6, unit="nS"
             )
 
 
@@ -299,7 +322,9 @@ def test_conductances_brian2():
         for name, expected in case["kinds"].items():
             index = at(expected["t"][1:], dt)
             # Brian's rk4: (0.01 ms / 0.7 ms)^4 / 120 in each time constant.
-            np.testing.assert_allclose(g[f"{name} ex"][index], expected["g"][1:], rtol=0, atol=1e-8)
+            error = g[f"{name} ex"][index] - expected["g"][1:]
+            part = RECEPTORS[name]
+            measured(part, "conductance", against="Brian2 2.9", error=error, bound=1e-8, unit="nS")
             errors.append(np.abs(v[name][index] - expected["v"][1:]).max())
     assert max(errors) < 1e-4
     np.testing.assert_allclose(np.divide(errors[:2], errors[2:]), 4.0, rtol=0.1)
@@ -353,7 +378,14 @@ def test_nmda():
     # Half a step late, where the voltage climbs by about 1 mV/ms.
     assert np.abs(coarse).max() < 0.1
     assert np.abs(fine).max() < 0.55 * np.abs(coarse).max()
-    assert np.abs(2 * fine - coarse).max() < 0.02 * np.abs(coarse).max()
+    measured(
+        ["synapse.NMDAGate", "synapse.MagnesiumBlock", "synapse.Instant"],
+        "v, extrapolated from two steps",
+        against="NEST 3.10 and Brian2 2.9",
+        error=2 * fine - coarse,
+        bound=0.02 * np.abs(coarse).max(),
+        unit="mV",
+    )
 
 
 def test_nmda_gates_brian2():
@@ -368,7 +400,8 @@ def test_nmda_gates_brian2():
     )
     for unit in range(2):
         found = s[at(case["t"][1:], dt), unit]
-        np.testing.assert_allclose(found, case[f"s{unit}"][1:], rtol=0, atol=1e-4)
+        error = found - np.array(case[f"s{unit}"][1:])
+        measured("synapse.NMDAGate", "open fraction", against="Brian2 2.9", error=error, bound=1e-4)
 
 
 def test_a_chain_of_neurons_nest():
@@ -410,4 +443,10 @@ def test_a_chain_of_neurons_nest():
     for name, stamps, expected in zip(names, case["spikes"], case["V_m"], strict=True):
         assert len(stamps) >= 3
         np.testing.assert_array_equal(np.flatnonzero(spikes[name]), at(stamps, dt))
-        np.testing.assert_allclose(v[name][at(case["t"], dt), 0], expected, rtol=1e-11)
+        measured(
+            ["neuron.LIF", "synapse.Exponential", "synapse.Current", "synapse.Spikes"],
+            "v of a chain through its spikes",
+            against="NEST 3.10",
+            error=relative(v[name][at(case["t"], dt), 0], expected),
+            bound=1e-11,
+        )

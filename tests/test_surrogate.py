@@ -21,6 +21,7 @@ CASES = {
     "arctan": (sg.Arctan(3.0), lambda x: 1.5 / (1 + (np.pi * 1.5 * x) ** 2), 1.0),
     "sigmoid": (sg.Sigmoid(4.0), lambda x: 1 / np.cosh(2 * x) ** 2, 1.0),
     "fast": (sg.FastSigmoid(25.0), lambda x: (1 + 25 * abs(x)) ** -2.0, 2 / 25),
+    "hazard": (sg.LogHazard(), lambda x: np.exp(x - np.exp(x)), 1.0),
     "truncated": (
         sg.TruncatedFastSigmoid(100.0, 0.2),
         lambda x: (1 + 100 * abs(x)) ** -2.0 * (abs(x) < 0.2),

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _differences import assert_gradient
 from models import all_releases
 from scipy.integrate import solve_ivp
 
 import brainfn as bf
+from brainfn._field import float_dtype
 from brainfn.synapse import Graded, NMDAGate, Spikes, TsodyksMarkram
 
 STEPS = 300
@@ -18,16 +20,23 @@ def raster(size=3, p=0.03, seed=0):
 
 
 def sent_by(release, emitted, dt=0.1):
+    state, sent = scan(release, emitted, dt)
+    return state, np.asarray(sent)
+
+
+def scan(release, emitted, dt=0.1):
+    """What is sent in each step, by neurons whose potentials go up and down."""
     emitted = jnp.asarray(emitted)
+    steps = jnp.arange(emitted.shape[0], dtype=jnp.int32)
+    v = 5 * jnp.sin(steps.astype(float) * dt)[:, None] * jnp.ones(emitted.shape[1])[None]
 
     def step(state, x):
-        n, spikes = x
-        clock = bf.Clock(n, dt)
-        return release.release(state, spikes, None, clock)
+        n, spikes, v = x
+        pre = bf.neuron.Voltage(v.astype(float_dtype(release)))
+        key = jax.random.fold_in(jax.random.key(0), n)
+        return release.release(state, spikes, pre, bf.Clock(n, dt), key=key)
 
-    steps = jnp.arange(emitted.shape[0], dtype=jnp.int32)
-    state, sent = jax.lax.scan(step, release.init(emitted.shape[1]), (steps, emitted))
-    return state, np.asarray(sent)
+    return jax.lax.scan(step, release.init(emitted.shape[1]), (steps, emitted, v))
 
 
 @pytest.mark.parametrize(
@@ -108,40 +117,35 @@ def test_spikes_and_graded():
     assert Graded(lambda s: s.g).graded
 
 
-@pytest.mark.parametrize("name", [n for n in all_releases if n not in ("Spikes", "Graded")])
+STATEFUL = [n for n in all_releases if n not in ("Spikes", "Graded")]
+
+
+@pytest.mark.parametrize("name", [n for n in STATEFUL if n != "Quantal"])
 def test_gradients_are_central_differences(name):
-    release = all_releases[name]()
-    leaves, structure = jax.tree.flatten(release)
-    spikes = raster(p=0.2).astype(float)
+    spikes = raster(p=0.2).astype(float)[:100]
     mix = np.random.default_rng(1).normal(size=spikes.shape)
-
-    @jax.jit
-    def loss(leaves):
-        _, sent = _scan(jax.tree.unflatten(structure, leaves), spikes)
-        return jnp.sum(mix * sent)
-
-    gradients = jax.grad(loss)(leaves)
-    for i, gradient in enumerate(gradients):
-        h = 1e-5 * float(leaves[i])
-        up, down = ([*leaves[:i], leaves[i] + d, *leaves[i + 1 :]] for d in (h, -h))
-        np.testing.assert_allclose(
-            gradient, (loss(up) - loss(down)) / (2 * h), rtol=1e-6, atol=1e-9
-        )
+    assert_gradient(lambda release: jnp.sum(mix * scan(release, spikes)[1]), all_releases[name]())
 
 
-def _scan(release, emitted):
-    def step(state, spikes):
-        return release.release(state, spikes, None, bf.Clock(jnp.asarray(0, jnp.int32), 0.1))
-
-    return jax.lax.scan(step, release.init(emitted.shape[1]), jnp.asarray(emitted))
-
-
-@pytest.mark.parametrize("name", [n for n in all_releases if n not in ("Spikes", "Graded")])
+@pytest.mark.parametrize("name", STATEFUL)
 def test_float32_and_without_jit(name):
     release = bf.astype(all_releases[name](), jnp.float32)
-    spikes = jnp.asarray(raster(p=0.2))[:20]
-    state, sent = _scan(release, spikes)
+    spikes = jnp.asarray(raster(p=0.2))[:12]
+    assert spikes.any()
+    state, sent = scan(release, spikes)
     assert {x.dtype for x in (*jax.tree.leaves(state), sent)} == {jnp.dtype(jnp.float32)}
     with jax.disable_jit():
-        _, again = _scan(release, spikes)
+        _, again = scan(release, spikes)
     np.testing.assert_allclose(sent, again, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_silent_neurons_send_zero(name):
+    """Unless it is graded, nothing is sent without spikes, or long after them."""
+    release = all_releases[name]()
+    if release.graded:
+        return
+    spikes = np.zeros((40, 2), bool)
+    spikes[3, 0] = True
+    _, sent = sent_by(release, spikes)
+    assert np.all(sent[:, 1] == 0) and np.all(sent[15:] == 0) and np.any(sent[3:15, 0] > 0)

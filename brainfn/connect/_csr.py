@@ -1,19 +1,20 @@
 """Build a matrix of weights from a rule."""
 
 import numbers
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Shaped
+from jaxtyping import Array, ArrayLike, Float, Int32, Shaped
 
 from .._custom_types import Key
 from .._errors import describe, is_concrete
 from ..event import CSR
 from ..init import AbstractInitializer, draw
 from ._check import INT32_MAX, check_key, check_synapses
+from ._of_distance import AbstractOfSynapses, sources
 from ._rule import AbstractRule, check_sizes
 
 
@@ -22,7 +23,7 @@ def csr(
     n_pre: int,
     n_post: int,
     *,
-    weight: AbstractInitializer | Shaped[ArrayLike, "..."],
+    weight: AbstractInitializer | AbstractOfSynapses | Shaped[ArrayLike, "..."] | None = None,
     key: Key | None = None,
     diagonal: int | None = None,
     dtype: Any = None,
@@ -41,8 +42,9 @@ def csr(
     - `n_pre`, `n_post`: numbers of neurons; the matrix has shape `(n_pre, n_post)`.
     - `weight`: one number for all synapses, which is stored once; an array with one number for each
         synapse, `(nnz,)`, sorted by source and then by target (in the order of the pairs for
-        [`brainfn.connect.FromPairs`][]); or an initializer of [`brainfn.init`][], which draws one
-        for each synapse.
+        [`brainfn.connect.FromPairs`][]); an initializer of [`brainfn.init`][], which draws one for
+        each synapse; or [`brainfn.connect.OfDistance`][]. May be left out if the rule itself has
+        weights, e.g. [`brainfn.connect.FromScipy`][].
     - `key`: a JAX key, which is split in two: for the connections and for the weights. Not needed
       if neither the rule nor the weights are random.
     - `diagonal`: the offset `o` if presynaptic neuron `i` is the same neuron as postsynaptic neuron
@@ -66,24 +68,55 @@ def csr(
             "Try `bf.connect.FixedProbability(0.02)`."
         )
     n_pre, n_post, diagonal = check_sizes(n_pre, n_post, diagonal)
+    arranged = weight is None
+    weight = own_weights(rule) if weight is None else weight
     initializer, dtype = check_weight(weight, dtype)
     expected = rule.expected(n_pre, n_post, diagonal=diagonal)
     # More than there are indices the rule itself refuses, and knows better why.
     if expected is not None and expected <= INT32_MAX:
-        one = not isinstance(weight, AbstractInitializer) and np.ndim(weight) == 0
+        one = initializer is None and jnp.ndim(cast(ArrayLike, weight)) == 0
         check_synapses(type(rule).__name__, expected, weight=0 if one else dtype.itemsize)
     connection_key = weight_key = None
     if key is not None:
         check_key("csr", key)
         connection_key, weight_key = jr.split(key)
     indices, indptr = rule.build(n_pre, n_post, key=connection_key, diagonal=diagonal)
-    data = _data(weight, initializer, dtype, indices.shape, weight_key)
-    data = data if data.ndim == 0 else rule.arrange(data)
+    if isinstance(initializer, AbstractOfSynapses):
+        i, j = known_pairs(rule, indices, indptr)
+        data = initializer(rule, i, j, dtype, key=weight_key)
+    else:
+        data = _data(weight, initializer, dtype, indices.shape, weight_key)
+        data = data if data.ndim == 0 or arranged else rule.arrange(data)
     return CSR(data, indices, indptr, shape=(n_pre, n_post))
 
 
-def check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, Any]:
-    """The initializer, if it is one, and the dtype of the weights; raises for wrong weights."""
+def own_weights(rule: AbstractRule) -> Shaped[Array, " nnz"]:
+    """The weights that the rule itself has; raises if it has none."""
+    weights = rule.weights()
+    if weights is None:
+        raise ValueError(
+            f"`weight` is missing: {type(rule).__name__} says where synapses are, but not how "
+            "strong. Try `weight=1.0` or `bf.init.Normal(1.0, 0.1)`."
+        )
+    return weights
+
+
+def known_pairs(
+    rule: AbstractRule, indices: Any, indptr: Any
+) -> tuple[Int32[np.ndarray, " nnz"], Int32[np.ndarray, " nnz"]]:
+    """Source and target of each synapse on the host."""
+    if not (is_concrete(indices) and is_concrete(indptr)):
+        raise TypeError(
+            f"`rule`: the connections of {type(rule).__name__} are traced by JAX, but must be "
+            "known here. Try to build them outside of `jit`."
+        )
+    return sources(indptr), np.asarray(indices)
+
+
+def check_weight(
+    weight: Any, dtype: Any
+) -> tuple[AbstractInitializer | AbstractOfSynapses | None, Any]:
+    """What makes the weights, if they are not given, and their dtype; raises for wrong weights."""
     given = weight.dtype if isinstance(weight, np.ndarray | jax.Array | np.generic) else None
     if dtype is None:
         inexact = given is not None and jnp.issubdtype(given, jnp.floating)
@@ -91,7 +124,7 @@ def check_weight(weight: Any, dtype: Any) -> tuple[AbstractInitializer | None, A
     dtype = jax.dtypes.canonicalize_dtype(dtype)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"`dtype` must be a floating-point dtype, got {dtype}. Try `float32`.")
-    if isinstance(weight, AbstractInitializer):
+    if isinstance(weight, AbstractInitializer | AbstractOfSynapses):
         return weight, dtype
     if given is None and not _is_number(weight):
         raise TypeError(

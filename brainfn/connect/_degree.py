@@ -14,7 +14,7 @@ from ..event import transpose_structure
 from ._check import as_degree, as_flag, check_key, check_synapses
 from ._chunk import in_order
 from ._counter import bounded, key_words, threefry
-from ._rule import AbstractRule, Structure, check_sizes, self_rows
+from ._rule import AbstractRule, Structure, check_sizes, self_rows, transposed
 
 # Random numbers in a chunk, so that its arrays stay in the cache.
 _CHUNK = 2**15
@@ -136,13 +136,8 @@ class FixedInDegree(AbstractDegree):
         sources = self.draw(n_post, n_pre, "n_pre", mirrored, key, 2)
         starts = np.arange(n_post + 1, dtype=np.int32) * self.k
         if is_concrete(sources):
-            # On the host, without a program for just this size. Rows ascend in each column.
-            import scipy.sparse  # a tenth of a second that only this rule needs
-
-            nothing = np.zeros(sources.size, np.int8)
-            parts = (nothing, np.asarray(sources), starts)
-            columns = scipy.sparse.csr_array(parts, shape=(n_post, n_pre)).tocsc()
-            return from_host(columns.indices), from_host(columns.indptr)
+            # On the host, without a program for just this size.
+            return transposed(np.asarray(sources), starts, n_pre)
         indices, indptr, _ = transpose_structure(sources, starts, n_pre, permutation=False)
         return indices, indptr
 

@@ -1,6 +1,5 @@
 """Inputs of a model: time series, and inputs with their own state."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from .. import random
 from .._errors import describe, is_concrete
+from .._field import check_model, with_arrays
 from .._model import AbstractModel, Clock
 from ..input import AbstractInput, Constant, Function, as_input
 
@@ -127,7 +127,9 @@ def split_inputs(
             leaves.append(None)
             continue
         series.append(None)
-        leaves.append(_as_input(name, value))
+        leaf = with_arrays(_as_input(name, value))
+        check_model(leaf, name, size)
+        leaves.append(leaf)
     return tuple(series), Inputs(tuple(leaves), tuple(names), tuple(sizes), structure)
 
 
@@ -156,51 +158,15 @@ def _series(name: str, value: Any, n_steps: int, size: int | None, on_host: bool
 
 
 def _as_input(name: str, value: Any) -> AbstractInput:
-    if callable(value) and not isinstance(value, AbstractInput):
-        n = _arguments(name, value)
-        if n == 2:
-            value = _Driven(value)
-        else:
-            value = Function(_Named(value, name))
+    given = value
     value = as_input(name, value)
+    if value is not given and isinstance(value, Function):
+        value = Function(_Named(value.function, name))
     if isinstance(value, Constant) and is_concrete(value.value):
         host = np.asarray(value.value)
         if not np.all(np.isfinite(host)):
             raise ValueError(f"`{name}` must be finite, got {describe(host)}.")
     return value
-
-
-def _arguments(name: str, function: Callable[..., Any]) -> int:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return 1
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters) or len(needed) == 1:
-        return 1
-    possible = [p for p in parameters if p.kind in positional]
-    if not needed and possible:
-        return 1
-    if len(needed) == 2:
-        return 2
-    raise TypeError(
-        f"`{name}` must be a function of the time in ms, or of the time since the beginning of the "
-        f"step and the membrane potential, (t, v) -> current; got one of {len(needed)} arguments."
-    )
-
-
-class _Driven(AbstractInput[None]):
-    """A function `(t, v) -> current` as an input."""
-
-    function: Callable[..., Any]
-
-    def init(self, size: int | None, *, key: Any = None) -> None:
-        del size, key
-
-    def step(self, state: None, clock: Clock, *, key: Any = None) -> tuple[None, Any]:
-        del state, clock, key
-        return None, self.function
 
 
 class _Named(eqx.Module):

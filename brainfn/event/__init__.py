@@ -7,6 +7,12 @@ from ._define import define as define
 from ._delayed import Delayed as Delayed, delayed_matvec as delayed_matvec
 from ._dense import Dense as Dense
 from ._derived import with_derivative as with_derivative
+from ._eligibility import (
+    Eligibility as Eligibility,
+    accrue as accrue,
+    current as current,
+    eligibility as eligibility,
+)
 from ._fixed import FixedFanin as FixedFanin, FixedFanout as FixedFanout, OneToOne as OneToOne
 from ._jit import JIT as JIT
 from ._lineax import LinearOperator as LinearOperator

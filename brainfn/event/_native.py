@@ -16,6 +16,8 @@ _HANDLERS = (
     "brainfn_gather",
     "brainfn_sddmm",
     "brainfn_update",
+    "brainfn_update_power",
+    "brainfn_update_eligibility",
     "brainfn_take_slot",
     "brainfn_put_slot",
     "brainfn_transpose",

@@ -1,7 +1,6 @@
 """Plasticity: weights change where neurons spike."""
 
-import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,26 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from ._bilinear import (
-    COLS,
-    ROWS,
-    STRUCTURE,
-    WEIGHTS,
-    BlockSpec,
-    Spec,
-    contract,
-    for_cuda,
-    native_call,
-)
+from ._bilinear import WEIGHTS, contract
 from ._check import as_array, concrete
 from ._csr import CSC, CSR, ColumnIndex
 from ._dense import Dense
 from ._fixed import FixedFanin, FixedFanout, OneToOne
 from ._matrix import AbstractMatrix, Layout, as_spikes, term
-from ._prim import Native, define, is_zero, loop_over_batch
-from ._reference import coordinates, sum_dtype
+from ._update_prim import Elements, cuda_kernel, kernel, make, spec_of
 
 _Number = float | int | Shaped[Array | np.ndarray, "..."]
+_Pair = tuple[Shaped[Array | np.ndarray, "..."], Shaped[Array | np.ndarray, "..."]]
 
 
 def on_pre(
@@ -40,6 +29,9 @@ def on_pre(
     factor: _Number | None = None,
     lower: _Number | None = None,
     upper: _Number | None = None,
+    toward: _Number | None = None,
+    power: _Number | None = None,
+    newer: _Pair | None = None,
 ) -> AbstractMatrix:
     r"""Changes the weights of the synapses of presynaptic neurons that spike, and no others.
 
@@ -62,13 +54,20 @@ def on_pre(
       approaches its bound softly. By default 0.
     - `lower`, `upper`: bounds, one number each; only weights that are touched are clipped. By
       default none.
+    - `toward`, `power`: $r$ and $p$, one number each: the change is $s_i a_j |r - W_{ij}|^p$, as
+      where weights approach a bound softly. Needs `change`, excludes `factor`.
+    - `newer`: two arrays $(u, z)$ of shapes `(n_post,)` and `(n_pre,)`: of the synapses of neurons
+      that spike, only those with $u_j > z_i$ change. For rules of nearest neighbours, where $u$ and
+      $z$ are traces.
 
     **Returns:** a matrix of the same class with the new weights. Raises `ValueError` or `TypeError`
     for shapes or dtypes that do not fit.
     """
-    _check_matrix(matrix, "on_pre")
-    layout = Layout(matrix.data, matrix.shape, matrix.kind, matrix.structure, matrix.extra)
-    return _apply("on_pre", matrix, layout, spikes, change, factor, lower, upper)
+    check_matrix(matrix, "on_pre")
+    layout = by_pre(matrix)
+    return _apply(
+        "on_pre", matrix, layout, spikes, change, factor, (lower, upper), toward, power, newer
+    )
 
 
 def on_post(
@@ -80,6 +79,9 @@ def on_post(
     factor: _Number | None = None,
     lower: _Number | None = None,
     upper: _Number | None = None,
+    toward: _Number | None = None,
+    power: _Number | None = None,
+    newer: _Pair | None = None,
 ) -> AbstractMatrix:
     r"""Changes the weights of the synapses onto postsynaptic neurons that spike, and no others.
 
@@ -97,16 +99,20 @@ def on_post(
       `FixedFanout`, whose weights are stored by rows.
     - `factor`: $b$, one number or `(n_pre,)`. By default 0.
     - `lower`, `upper`: bounds, one number each. By default none.
+    - `toward`, `power`, `newer`: as for `on_pre`, with $u_i > z_j$, shapes `(n_pre,)` and
+      `(n_post,)`.
 
     **Returns:** a matrix of the same class with the new weights. Raises `ValueError` or `TypeError`
     for shapes or dtypes that do not fit.
     """
-    _check_matrix(matrix, "on_post")
-    layout = _by_post(matrix, columns)
-    return _apply("on_post", matrix, layout, spikes, change, factor, lower, upper)
+    check_matrix(matrix, "on_post")
+    layout = by_post(matrix, columns)
+    return _apply(
+        "on_post", matrix, layout, spikes, change, factor, (lower, upper), toward, power, newer
+    )
 
 
-def _check_matrix(matrix, what: str) -> None:
+def check_matrix(matrix, what: str) -> None:
     if not isinstance(matrix, CSR | CSC | Dense | FixedFanin | FixedFanout | OneToOne):
         raise TypeError(
             f"{what}: matrix must store its weights (CSR, CSC, Dense, FixedFanin, FixedFanout, "
@@ -118,7 +124,11 @@ def _check_matrix(matrix, what: str) -> None:
         )
 
 
-def _by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
+def by_pre(matrix: AbstractMatrix) -> Layout:
+    return Layout(matrix.data, matrix.shape, matrix.kind, matrix.structure, matrix.extra)
+
+
+def by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
     """The weights by postsynaptic neuron, in the order in which they are stored."""
     shape = (matrix.shape[1], matrix.shape[0])
     if isinstance(matrix, Dense):
@@ -150,43 +160,57 @@ def _by_post(matrix: AbstractMatrix, columns: ColumnIndex | None) -> Layout:
     return Layout(matrix.data, shape, "permuted", structure)
 
 
-def _apply(what, matrix, layout: Layout, spikes, change, factor, lower, upper):
+def _apply(what, matrix, layout: Layout, spikes, change, factor, bounds, toward, power, newer):
     dtype = matrix.vector_dtype
     n_rows, n_cols = layout.shape
-    x = as_array("spikes", spikes, what)
-    if x.shape != (n_rows,):
-        raise ValueError(f"{what}: spikes must have shape ({n_rows},), got {x.shape}.")
-    x = as_spikes(x, dtype, what)
-    change = _number("change", change, dtype, n_cols, what)
-    if factor is None and lower is None and upper is None:
+    x = as_signal(what, spikes, n_rows, dtype)
+    change = as_number("change", change, dtype, n_cols, what)
+    lower, upper = bounds
+    powers = toward is not None or power is not None or newer is not None
+    if factor is None and lower is None and upper is None and not powers:
         change = jnp.broadcast_to(change, (n_cols,))
         t = term(layout, x, (), 0, change, (), 0)._replace(arrays=(x, change, 0))
         data = contract(WEIGHTS, (), [layout.data], [()], [t])
         return eqx.tree_at(lambda m: m.data, matrix, data[0])
-    factor = _number("factor", 0.0 if factor is None else factor, dtype, n_cols, what)
-    lower = _number(
-        "lower", float(jnp.finfo(dtype).min) if lower is None else lower, dtype, None, what
-    )
-    upper = _number(
-        "upper", float(jnp.finfo(dtype).max) if upper is None else upper, dtype, None, what
-    )
-    if concrete(lower) and concrete(upper) and not np.asarray(lower) <= np.asarray(upper):
-        raise ValueError(f"{what}: lower must not exceed upper, got {lower} and {upper}.")
-    block = BlockSpec(
-        layout.kind,
-        layout.shape,
-        (0, 0, 0),
-        0,
-        0,
-        tuple(range(len(layout.structure))),
-        extra=layout.extra,
-    )
-    spec = Spec((), (((),), ((),) * 4, ((),), ()), (block,))
-    data = _operator(x, change, factor, lower, upper, layout.data, *layout.structure, spec=spec)
+    bounds = as_bounds(what, lower, upper, dtype)
+    if powers:
+        if factor is not None:
+            raise ValueError(f"{what}: factor can't be combined with toward, power or newer.")
+        if (toward is None) != (power is None):
+            raise ValueError(f"{what}: toward and power belong together; give both or neither.")
+        rows, cols = [x], [change, *bounds]
+        for name, value in (("toward", toward), ("power", power)):
+            cols.append(as_number(name, 0.0 if value is None else value, dtype, None, what))
+        if newer is not None:
+            for into, value, n in ((cols, newer[0], n_cols), (rows, newer[1], n_rows)):
+                stamps = as_number("newer", value, dtype, n, what)
+                into.append(jnp.broadcast_to(stamps, (n,)))
+        operator = _power
+    else:
+        factor = as_number("factor", 0.0 if factor is None else factor, dtype, n_cols, what)
+        rows, cols, operator = [x], [change, factor, *bounds], _linear
+    spec = spec_of(layout, len(rows), len(cols), 1)
+    data = operator(*rows, *cols, layout.data, *layout.structure, spec=spec)
     return eqx.tree_at(lambda m: m.data, matrix, data[0])
 
 
-def _number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array:
+def as_signal(what: str, spikes: Any, n: int, dtype) -> jax.Array:
+    x = as_array("spikes", spikes, what)
+    if x.shape != (n,):
+        raise ValueError(f"{what}: spikes must have shape ({n},), got {x.shape}.")
+    return as_spikes(x, dtype, what)
+
+
+def as_bounds(what: str, lower: Any, upper: Any, dtype) -> tuple[jax.Array, jax.Array]:
+    most = float(jnp.finfo(dtype).max)
+    low = as_number("lower", -most if lower is None else lower, dtype, None, what)
+    high = as_number("upper", most if upper is None else upper, dtype, None, what)
+    if concrete(low) and concrete(high) and not np.asarray(low) <= np.asarray(high):
+        raise ValueError(f"{what}: lower must not exceed upper, got {low} and {high}.")
+    return low, high
+
+
+def as_number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array:
     value = as_array(name, value, what, dtype if isinstance(value, int | float) else None)
     if value.shape != () and (n is None or value.shape != (n,)):
         shapes = "()" if n is None else f"() or ({n},)"
@@ -196,104 +220,37 @@ def _number(name: str, value: Any, dtype, n: int | None, what: str) -> jax.Array
     return as_spikes(value, dtype, f"{what}: {name}").astype(dtype)
 
 
-def _reference(*operands, spec):
-    (x,), numbers, (data,), _, structure = spec.split(operands)
-    (x_mask,), masks, (mask,), _ = spec.masks
-    (block,) = spec.blocks
-
-    one: Callable[..., jax.Array] = functools.partial(_one, block, structure)
-    for d in reversed(range(len(spec.batch))):
-        axes = [0 if m[d] else None for m in (x_mask, *masks, mask)]
-        one = jax.vmap(one, axes, axis_size=spec.batch[d])
-    return [one(*[x, *numbers, data])]
+def clip(w: jax.Array, lower: Any, upper: Any) -> jax.Array:
+    return jnp.where(w < lower, lower, jnp.where(w > upper, upper, w))
 
 
-def _one(block, structure, x, change, factor, lower, upper, data):
-    dtype = sum_dtype(data)
-    x, w = x.astype(dtype), data.astype(dtype)
-    if block.kind == "dense":
-        w = w.T if block.extra == (1,) else w
-        x, change, factor = x[:, None], change.reshape(1, -1), factor.reshape(1, -1)
-    else:
-        rows, cols = coordinates(block, structure)
-        order = structure[2] if block.kind == "permuted" else jnp.arange(rows.shape[0])
-        x, w = x[rows], w.reshape(-1)[order]
-        change, factor = (v[cols] if v.ndim else v for v in (change, factor))
+def _linear_rule(at: Elements, rows: Sequence, cols: Sequence, weights: Sequence) -> list:
+    (x,), (w,) = at.rows(rows), weights
+    change, factor, lower, upper = at.columns(cols)
     moved = w + x * (change + factor * w)
-    clipped = jnp.where(moved < lower, lower, jnp.where(moved > upper, upper, moved))
-    out = jnp.where(x != 0, clipped, moved)
-    if block.kind != "dense":
-        out = jnp.zeros_like(out).at[order].set(out, unique_indices=True)
-    elif block.extra == (1,):
-        out = out.T
-    return out.reshape(data.shape).astype(data.dtype)
+    return [jnp.where(x != 0, clip(moved, lower, upper), moved)]
 
 
-def _jvp(primals, tangents, *, spec):
-    out = _operator(*primals, spec=spec)
-    active = [i for i, t in enumerate(tangents) if not is_zero(t)]
-
-    def of_active(*values):
-        operands = list(primals)
-        for i, value in zip(active, values, strict=True):
-            operands[i] = value
-        return _reference(*operands, spec=spec)
-
-    _, tangent = jax.jvp(
-        of_active, tuple(primals[i] for i in active), tuple(tangents[i] for i in active)
-    )
-    return out, tangent
+def _power_rule(at: Elements, rows: Sequence, cols: Sequence, weights: Sequence) -> list:
+    x, *since = at.rows(rows)
+    change, lower, upper, toward, power, *newer = at.columns(cols)
+    (w,) = weights
+    if since:
+        x = jnp.where(newer[0] > since[0], x, jnp.zeros_like(x))
+    moved = w + x * change * _raised(jnp.abs(toward - w), power)
+    return [jnp.where(x != 0, clip(moved, lower, upper), moved)]
 
 
-def _batch(operands, dims, *, spec):
-    groups, dim_groups = spec.split(operands), spec.split(dims)
-    if any(d is not None for d in dim_groups[STRUCTURE]):
-        return loop_over_batch(_operator, operands, dims, spec=spec)
-    size = next(x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None)
-    batched = [[d is not None for d in group] for group in dim_groups[:STRUCTURE]]
-    # Column arrays are batched as a whole: they are small. The weights have every dimension.
-    batched[COLS] = [any(batched[COLS])] * len(batched[COLS])
-    batched[WEIGHTS] = [True]
-    new = []
-    for r, group in enumerate(groups):
-        for i, x in enumerate(group):
-            d = dim_groups[r][i]
-            if d is not None:
-                x = jnp.moveaxis(x, d, 0)
-            elif r != STRUCTURE and batched[r][i]:
-                x = jnp.broadcast_to(x[None], (size, *x.shape))
-            new.append(x)
-    masks = tuple(
-        tuple((has, *mask) for has, mask in zip(group, old, strict=True))
-        for group, old in zip(batched, spec.masks, strict=True)
-    )
-    return _operator(*new, spec=Spec((size, *spec.batch), masks, spec.blocks)), [0]
+def _raised(distance: jax.Array, power: Any) -> jax.Array:
+    """`distance**power`, with finite derivatives at a distance of zero too."""
+    there = distance > 0
+    some = jnp.where(there, distance, jnp.ones_like(distance)) ** power
+    none = jnp.where(power == 0, jnp.ones_like(power), jnp.zeros_like(power))
+    return jnp.where(there, some, none)
 
 
-def _outputs(*avals, spec):
-    (data,) = spec.split(avals)[WEIGHTS]
-    return [(data.shape, data.dtype)]
-
-
-def _native(*avals, spec) -> Native | None:
-    groups = spec.split(avals)
-    if any(a.dtype != groups[COLS][0].dtype for a in groups[ROWS] if a.dtype != np.bool_):
-        return None
-    call = native_call(WEIGHTS, *avals, spec=spec)
-    return None if call is None else call._replace(target="brainfn_update")
-
-
-def _cuda(*avals, spec) -> Native | None:
-    call = _native(*avals, spec=spec)
-    return None if call is None else for_cuda(call)
-
-
-_operator = define(
-    "event_update",
-    reference=_reference,
-    outputs=_outputs,
-    native=_native,
-    cuda=_cuda,
-    jvp=_jvp,
-    batch=_batch,
+# On a GPU, powers and limits run as XLA's own code, over all weights.
+_linear = make(
+    "event_update", _linear_rule, kernel("brainfn_update"), cuda_kernel("brainfn_update")
 )
+_power = make("event_update_power", _power_rule, kernel("brainfn_update_power"))

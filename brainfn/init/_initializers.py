@@ -224,11 +224,198 @@ class TruncatedNormal(AbstractInitializer):
         return jnp.clip(mean + std * x, low, high)
 
 
+class LogNormal(AbstractInitializer):
+    r"""Independent lognormal values, $x = e^{\mu + \sigma z}$ with $z \sim \mathcal{N}(0, 1)$.
+
+    It is given by its own mean and standard deviation, from which
+
+    $$\sigma^2 = \log\left(1 + \frac{\mathrm{std}^2}{\mathrm{mean}^2}\right),\qquad
+    \mu = \log \mathrm{mean} - \frac{\sigma^2}{2}$$
+
+    Conversely $\mathrm{mean} = e^{\mu + \sigma^2 / 2}$ and
+    $\mathrm{std} = \mathrm{mean} \sqrt{e^{\sigma^2} - 1}$.
+
+    **Arguments:**
+
+    - `mean`: mean of the values, positive, in the unit of the array.
+    - `std`: their standard deviation, not negative, in the same unit.
+
+    ??? cite
+
+        Song, Sjöström, Reigl, Nelson and Chklovskii (2005), "Highly nonrandom features of synaptic
+        connectivity in local cortical circuits", doi:10.1371/journal.pbio.0030068 (weights).
+    """
+
+    mean: FloatArrayLike = _parameter(1.0)
+    std: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("LogNormal", mean=self.mean, std=self.std)
+        _check_positive("LogNormal", mean=self.mean)
+        _check(self.std >= 0, f"`std` of `init.LogNormal` must not be negative; got {self.std}.")
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        z = _draw(random.normal, _require("LogNormal", key), shape, dtype)
+        mean = _expand("LogNormal", "mean", self.mean, z)
+        ratio = _expand("LogNormal", "std", self.std, z) / mean
+        square = jnp.log1p(ratio * ratio)
+        # The root has no derivative at zero, where all values are equal.
+        sigma = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+        return mean * jnp.exp(sigma * z - 0.5 * square)
+
+
+class Exponential(AbstractInitializer):
+    r"""Independent exponential values, with density $e^{-x / m} / m$ for $x \ge 0$.
+
+    **Arguments:**
+
+    - `mean`: $m$, not negative, in the unit of the array.
+    """
+
+    mean: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("Exponential", mean=self.mean)
+        _check(
+            self.mean >= 0, f"`mean` of `init.Exponential` must not be negative; got {self.mean}."
+        )
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        x = _draw(random.exponential, _require("Exponential", key), shape, dtype)
+        return _expand("Exponential", "mean", self.mean, x) * x
+
+
+class Gamma(AbstractInitializer):
+    r"""Independent gamma values, with density
+    $\frac{x^{k - 1} e^{-x / \theta}}{\Gamma(k)\,\theta^k}$ for $x \ge 0$; mean $k \theta$ and
+    standard deviation $\sqrt{k}\,\theta$.
+
+    **Arguments:**
+
+    - `shape`: $k > 0$, without a unit.
+    - `scale`: $\theta \ge 0$, in the unit of the array.
+    """
+
+    shape: FloatArrayLike = _parameter(1.0)
+    scale: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("Gamma", shape=self.shape, scale=self.scale)
+        _check_positive("Gamma", shape=self.shape)
+        _check(self.scale >= 0, f"`scale` of `init.Gamma` must not be negative; got {self.scale}.")
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        key, like = _require("Gamma", key), jnp.zeros(shape, dtype)
+        k = _expand("Gamma", "shape", self.shape, like).reshape(-1)
+        x = jnp.exp(random.log_gamma(key, k, k.size, dtype)).reshape(shape)
+        return _expand("Gamma", "scale", self.scale, like) * x
+
+
+class Beta(AbstractInitializer):
+    r"""Independent values with a beta distribution on an interval:
+    $x = \mathrm{low} + (\mathrm{high} - \mathrm{low})\,y$ with density
+    $\propto y^{a - 1} (1 - y)^{b - 1}$ for $0 \le y \le 1$, and mean of $y$ $a / (a + b)$.
+
+    **Arguments:**
+
+    - `a`, `b`: $a, b > 0$, without a unit.
+    - `low`, `high`: bounds, in the unit of the array.
+    """
+
+    a: FloatArrayLike = _parameter(1.0)
+    b: FloatArrayLike = _parameter(1.0)
+    low: FloatArrayLike = _parameter(0.0)
+    high: FloatArrayLike = _parameter(1.0)
+
+    def __check_init__(self):
+        _check_finite("Beta", a=self.a, b=self.b, low=self.low, high=self.high)
+        _check_positive("Beta", a=self.a, b=self.b)
+        _check_order("Beta", self.low, self.high)
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        key, like = _require("Beta", key), jnp.zeros(shape, dtype)
+        a, b = (_expand("Beta", name, getattr(self, name), like).reshape(-1) for name in "ab")
+        # The ratio of gamma numbers, by their logarithms: both may be too small for a float.
+        first = random.log_gamma(random.fold_in(key, 0), a, a.size, dtype)
+        second = random.log_gamma(random.fold_in(key, 1), b, b.size, dtype)
+        y = jax.nn.sigmoid(first - second).reshape(shape)
+        low = _expand("Beta", "low", self.low, like)
+        return low + (_expand("Beta", "high", self.high, like) - low) * y
+
+
+class Clipped(AbstractInitializer):
+    r"""The values of another initializer, those out of range set to the nearest bound.
+
+    $$x = \min(\max(y, \mathrm{low}), \mathrm{high})$$
+
+    Unlike with [`brainfn.init.TruncatedNormal`][], many values may be equal to a bound.
+
+    **Arguments:**
+
+    - `of`: an initializer that gives $y$.
+    - `low`, `high`: bounds, in the unit of the array; either may be infinite.
+
+    **Raises:** `TypeError` or `ValueError` naming the argument.
+    """
+
+    of: Any
+    low: FloatArrayLike = _parameter(-float("inf"))
+    high: FloatArrayLike = _parameter(float("inf"))
+
+    def __check_init__(self):
+        if not isinstance(self.of, AbstractInitializer):
+            raise TypeError(
+                f"`of` of `init.Clipped` must be an initializer; got {type(self.of).__name__}."
+            )
+        _check_order("Clipped", self.low, self.high)
+
+    @property
+    def elementwise(self) -> bool:
+        return self.of.elementwise
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Float[Array, "..."]:
+        y = self.of(shape, dtype, key=key)
+        low = _expand("Clipped", "low", self.low, y)
+        return jnp.clip(y, low, _expand("Clipped", "high", self.high, y))
+
+
 def _draw(
     draw: Callable[..., Array], key: Key, shape: tuple[int, ...], dtype: DTypeLike
 ) -> Float[Array, "..."]:
     """Draws for an array of any shape, row by row."""
     return draw(key, math.prod(shape), dtype).reshape(shape)
+
+
+def _check_positive(owner: str, **parameters: FloatArrayLike) -> None:
+    for name, value in parameters.items():
+        positive = value > 0
+        _check(positive, f"`{name}` of `init.{owner}` must be positive; got {value}.")
 
 
 def _check_order(owner: str, low: FloatArrayLike, high: FloatArrayLike) -> None:

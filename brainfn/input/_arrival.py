@@ -42,6 +42,36 @@ def total(values: Sequence[Any]) -> Any:
     return Several((*arrivals, *([] if current is None else [current])))
 
 
+def product(a: Any, b: Any) -> Any:
+    """The product of two values of inputs: an arrival can be multiplied only by numbers."""
+    if isinstance(a, Several):
+        return total([product(value, b) for value in a.values])
+    if isinstance(b, Several):
+        return total([product(a, value) for value in b.values])
+    if isinstance(b, Arrival):
+        a, b = b, a
+    if isinstance(a, Arrival):
+        if isinstance(b, Arrival) or callable(b):
+            what = "a function (t, v) -> current" if callable(b) else "other arrivals"
+            raise TypeError(
+                f"`input`: arrivals into {a.into!r} can be multiplied by numbers, not by {what}."
+            )
+        return Arrival(a.amount * b, a.into)
+    if callable(a) or callable(b):
+        return _Multiplied(a, b)
+    return a * b
+
+
+class _Multiplied(eqx.Module):
+    a: Any
+    b: Any
+
+    def __call__(self, t: Any, v: Any) -> Any:
+        a: Any = self.a(t, v) if callable(self.a) else self.a
+        b: Any = self.b(t, v) if callable(self.b) else self.b
+        return a * b
+
+
 class _Added(eqx.Module):
     functions: tuple[Any, ...]
     current: Any

@@ -13,8 +13,10 @@ State = TypeVar("State")
 class AbstractInput(AbstractPart, Generic[State]):
     """A value for each step of a simulation: an injected current in pA, a rate, spikes.
 
-    An input may have a state and draw random numbers, as noise does; most have none. Inputs can be
-    added: `Constant(200.0) + OrnsteinUhlenbeck(50.0, 5.0)`.
+    An input may have a state and draw random numbers, as noise does; most have none.
+
+    Inputs combine by `+`, `-` and `*` with each other and with numbers, arrays (one entry for each
+    neuron) and functions of time or of `(t, v)`: `200.0 + Sine(50.0, 8 * Hz) * Step(start=100.0)`.
 
     ```python
     class Ramp(bf.input.AbstractInput[None]):
@@ -39,12 +41,40 @@ class AbstractInput(AbstractPart, Generic[State]):
         `(size,)`, or a function `(t, v) -> current` of the time since the beginning of the step in
         ms and the membrane potential in mV."""
 
-    def __add__(self, other: Any) -> "AbstractInput":
-        from ._input import Sum, as_input
+    # NumPy arrays then leave `array * input` to the input.
+    __array_ufunc__ = None
 
-        return Sum((self, as_input("input", other)))
+    def __add__(self, other: Any) -> "AbstractInput":
+        return _combined("Sum", self, other)
 
     def __radd__(self, other: Any) -> "AbstractInput":
-        from ._input import Sum, as_input
+        return _combined("Sum", other, self)
 
-        return Sum((as_input("input", other), self))
+    def __sub__(self, other: Any) -> "AbstractInput":
+        return _combined("Sum", self, -_as_input(other))
+
+    def __rsub__(self, other: Any) -> "AbstractInput":
+        return _combined("Sum", other, -self)
+
+    def __mul__(self, other: Any) -> "AbstractInput":
+        return _combined("Product", self, other)
+
+    def __rmul__(self, other: Any) -> "AbstractInput":
+        return _combined("Product", other, self)
+
+    def __neg__(self) -> "AbstractInput":
+        from . import _combine
+
+        return _combine.Negative(self)
+
+
+def _as_input(value: Any) -> AbstractInput:
+    from ._input import as_input
+
+    return as_input("input", value)
+
+
+def _combined(how: str, a: Any, b: Any) -> AbstractInput:
+    from . import _combine
+
+    return getattr(_combine, how)((_as_input(a), _as_input(b)))

@@ -1,5 +1,6 @@
 """Inputs without randomness: constants, series, functions."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Shaped
 
-from .. import random
 from .._custom_types import FloatArrayLike, Key
 from .._errors import describe, is_concrete, time_step, whole_steps
 from .._model import Clock
-from ._arrival import total
 from ._base import AbstractInput
+from ._window import as_time, signed_steps
 
 
 class Constant(AbstractInput[None]):
@@ -74,9 +74,7 @@ class TimeSeries(AbstractInput[None]):
             raise ValueError(f"`values` must be finite, got {describe(np.asarray(values))}.")
         self.values = values
         self.interval = None if interval is None else _positive("interval", interval)
-        if isinstance(start, bool) or not isinstance(start, int | float | np.generic):
-            raise TypeError(f"`start` must be a Python number in ms, got {start!r}.")
-        self.start = float(start)
+        self.start = as_time("start", start)
 
     def init(self, size: int | None, *, key: Key | None = None) -> None:
         del size, key
@@ -92,12 +90,7 @@ class TimeSeries(AbstractInput[None]):
             if self.interval is None
             else whole_steps("interval", self.interval, clock.dt, minimum=1)
         )
-        start = (
-            whole_steps("start", self.start, clock.dt)
-            if self.start >= 0
-            else -whole_steps("start", -self.start, clock.dt)
-        )
-        index = (clock.step - start) // every
+        index = (clock.step - signed_steps("start", self.start, clock.dt)) // every
         inside = (index >= 0) & (index < self.values.shape[0])
         index = jnp.clip(index, 0, self.values.shape[0] - 1)
         value = lax.dynamic_index_in_dim(self.values, index, keepdims=False)
@@ -146,24 +139,29 @@ def _narrow(x: Any, dtype: Any) -> Any:
     return x if narrower else lax.convert_element_type(x, dtype)
 
 
-class Sum(AbstractInput[tuple[Any, ...]]):
-    """The sum of inputs, as `+` makes it."""
+class MembraneFunction(AbstractInput[None]):
+    """A function of the membrane potential.
 
-    inputs: tuple[AbstractInput, ...]
+    **Arguments:**
 
-    def init(self, size: int | None, *, key: Key | None = None) -> tuple[Any, ...]:
-        keys = [None if key is None else random.fold_in(key, i) for i in range(len(self.inputs))]
-        return tuple(x.init(size, key=k) for x, k in zip(self.inputs, keys, strict=True))
+    - `function`: `(t, v) -> current`, of the time since the beginning of the step in ms and the
+        membrane potential in mV, shape `(size,)`.
+    """
 
-    def step(
-        self, state: tuple[Any, ...], clock: Clock, *, key: Key | None = None
-    ) -> tuple[tuple[Any, ...], Any]:
-        states, values = [], []
-        for i, (x, s) in enumerate(zip(self.inputs, state, strict=True)):
-            s, value = x.step(s, clock, key=None if key is None else random.fold_in(key, i))
-            states.append(s)
-            values.append(value)
-        return tuple(states), total(values)
+    function: Callable[..., Any]
+
+    def __check_init__(self):
+        if not callable(self.function):
+            raise TypeError(
+                f"`function` must be a function (t, v) -> current, got {self.function!r}."
+            )
+
+    def init(self, size: int | None, *, key: Key | None = None) -> None:
+        del size, key
+
+    def step(self, state: None, clock: Clock, *, key: Key | None = None) -> tuple[None, Any]:
+        del state, clock, key
+        return None, self.function
 
 
 def as_input(name: str, value: Any) -> AbstractInput:
@@ -171,7 +169,7 @@ def as_input(name: str, value: Any) -> AbstractInput:
     if isinstance(value, AbstractInput):
         return value
     if callable(value):
-        return Function(value)
+        return MembraneFunction(value) if _arguments(name, value) == 2 else Function(value)
     if isinstance(value, bool) or not (
         isinstance(value, int | float | jax.Array) or hasattr(value, "__array__")
     ):
@@ -180,6 +178,26 @@ def as_input(name: str, value: Any) -> AbstractInput:
             f"an input of brainfn.input; got {type(value).__name__}."
         )
     return Constant(value)
+
+
+def _arguments(name: str, function: Callable[..., Any]) -> int:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters) or len(needed) == 1:
+        return 1
+    possible = [p for p in parameters if p.kind in positional]
+    if not needed and possible:
+        return 1
+    if len(needed) == 2:
+        return 2
+    raise TypeError(
+        f"`{name}` must be a function of the time in ms, or of the time since the beginning of the "
+        f"step and the membrane potential, (t, v) -> current; got one of {len(needed)} arguments."
+    )
 
 
 def _is_python(value: Any) -> bool:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from .. import random
 from .._custom_types import Key, Parameter
-from .._field import param
+from .._field import flag, param
 from .._model import Clock
 from ._arrival import Arrival
 from ._base import AbstractInput
@@ -52,9 +52,121 @@ class OrnsteinUhlenbeck(AbstractInput[Float[Array, " size"]]):
     ) -> tuple[Float[Array, " size"], Any]:
         key = _needed(key, "OrnsteinUhlenbeck")
         xi = random.normal(key, state.shape[0], state.dtype)
-        decay = jnp.exp(-clock.dt / self.tau)
-        spread = self.sigma * jnp.sqrt(-jnp.expm1(-2 * clock.dt / self.tau))
-        return self.mean + (state - self.mean) * decay + spread * xi, state
+        return _relaxed(state, self.mean, self.sigma, self.tau, clock.dt, xi), state
+
+
+class WhiteNoise(AbstractInput[Any]):
+    r"""Gaussian white noise, independent for each neuron.
+
+    $$I(t) = \mu + \sigma\,\xi(t), \qquad \langle \xi(t)\,\xi(t') \rangle = \delta(t - t')$$
+
+    In a step the current is $\mu + \sigma\,\Delta W / \Delta t$ with $\Delta W \sim N(0, \Delta
+    t)$, so that its integral is $\mu\,\Delta t + \sigma\,\Delta W$ whatever the step size. With
+    `diffrax.Euler` as the solver of a neuron a step is that of Euler and Maruyama for $C\,dv =
+    (\dots + \mu)\,dt + \sigma\,dW$; with [`brainfn.solver.Heun`][] that of the stochastic Heun
+    method. A leaky membrane gets a standard deviation of $\sigma \sqrt{\tau / 2} / C$; with
+    [`brainfn.solver.ExponentialEuler`][] its variance is too small by $\tanh(x)/x$ with $x = \Delta
+    t / 2 \tau$, 2e-6 for steps of $\tau / 200$.
+
+    Noise that depends on the potential is a product, `WhiteNoise(1.0) * (lambda t, v: ...)`: in the
+    sense of Ito with `diffrax.Euler`, in that of Stratonovich with solvers of order 2 and the
+    exponential ones. For Diffrax's stochastic solvers see [`brainfn.input.sde_terms`][].
+
+    **Arguments:**
+
+    - `sigma`: $\sigma$ in pA ms^1/2, one number or one for each neuron; a spectral density of
+        $\sigma^2$ on both sides.
+    - `mean`: $\mu$ in pA.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument; if the number of driven neurons is
+    unknown, or no `key` was given.
+
+    ??? cite
+
+        Higham (2001), "An algorithmic introduction to numerical simulation of stochastic
+        differential equations", SIAM Rev. 43:525-546, doi:10.1137/S0036144500378302; Kloeden and
+        Platen (1992), "Numerical solution of stochastic differential equations",
+        doi:10.1007/978-3-662-12616-5.
+    """
+
+    sigma: Parameter = param(unit="pA ms^1/2", sign="nonnegative", positional=True)
+    mean: Parameter = param(0.0, unit="pA")
+
+    # Its state is the number of neurons, which is needed for drawing.
+    def init(self, size: int | None, *, key: Key | None = None) -> Any:
+        _needed(key, "WhiteNoise")
+        return jnp.zeros(_known(size, "WhiteNoise"), bool)
+
+    def step(
+        self, state: Any, clock: Clock, *, key: Key | None = None
+    ) -> tuple[Any, Float[Array, " size"]]:
+        xi = random.normal(_needed(key, "WhiteNoise"), state.shape[0], self.sigma.dtype)
+        return state, self.mean + self.sigma * clock.dt**-0.5 * xi
+
+
+class PointConductance(AbstractInput[Float[Array, " size"]]):
+    r"""A conductance that fluctuates like the summed synaptic bombardment of a neuron *in vivo*: an
+    Ornstein-Uhlenbeck process, independent for each neuron.
+
+    $$I(t, v) = \max(g(t), 0)\,(E - v), \qquad dg = \frac{g_0 - g}{\tau}\,dt
+    + \sigma \sqrt{\frac{2}{\tau}}\,dW$$
+
+    The process is that of [`brainfn.input.OrnsteinUhlenbeck`][], stationary and exact. It may
+    become negative, which a conductance cannot: by default only its positive part acts, so that its
+    mean is slightly above $g_0$ (by a factor of 2e-6 for $g_0 = 4 \sigma$, by 8 % for $g_0 =
+    \sigma$).
+
+    ```python
+    # The neocortical neuron of Destexhe et al. (2001).
+    inputs = bf.input.PointConductance(12.1, 3.0, 2.728, reversal=0.0)
+    inputs += bf.input.PointConductance(57.3, 6.6, 10.49, reversal=-75.0)
+    ```
+
+    **Arguments:**
+
+    - `mean`: $g_0$ in nS; `sigma`: its standard deviation in nS; `tau`: $\tau$ in ms; `reversal`:
+        $E$ in mV. Each is one number or one for each neuron.
+    - `clip`: whether negative values act as zero.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument; if the number of driven neurons is
+    unknown, or no `key` was given.
+
+    ??? cite
+
+        Destexhe, Rudolph, Fellous and Sejnowski (2001), "Fluctuating synaptic conductances recreate
+        in vivo-like activity in neocortical neurons", Neuroscience 107:13-24,
+        doi:10.1016/S0306-4522(01)00344-X.
+    """
+
+    mean: Parameter = param(unit="nS", sign="nonnegative", positional=True)
+    sigma: Parameter = param(unit="nS", sign="nonnegative", positional=True)
+    tau: Parameter = param(unit="ms", sign="positive", positional=True)
+    reversal: Parameter = param(unit="mV")
+    clip: bool = flag(True)
+
+    def init(self, size: int | None, *, key: Key | None = None) -> Float[Array, " size"]:
+        size = _known(size, "PointConductance")
+        xi = random.normal(_needed(key, "PointConductance"), size, self.sigma.dtype)
+        return self.mean + self.sigma * xi
+
+    def step(
+        self, state: Float[Array, " size"], clock: Clock, *, key: Key | None = None
+    ) -> tuple[Float[Array, " size"], "FixedConductance"]:
+        xi = random.normal(_needed(key, "PointConductance"), state.shape[0], state.dtype)
+        g = jnp.maximum(state, 0) if self.clip else state
+        after = _relaxed(state, self.mean, self.sigma, self.tau, clock.dt, xi)
+        return after, FixedConductance(g, self.reversal)
+
+
+class FixedConductance(eqx.Module):
+    """A conductance that is constant during a step: `(t, v) -> g * (reversal - v)`."""
+
+    g: Float[Array, " size"]
+    reversal: Float[Array, " *size"]
+
+    def __call__(self, t: Any, v: Float[Array, " size"]) -> Float[Array, " size"]:
+        del t
+        return self.g * (self.reversal - v)
 
 
 class PoissonArrivals(AbstractInput[None]):
@@ -95,6 +207,12 @@ class PoissonArrivals(AbstractInput[None]):
         key = _needed(key, "PoissonArrivals")
         number = random.poisson(key, self.rate * clock.dt, state.shape[0])
         return state, Arrival(number.astype(self.weight.dtype) * self.weight, self.into)
+
+
+def _relaxed(x: Any, mean: Any, sigma: Any, tau: Any, dt: float, xi: Any) -> Any:
+    """The exact step of an Ornstein-Uhlenbeck process."""
+    spread = sigma * jnp.sqrt(-jnp.expm1(-2 * dt / tau))
+    return mean + (x - mean) * jnp.exp(-dt / tau) + spread * xi
 
 
 def _known(size: int | None, name: str) -> int:

@@ -38,7 +38,9 @@ class FusedLIF(AbstractFusedStep):
         if type(model) is not PreparedNeuron or model.compensated or callable(injected):
             return False
         cell = model.model
-        if type(cell) is not LIF or type(cell.solver) is not ExponentialEuler:
+        if type(cell) is not LIF or cell.soft_reset:
+            return False
+        if type(cell.solver) is not ExponentialEuler:
             return False
         if len(parts) > MAX_LAYERS:
             return False

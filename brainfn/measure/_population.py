@@ -23,7 +23,7 @@ def spike_counts(trains: SpikeTrains, bin_size: int | float) -> Int[np.ndarray, 
     window.
     """
     check_trains(trains)
-    width, bins = _bins(trains, bin_size)
+    width, bins = tiles(trains, bin_size)
     where = (np.asarray(trains.steps) - trains.start) // width
     return np.bincount(where[where < bins], minlength=bins)
 
@@ -46,7 +46,7 @@ def population_rate(
     """
     check_trains(trains)
     counts = spike_counts(trains, bin_size)
-    width, bins = _bins(trains, bin_size)
+    width, bins = tiles(trains, bin_size)
     centres = (trains.start + (np.arange(bins) + 0.5) * width) * trains.dt
     return centres, counts / (trains.size * width * trains.dt)
 
@@ -95,7 +95,7 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
         rate", doi:10.1038/nature06028.
     """
     check_trains(trains)
-    width, bins = _bins(trains, bin_size)
+    width, bins = tiles(trains, bin_size)
     where = (np.asarray(trains.steps) - trains.start) // width
     inside = where < bins
     # One entry for each bin and neuron with a spike, with the number of spikes.
@@ -117,7 +117,8 @@ def correlation(trains: SpikeTrains, bin_size: int | float) -> float:
     return float((np.mean(z**2) - m) / (m * (m - 1)))
 
 
-def _bins(trains: SpikeTrains, bin_size: int | float) -> tuple[int, int]:
+def tiles(trains: SpikeTrains, bin_size: int | float) -> tuple[int, int]:
+    """The width of a bin in steps, and the number of whole bins in the window."""
     width = whole_steps("bin_size", milliseconds("bin_size", bin_size), trains.dt, minimum=1)
     bins = (trains.stop - trains.start) // width
     if bins == 0:

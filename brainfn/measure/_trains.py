@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from .._errors import count, time_step, whole_steps
 from ..record import SpikeTrains
@@ -186,6 +187,48 @@ def pool(populations: Sequence[SpikeTrains]) -> SpikeTrains:
         start=first.start,
         stop=first.stop,
     )
+
+
+def select(trains: SpikeTrains, neurons: Any) -> SpikeTrains:
+    """The spikes of some neurons, numbered anew in the order given.
+
+    **Arguments:**
+
+    - `trains`: the spikes.
+    - `neurons`: indices, each at most once: a list, an array or a slice.
+
+    **Raises:** `TypeError` or `ValueError` naming `neurons`.
+    """
+    check_trains(trains)
+    if isinstance(neurons, slice):
+        neurons = np.arange(trains.size)[neurons]
+    chosen = _whole("neurons", neurons)
+    if chosen.size == 0:
+        raise ValueError("`neurons` must name at least one neuron, got none.")
+    if chosen.min() < 0 or chosen.max() >= trains.size:
+        raise ValueError(
+            f"`neurons` must lie in [0, {trains.size}), got values from {chosen.min()} to "
+            f"{chosen.max()}."
+        )
+    new = np.full(trains.size, -1)
+    new[chosen] = np.arange(chosen.size)
+    if np.count_nonzero(new >= 0) != chosen.size:
+        raise ValueError("`neurons` must name each neuron at most once.")
+    steps, labels = np.asarray(trains.steps), new[np.asarray(trains.neurons)]
+    steps, labels = steps[labels >= 0], labels[labels >= 0]
+    order = np.lexsort((labels, steps))
+    return SpikeTrains(
+        steps[order], labels[order], chosen.size, trains.start, trains.stop, trains.dt
+    )
+
+
+def times_by_neuron(trains: SpikeTrains) -> list[Float[np.ndarray, " spike"]]:
+    """The spike times of each neuron in ms, a list of `size` sorted arrays."""
+    check_trains(trains)
+    neurons = np.asarray(trains.neurons)
+    order = np.argsort(neurons, kind="stable")
+    bounds = np.searchsorted(neurons[order], np.arange(1, trains.size))
+    return np.split(trains.times[order], bounds)
 
 
 def duration(trains: SpikeTrains) -> float:

@@ -1,7 +1,6 @@
 """Build the parts of a network: connections, delays, and where everything is stored."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,9 +14,8 @@ from .._errors import nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
 from ..event import CSR, AbstractMatrix, with_columns
-from ..init import AbstractInitializer
 from ..synapse import AbstractRelease
-from ._delays import build_delays
+from ._delays import build_delays, is_rounded
 from ._layout import (
     Layout,
     group_populations,
@@ -152,6 +150,8 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
                 f"`port` of projection {name!r} must be one of {list(ports)} of population "
                 f"{population!r}, {given}.{nearest(port, ports) if port else ''}"
             )
+    if projection.output.jumps:
+        _check_jumps(name, projection, populations)
     n_pre = populations[projection.pre].size
     n_post = sum(populations[post].ports()[port] for post in projection.post)
     if isinstance(projection.connect, AbstractMatrix):
@@ -184,6 +184,22 @@ def _check(name: str, projection: Projection, populations: Mapping[str, Any]) ->
                 )
 
 
+def _check_jumps(name: str, projection: Projection, populations: Mapping[str, Any]) -> None:
+    output = type(projection.output).__name__
+    if projection.synapse.memory:
+        raise ValueError(
+            f"`synapse` of projection {name!r} must be brainfn.synapse.Instant() with the output "
+            f"{output}, whose jumps last for one step, got {type(projection.synapse).__name__}."
+        )
+    for post in projection.post:
+        if not populations[post].jumps:
+            raise ValueError(
+                f"`output` {output} of projection {name!r} lets membrane potentials jump, which "
+                f"population {post!r} ({type(populations[post]).__name__}) does not support. Try "
+                "brainfn.synapse.Current() with a receptor of a short time constant."
+            )
+
+
 def _pathway(
     name: str,
     projection: Projection,
@@ -214,7 +230,7 @@ def _pathway(
         plasticity=projection.plasticity,
         delay=delay,
         synaptic=synaptic,
-        drawn=isinstance(projection.delay, AbstractInitializer),
+        drawn=is_rounded(projection.delay, rule),
         columns=tuple(columns),
         pre=projection.pre,
         post=projection.post,
@@ -233,13 +249,17 @@ def _connect(
     diagonal = None
     if projection.pre in projection.post:
         diagonal = sum(sizes[: projection.post.index(projection.pre)])
-    make = partial(connect.csr, projection.connect)
-    if isinstance(projection.connect, connect.JustInTime):
-        make = projection.connect.matrix
-    dtype = float_dtype(projection.synapse)
-    options = {"weight": projection.weight, "diagonal": diagonal, "dtype": dtype}
     try:
-        return make(n_pre, sum(sizes), key=key, **options)
+        return connect.matrix(
+            projection.connect,
+            n_pre,
+            sum(sizes),
+            weight=projection.weight,
+            key=key,
+            diagonal=diagonal,
+            dtype=float_dtype(projection.synapse),
+            format=projection.format,
+        )
     except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")
         raise

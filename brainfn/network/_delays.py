@@ -10,7 +10,7 @@ from jaxtyping import Array
 from .._custom_types import Key
 from .._errors import describe, from_host, is_concrete, whole_steps
 from .._field import Declared, as_parameter, check_parameter
-from ..connect import AbstractRule
+from ..connect import AbstractOfSynapses, AbstractRule, known_pairs
 from ..delay import Axonal, Synaptic
 from ..event import CSR, AbstractMatrix
 from ..init import AbstractInitializer, draw
@@ -26,7 +26,8 @@ _DELAY = Declared("ms", "nonnegative", False, False)
 def check_delay(label: str, delay: Any) -> Any:
     """The `delay` of a projection: `None`, a float, an array, `Axonal` or `Synaptic`, or an
     initializer."""
-    if delay is None or isinstance(delay, AbstractInitializer | Axonal | Synaptic):
+    kinds = AbstractInitializer | AbstractOfSynapses | Axonal | Synaptic
+    if delay is None or isinstance(delay, kinds):
         return delay
     value = as_parameter(delay)
     check_parameter(f"delay` of `{label}", value, _DELAY, None)
@@ -34,6 +35,13 @@ def check_delay(label: str, delay: Any) -> Any:
         raise TypeError(f"`delay` of {label} sets the length of a buffer, so it can't be traced.")
     # A Python float keeps all its digits, as it is converted to steps.
     return float(np.asarray(delay, np.float64)) if np.ndim(value) == 0 else value
+
+
+def is_rounded(delay: Any, rule: AbstractRule | None) -> bool:
+    """Whether delays are computed or come with the connections, so that they are rounded."""
+    if delay is None:
+        return rule is not None and rule.delays() is not None
+    return isinstance(delay, AbstractInitializer | AbstractOfSynapses)
 
 
 def build_delays(
@@ -45,16 +53,20 @@ def build_delays(
     key: Key | None,
 ) -> tuple[float | None, Array | None, bool]:
     """Longest delay in ms, all delays if they differ, and whether these are synaptic."""
-    if delay is None or isinstance(delay, float):
+    own = rule.delays() if delay is None and rule is not None else None
+    if isinstance(delay, float) or (delay is None and own is None):
         return delay, None, False
-    if isinstance(delay, AbstractInitializer):
-        values, synaptic = _drawn(name, delay, matrix, key), True
+    values: Any
+    arranged = is_rounded(delay, rule)
+    if arranged:
+        values, synaptic = _computed(name, delay, own, matrix, rule, key), True
     elif isinstance(delay, Axonal | Synaptic):
         values, synaptic = delay.values, isinstance(delay, Synaptic)
     else:
-        values, synaptic = delay, _is_synaptic(name, delay, n_pre, matrix, rule)
+        values = delay
+        synaptic = _is_synaptic(name, values, n_pre, matrix, rule)
     if synaptic:
-        _check_stored(name, matrix)
+        _check_stored(name, matrix, rule)
         expected, what = matrix.synapses, "synapse"
     else:
         expected, what = n_pre, "presynaptic neuron"
@@ -69,7 +81,12 @@ def build_delays(
             "Build the network outside of `jit`."
         )
     longest = float(np.max(np.asarray(values), initial=0.0))
-    return longest, rule.arrange(values) if synaptic and rule is not None else values, synaptic
+    if synaptic and rule is not None and not arranged:
+        values = rule.arrange(values)
+    elif synaptic and matrix.kind == "permuted":
+        # Given by target, as the weights are, but connections with delays are stored by source.
+        values = from_host(np.asarray(values)[np.asarray(matrix.structure[2])])
+    return longest, values, synaptic
 
 
 def _is_synaptic(
@@ -102,20 +119,42 @@ def _one_each(matrix: AbstractMatrix, rule: AbstractRule | None) -> bool:
     return is_concrete(rows.indptr) and bool(np.all(np.diff(np.asarray(rows.indptr)) == 1))
 
 
-def _check_stored(name: str, matrix: AbstractMatrix) -> None:
+def _check_stored(name: str, matrix: AbstractMatrix, rule: AbstractRule | None) -> None:
     if matrix.weight_shape is None:
         raise ValueError(
             f"`delay` of projection {name!r}: delays for each synapse need stored "
             "connections, not just-in-time ones. Leave JustInTime out, or give one delay, or one "
             "for each presynaptic neuron."
         )
+    if rule is not None and not isinstance(matrix, CSR):
+        raise ValueError(
+            f"`format` of projection {name!r} must be 'csr' for delays for each synapse, got "
+            f"{type(matrix).__name__}. Leave `format` out."
+        )
 
 
-def _drawn(
-    name: str, law: AbstractInitializer, matrix: AbstractMatrix, key: Key | None
+def _computed(
+    name: str,
+    delay: Any,
+    own: Any,
+    matrix: AbstractMatrix,
+    rule: AbstractRule | None,
+    key: Key | None,
 ) -> jax.Array:
-    _check_stored(name, matrix)
-    values = draw(law, matrix.synapses, jnp.result_type(float), key=key)
+    """Delays that are drawn or computed, or that come with the rule."""
+    _check_stored(name, matrix, rule)
+    dtype = jnp.result_type(float)
+    if isinstance(delay, AbstractOfSynapses):
+        if rule is None:
+            raise ValueError(
+                f"`delay` of projection {name!r}: {type(delay).__name__} needs a rule as "
+                "`connect`, got a matrix. Try connect=bf.connect.FromScipy(matrix)."
+            )
+        assert isinstance(matrix, CSR)
+        i, j = known_pairs(rule, matrix.indices, matrix.indptr)
+        values = delay(rule, i, j, dtype, key=key)
+    else:
+        values = own if delay is None else draw(delay, matrix.synapses, dtype, key=key)
     if is_concrete(values) and not np.all(np.asarray(values) >= 0):
         raise ValueError(
             f"`delay` of projection {name!r} must not be negative, but its distribution gave "

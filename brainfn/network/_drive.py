@@ -75,16 +75,26 @@ class NetworkDrive(AbstractDrive):
     def __call__(self, t: Any, v: Float[Array, " size"]) -> Float[Array, " *size"]:
         current = self.injected(t, v)
         for term, state in self.terms:
-            g = term.synapse.value(state, t)
-            current = current + _current(term, g, v)
+            if not term.output.jumps:
+                current = current + _current(term, term.synapse.value(state, t), v)
         return current
 
     def held(self, rate: Any, dt: float) -> "HeldDrive":
         values = []
         for term, state in self.terms:
+            if term.output.jumps:
+                continue
             here = term.where.take(rate) if eqx.is_array(rate) else rate
             values.append((term, term.synapse.held(state, here, dt)))
         return HeldDrive(self.injected.held(rate, dt), tuple(values))
+
+    def jump(self, v: Float[Array, " size"]) -> Float[Array, " size"] | None:
+        total = None
+        for term, state in self.terms:
+            if term.output.jumps:
+                by = _current(term, term.synapse.value(state, 0.0), v)
+                total = by if total is None else total + by
+        return total
 
 
 class HeldDrive(AbstractDrive):

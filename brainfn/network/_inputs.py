@@ -63,7 +63,6 @@ def arrange(
     """
     if inputs is None:
         inputs = {}
-    driven = [any(model.ports()) or "" in model.ports() for model in populations]
     if not isinstance(inputs, Mapping):
         if not eqx.is_array_like(inputs) or jnp.ndim(inputs) != 0:
             shape = f" of shape {jnp.shape(inputs)}" if eqx.is_array_like(inputs) else ""
@@ -71,13 +70,7 @@ def arrange(
                 "`inputs` of a network must be a number for all neurons or a dictionary by "
                 f"population, got {type(inputs).__name__}{shape}."
             )
-        return Arranged(
-            tuple(
-                jnp.asarray(inputs, float_dtype(model)) if takes else None
-                for model, takes in zip(populations, driven, strict=True)
-            ),
-            (),
-        )
+        return Arranged(tuple(_to_first_port(model, inputs) for model in populations), ())
     check_names(inputs, layout, populations)
     arrivals: list[tuple[int, int, int, Any]] = []
     values = []
@@ -88,7 +81,9 @@ def arrange(
             continue
         by_port = {}
         for port in ports:
-            sizes = group.sizes if port == "" else (ports[port],)
+            # Several populations are one group only if they are elementwise: then ports have their
+            # sizes.
+            sizes = group.sizes if len(group.names) > 1 else (ports[port],)
             parts = []
             for name, size in zip(group.names, sizes, strict=True):
                 key = name if port == "" else f"{name}.{port}"
@@ -100,6 +95,15 @@ def arrange(
         values.append(by_port[""] if tuple(by_port) == ("",) else by_port)
         del g
     return Arranged(tuple(values), tuple(arrivals))
+
+
+def _to_first_port(model: AbstractPopulation, current: Any) -> Any:
+    """What each population gets of one number for all: its first port, if it has several."""
+    ports = tuple(model.ports())
+    if not ports:
+        return None
+    value = jnp.asarray(current, float_dtype(model))
+    return value if ports == ("",) else {ports[0]: value}
 
 
 def check_names(

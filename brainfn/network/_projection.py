@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from .._custom_types import FloatArrayLike
 from .._field import AbstractPart, Declared, as_parameter, check_parameter
-from ..connect import AbstractRule
+from ..connect import AbstractOfSynapses, AbstractRule, check_format
 from ..delay import Axonal, Synaptic
 from ..event import AbstractMatrix
 from ..init import AbstractInitializer
@@ -28,13 +28,13 @@ class Projection(eqx.Module):
     - `post`: name of the population that receives them, or a list of names. Several targets are
         treated as one population, their neurons in the order given: an out-degree counts the
         targets in all of them.
-    - `connect`: a rule of [`brainfn.connect`][]; wrapped in [`brainfn.connect.JustInTime`][],
-        connections are not stored. Or a matrix of [`brainfn.event`][] of shape `(n_pre, n_post)`
-        (`CSR`, `Dense`, ...) that holds the connections and the weights.
+    - `connect`: a rule of [`brainfn.connect`][]. Or a matrix of [`brainfn.event`][] of shape
+        `(n_pre, n_post)` (`CSR`, `Dense`, ...) that holds the connections and the weights.
     - `weight`: a number, an array with one entry for each synapse (by source and then by target, or
-        in the order of the pairs of [`brainfn.connect.FromPairs`][]), or an initializer of
-        [`brainfn.init`][]; in nS for conductances, in pA for currents. Must not be given with a
-        matrix.
+        in the order of the pairs of [`brainfn.connect.FromPairs`][]), an initializer of
+        [`brainfn.init`][], or a function of distance, [`brainfn.connect.OfDistance`][]; in nS for
+        conductances, in pA for currents. Must not be given with a matrix; may be left out if the
+        rule itself has weights, e.g. [`brainfn.connect.FromScipy`][].
     - `synapse`: how an arriving signal acts over time, e.g. `brainfn.synapse.Exponential(5*ms)`.
     - `output`: how the synaptic variable becomes a current: `brainfn.synapse.Current()` or
         `Conductance(reversal)`. Projections that hold the same `synapse` object and the same
@@ -49,10 +49,14 @@ class Projection(eqx.Module):
       (dopamine).
     - `delay`: delay in ms, at least one step. A number; [`brainfn.delay.Axonal`][] with one entry
         for each presynaptic neuron; [`brainfn.delay.Synaptic`][] with one for each synapse (in the
-        order of the weights); a plain array if its shape is unambiguous; or an initializer of
-        [`brainfn.init`][], which draws one for each synapse. `None` means one step. Given delays
-        must be whole numbers of steps; drawn ones are rounded to the nearest, at least one. A
-        signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
+        order of the weights); a plain array if its shape is unambiguous; an initializer of
+        [`brainfn.init`][], which draws one for each synapse; or
+        [`brainfn.connect.OfDistance`][]. `None` means those of the rule, if it has any, or one
+        step. Given delays must be whole numbers of steps; others are rounded to the nearest, at
+        least one. A signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
+    - `format`: how the connections of a rule are stored: `"csr"` (the default),
+        `"fixed_fanout"`, `"fixed_fanin"`, `"dense"`, or `"jit"`, which does not store them but
+        regenerates them whenever they are used; see [`brainfn.connect.matrix`][].
     - `port`: the target port, for a population with several ports (`"apical"`).
     - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` if several
       projections leave `pre`.
@@ -74,6 +78,7 @@ class Projection(eqx.Module):
     release: AbstractRelease
     plasticity: AbstractPlasticity | None
     delay: Any
+    format: str | None = eqx.field(static=True)
     modulator: str | None = eqx.field(static=True)
     port: str | None = eqx.field(static=True)
     name: str | None = eqx.field(static=True)
@@ -84,13 +89,19 @@ class Projection(eqx.Module):
         post: str | Sequence[str],
         connect: AbstractRule | AbstractMatrix,
         *,
-        weight: AbstractInitializer | FloatArrayLike | None = None,
+        weight: AbstractInitializer | AbstractOfSynapses | FloatArrayLike | None = None,
         synapse: AbstractReceptor,
         output: AbstractOutput,
         release: AbstractRelease | None = None,
         plasticity: AbstractPlasticity | None = None,
         modulator: str | None = None,
-        delay: FloatArrayLike | Axonal | Synaptic | AbstractInitializer | None = None,
+        delay: FloatArrayLike
+        | Axonal
+        | Synaptic
+        | AbstractInitializer
+        | AbstractOfSynapses
+        | None = None,
+        format: str | None = None,  # noqa: A002
         port: str | None = None,
         name: str | None = None,
     ):
@@ -112,6 +123,12 @@ class Projection(eqx.Module):
             raise ValueError(f"`post` names the same population twice: {list(targets)}.")
         label = f"projection {name or pre!r}"
         weight = _check_connections(label, connect, weight)
+        if isinstance(connect, AbstractRule):
+            check_format(f"format` of `{label}", connect, format)
+        elif format is not None:
+            raise ValueError(
+                f"`format` of {label}: the matrix given as `connect` has a format; leave it out."
+            )
         release = Spikes() if release is None else release
         _check_part(label, "synapse", synapse, AbstractReceptor, "brainfn.synapse.Exponential(5.0)")
         _check_part(label, "output", output, AbstractOutput, "brainfn.synapse.Current()")
@@ -125,7 +142,7 @@ class Projection(eqx.Module):
                 )
         elif modulator is not None:
             raise ValueError(f"`modulator` of {label} needs `plasticity`, which it modulates.")
-        self.delay = check_delay(label, delay)
+        self.delay, self.format = check_delay(label, delay), format
         # NumPy strings, from a loop over an array of names, belong to another class.
         self.pre, self.post = str(pre), tuple(map(str, targets))
         self.name, self.port = name, port
@@ -162,9 +179,9 @@ def _check_connections(label: str, connect: Any, weight: Any) -> Any:
             f"`connect` of {label} must be a rule of brainfn.connect or a matrix of "
             f"brainfn.event, got {_short(connect)}. Try brainfn.connect.FixedProbability(0.1)."
         )
-    if weight is None:
+    if weight is None and connect.weights() is None:
         raise ValueError(f"`weight` of {label} is missing, e.g. weight=6*nS.")
-    if isinstance(weight, AbstractInitializer):
+    if weight is None or isinstance(weight, AbstractInitializer | AbstractOfSynapses):
         return weight
     if np.ndim(weight) == 2:
         raise ValueError(

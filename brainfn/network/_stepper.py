@@ -9,9 +9,10 @@ import jax.random as jr
 
 from .. import random
 from .._custom_types import Key
+from .._field import replace
 from .._model import AbstractModel, Clock
 from .._named import Emitted
-from ..event import AbstractMatrix, block_matvec
+from ..event import AbstractMatrix, block_matvec, materialize
 from ..plasticity import AbstractPlasticity
 from ..synapse import Activity
 from ._exchange import Exchange, Route
@@ -115,6 +116,7 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         driven = self.arrange_inputs(inputs)
         local, exchange = self.local, self.exchange
         signals = exchange.read(state.lines, clock)
+        state = self._due(state, signals, clock)
         synapses = [receptor.synapse for receptor in local.layers]
         vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
         for layer, start, size, amount in driven.arrivals:
@@ -148,6 +150,19 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         )
         return new, Emitted(emitted, self.layout.places)
 
+    def _due(self, state: NetworkState, signals: Any, clock: Clock) -> NetworkState:
+        """The state with the weights that the signals of this step meet up to date."""
+        weights, traces = dict(state.weights), dict(state.traces)
+        for route in self.exchange.routes:
+            name = route.name
+            if name is None or type(self.plasticity[name]).due is AbstractPlasticity.due:
+                continue
+            matrix = self._narrow(route, weights[name])
+            arriving = signals[route.source][route.row : route.row + matrix.shape[0]]
+            traces[name], after = self.plasticity[name].due(traces[name], matrix, arriving, clock)
+            weights[name] = after.weight
+        return replace(state, weights=weights, traces=traces)
+
     def _learn(
         self, state: NetworkState, signals: Any, groups: Any, emitted: Any, clock: Clock, key: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -155,6 +170,8 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         if not self.plasticity:
             return state.weights, state.traces
         named = Emitted(emitted, self.layout.places)
+        # The product has read the weights, which may now be changed in place.
+        state = replace(state, weights=materialize(state.weights, after=emitted))
         # Only the states, by name.
         view = eqx.tree_at(lambda s: s.groups, state, groups)
         weights, traces = dict(state.weights), dict(state.traces)

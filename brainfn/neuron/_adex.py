@@ -5,7 +5,7 @@ from typing import Any
 import diffrax as dfx
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from .._custom_types import FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import check_below, flag, param, size as size_field
@@ -90,8 +90,8 @@ class AdEx(AbstractIntegrateAndFire[Adapting]):
         current = drive(t, y.v) - self.g_leak * (v - self.v_rest) + upswing - y.w
         return Adapting(current / self.capacitance, (self.a * (v - self.v_rest) - y.w) / self.tau_w)
 
-    def fired(self, y: Adapting) -> Bool[Array, " size"]:
-        return y.v >= self.v_peak
+    def margin(self, y: Adapting) -> Float[Array, " size"]:
+        return y.v - self.v_peak
 
     def distance(self, state: Any) -> Float[Array, " size"]:
         return (state.v - self.v_rheobase) / (self.v_rheobase - self.v_rest)

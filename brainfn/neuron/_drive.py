@@ -1,7 +1,7 @@
 """The drive of a membrane: a current in pA as a function of time and potential."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatScalarLike
+from .._errors import nearest
 
 
 class AbstractDrive(eqx.Module):
@@ -30,6 +31,12 @@ class AbstractDrive(eqx.Module):
           unknown.
         - `dt`: step size in ms.
         """
+
+    def jump(self, v: Float[Array, " size"]) -> Float[Array, " size"] | None:
+        """By how many mV the membrane potentials jump in this step, after it has been integrated
+        and before spikes are detected; `None` if nothing of the kind reaches the population."""
+        del v
+        return None
 
 
 class ConstantDrive(AbstractDrive):
@@ -95,3 +102,31 @@ def as_drive(inputs: Any, v: Float[Array, " size"]) -> AbstractDrive:
             f"{v.shape[0]} neurons in each step, got shape {jnp.shape(inputs)}."
         )
     return ConstantDrive(jnp.asarray(inputs, v.dtype))
+
+
+def as_drives(
+    inputs: Any, ports: Mapping[str, int], v: Float[Array, " size"]
+) -> AbstractDrive | dict[str, AbstractDrive]:
+    """`inputs` of a population as one drive, or for named ports as one drive for each.
+
+    **Arguments:**
+
+    - `inputs`: a dictionary by port of what [`brainfn.neuron.as_drive`][] takes; or for one port
+        only, which is the first of several.
+    - `ports`: the ports and their sizes, of a population's `ports`.
+    - `v`: membrane potentials in mV, whose dtype drives have.
+
+    **Raises:** `TypeError` or `ValueError` naming `inputs`.
+    """
+    if tuple(ports) == ("",):
+        return as_drive(inputs, v)
+    given = dict(inputs) if isinstance(inputs, Mapping) else {next(iter(ports)): inputs}
+    for name in given:
+        if name not in ports:
+            raise ValueError(
+                f"`inputs`: there is no port {name!r}, only {list(ports)}."
+                f"{nearest(str(name), ports)}"
+            )
+    return {
+        port: as_drive(given.get(port), jnp.zeros(size, v.dtype)) for port, size in ports.items()
+    }

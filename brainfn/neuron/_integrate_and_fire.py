@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from .. import random
 from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Spikes
 from .._errors import is_concrete, whole_steps
 from .._field import float_dtype, replace
@@ -58,8 +59,13 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     A model declares its parameters and five methods: `initial`, `vector_field`, `fired`, `distance`
     and `on_spike`. From these the template makes `init` and `step`: one step of any Diffrax solver;
     an absolute refractory period during which $v$ is held (a spike in step $n$ and a refractory
-    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables continue to evolve); spikes
-    with a surrogate derivative; a reset with exact value and correct derivative.
+    period of $k$ steps hold it in steps $n+1\dots n+k$; other variables continue to evolve); jumps
+    of $v$ by delta synapses, after the integration and before the threshold is tested; spikes with
+    a surrogate derivative; a reset with exact value and correct derivative.
+
+    Other methods have defaults: `margin` for models that [`brainfn.neuron.Interpolated`][] refines,
+    `log_hazard` for spikes at random, `clamped` for membranes that a refractory period does not
+    hold, `leak_rate` for linear ones.
 
     ```python
     class QIF(bf.neuron.AbstractIntegrateAndFire):
@@ -82,8 +88,8 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         def fired(self, y):
             return y.v >= self.v_peak
 
-        def distance(self, y):
-            return y.v / self.v_peak
+        def distance(self, state):
+            return state.v / self.v_peak
 
         def on_spike(self, y, spikes):
             return bf.neuron.Voltage(bf.neuron.reset(y.v, spikes, self.v_reset))
@@ -111,10 +117,6 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         of the step in ms."""
 
     @abc.abstractmethod
-    def fired(self, y: Y) -> Bool[Array, " size"]:
-        """Which neurons spike at `y`."""
-
-    @abc.abstractmethod
     def distance(self, state: Any) -> Float[Array, " size"]:
         """How far from threshold the neurons are, dimensionless, as passed to the surrogate: zero
         at threshold. If $v$ diverges from a threshold to a peak within a step, the threshold is
@@ -125,6 +127,29 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         """`y` after the spikes; use [`brainfn.neuron.reset`][] to set a variable, and
         [`brainfn.neuron.jump`][] to let it jump."""
 
+    def margin(self, y: Y) -> Float[Array, " size"]:
+        """A smooth function of `y`, of any unit, that rises through zero where a neuron spikes, by
+        which the time of a spike within a step is interpolated. By default `distance`: a model
+        whose upswing begins there and ends elsewhere defines its own."""
+        return self.distance(y)
+
+    def fired(self, y: Y) -> Bool[Array, " size"]:
+        """Which neurons spike at `y`: by default, those with a `margin` that is not negative."""
+        return self.margin(y) >= 0
+
+    def log_hazard(self, y: Y) -> Float[Array, " size"] | None:
+        """For neurons that spike at random, the logarithm of the rate in 1/ms at which they do;
+        `None`, as here, if they spike where `fired` says. Then `step` needs a `key`, and the
+        surrogate gets the logarithm of the expected number of spikes in a step; try
+        [`brainfn.surrogate.LogHazard`][]."""
+        del y
+        return None
+
+    @property
+    def clamped(self) -> bool:
+        """Whether $v$ is held while a neuron is refractory. If not, it only does not spike then."""
+        return True
+
     def leak_rate(self) -> Float[Array, " *size"] | None:
         """The rate in 1/ms at which the effect of a current decays, if the membrane equation is
         linear; `None` otherwise. With it, a solver that holds its inputs over a step is exact for
@@ -133,6 +158,10 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
 
     @property
     def elementwise(self) -> bool:
+        return True
+
+    @property
+    def jumps(self) -> bool:
         return True
 
     def emits(self) -> jax.ShapeDtypeStruct:
@@ -178,6 +207,10 @@ class PreparedNeuron(AbstractNeuron[Any]):
         return self.model.elementwise
 
     @property
+    def jumps(self) -> bool:
+        return True
+
+    @property
     def support(self) -> FloatArrayLike:
         return self.model.support
 
@@ -195,36 +228,82 @@ class PreparedNeuron(AbstractNeuron[Any]):
     def step(
         self, state: SpikingState[Any], inputs: Any, clock: Clock, *, key: Key | None = None
     ) -> tuple[SpikingState[Any], Spikes]:
-        del key
         model = self.model
         resting = state.refractory > 0
         drive = as_drive(inputs, state.v)
-        if isinstance(model.solver, AbstractLocalSolver) and model.solver.holds_inputs:
-            rate = model.leak_rate()
-            drive = drive.held(0.0 if rate is None else rate, clock.dt)
+        jump = drive.jump(state.v)
+        drive = drive_of(model, drive, state.v, clock.dt)
 
         def field(t: Any, y: Any, drive: Any) -> Any:
             dy = model.vector_field(t, y, drive)
+            if not model.clamped:
+                return dy
             return replace(dy, v=jnp.where(resting, jnp.zeros_like(dy.v), dy.v))
+
+        def jumped(y: Any) -> Any:
+            if jump is None:
+                return y
+            held = resting & model.clamped
+            return replace(y, v=y.v + jnp.where(held, jnp.zeros_like(jump), jump))
 
         residue = state.residue
         if residue is None:
-            y = integrate(model.solver, field, state.y, clock.dt, drive)
+            y = jumped(integrate(model.solver, field, state.y, clock.dt, drive))
         else:
-            change = increment(model.solver, field, state.y, clock.dt, drive)
+            change = jumped(increment(model.solver, field, state.y, clock.dt, drive))
             change = jtu.tree_map(jnp.add, change, residue)
             y = jtu.tree_map(jnp.add, state.y, change)
             residue = jtu.tree_map(lambda a, b, d: d - (b - a), state.y, y, change)
         # Everything below reads this value; `materialize` makes XLA compute it only once.
         y = materialize(y)
-        fired = model.fired(y)
-        if model.surrogate is None:
-            spikes = fired
-        else:
-            spikes = model.surrogate(model.distance(y), fired)
+        fired, spikes = emitted(model, y, resting, clock.dt, key)
         after = model.on_spike(y, lax.stop_gradient(spikes) if model.detach_reset else spikes)
         if residue is not None:
             residue = jtu.tree_map(lambda r: jnp.where(fired, jnp.zeros_like(r), r), residue)
         steps = jnp.round(model.refractory * (1 / clock.dt)).astype(jnp.int32)
         left = jnp.where(fired, steps, jnp.maximum(state.refractory - 1, 0))
         return SpikingState(after, left, residue), spikes
+
+
+def drive_of(model: AbstractIntegrateAndFire[Any], inputs: Any, v: Any, dt: float) -> AbstractDrive:
+    """The inputs of a step as a drive, held constant if the solver evaluates them only once."""
+    drive = as_drive(inputs, v)
+    if isinstance(model.solver, AbstractLocalSolver) and model.solver.holds_inputs:
+        rate = model.leak_rate()
+        drive = drive.held(0.0 if rate is None else rate, dt)
+    return drive
+
+
+def emitted(
+    model: AbstractIntegrateAndFire[Any],
+    y: Any,
+    resting: Bool[Array, " size"],
+    dt: float,
+    key: Key | None,
+) -> tuple[Bool[Array, " size"], Spikes]:
+    """Which neurons spike at `y`, the end of a step; and their spikes, with a derivative."""
+    log_rate = model.log_hazard(y)
+    if log_rate is None:
+        expected, fired = None, model.fired(y)
+    else:
+        if key is None:
+            raise ValueError(
+                f"`key` is needed: {type(model).__name__} spikes at random. Try "
+                "key=jax.random.key(0)."
+            )
+        expected = log_rate + math.log(dt)
+        fired = random.bernoulli(key, probability(expected), model.size)
+    # A membrane that is held lies below a fixed threshold: nothing to do there.
+    free = expected is not None or not model.clamped
+    if free:
+        fired = fired & ~resting
+    if model.surrogate is None:
+        return fired, fired
+    spikes = model.surrogate(model.distance(y) if expected is None else expected, fired)
+    return fired, jnp.where(resting, jnp.zeros_like(spikes), spikes) if free else spikes
+
+
+def probability(expected: Float[Array, " size"]) -> Float[Array, " size"]:
+    """That of at least one event, from the logarithm of the expected number."""
+    # At e^5 = 148 events it is 1 in every precision, and the exponential must not overflow.
+    return -jnp.expm1(-jnp.exp(jnp.minimum(expected, 5)))

@@ -12,7 +12,7 @@ from ..surrogate import AbstractSurrogate
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive
 from ._integrate_and_fire import AbstractIntegrateAndFire, Voltage
-from ._reset import reset
+from ._reset import jump, reset
 
 
 class LIF(AbstractIntegrateAndFire[Voltage]):
@@ -33,6 +33,8 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
     - `refractory`: absolute refractory period in ms, a whole number of steps.
     - `v_init`: initial membrane potential in mV: a number, an array of shape `(size,)` or an
         initializer of [`brainfn.init`][]; `v_rest` if not given.
+    - `soft_reset`: whether a spike lowers $v$ by $v_\mathrm{threshold} - v_\mathrm{reset}$ instead
+        of setting it, so that what exceeds the threshold at the end of a step is not lost.
     - `solver`: the Diffrax solver that integrates the membrane equation over a step.
         [`brainfn.solver.ExponentialEuler`][], the default, is exact for constant currents and for
         the currents of exponential, alpha and dual exponential synapses.
@@ -66,6 +68,7 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
     v_reset: Parameter = param(-60.0, unit="mV")
     refractory: Parameter = param(5.0, unit="ms", sign="nonnegative")
     v_init: Initial = initial()
+    soft_reset: bool = flag(False)
     solver: dfx.AbstractSolver = solver()
     surrogate: AbstractSurrogate | None = surrogate()
     detach_reset: bool = flag(False)
@@ -90,4 +93,6 @@ class LIF(AbstractIntegrateAndFire[Voltage]):
         return (state.v - self.v_threshold) / (self.v_threshold - self.v_reset)
 
     def on_spike(self, y: Voltage, spikes: Spikes) -> Voltage:
+        if self.soft_reset:
+            return Voltage(jump(y.v, spikes, self.v_reset - self.v_threshold))
         return Voltage(reset(y.v, spikes, self.v_reset))

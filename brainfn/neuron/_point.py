@@ -20,6 +20,7 @@ from .._field import (
     float_dtype,
     option,
     param,
+    replace,
     size as size_field,
 )
 from .._model import Clock
@@ -127,6 +128,10 @@ class PointNeuron(AbstractNeuron[PointState]):
         return True
 
     @property
+    def jumps(self) -> bool:
+        return True
+
+    @property
     def support(self) -> FloatArrayLike:
         return math.inf if self.surrogate is None else self.surrogate.support
 
@@ -172,9 +177,13 @@ class PointNeuron(AbstractNeuron[PointState]):
     ) -> tuple[PointState, Spikes]:
         del key
         drive = as_drive(inputs, state.v)
+        jump = drive.jump(state.v)
         if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
             drive = drive.held(0.0, clock.dt)
-        new = materialize(integrate(self.solver, self.vector_field, state, clock.dt, drive))
+        new = integrate(self.solver, self.vector_field, state, clock.dt, drive)
+        if jump is not None:
+            new = replace(new, v=new.v + jump)
+        new = materialize(new)
         fired: Bool[Array, " size"] = (state.v < self.v_threshold) & (new.v >= self.v_threshold)
         if self.surrogate is None:
             return new, fired

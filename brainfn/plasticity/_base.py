@@ -3,6 +3,8 @@
 import abc
 from typing import Any, Generic, TypeVar
 
+from jaxtyping import Array, Shaped
+
 from .._custom_types import Key
 from .._field import AbstractPart
 from .._model import Clock
@@ -42,6 +44,32 @@ class AbstractPlasticity(AbstractPart, Generic[Traces]):
         - `matrix`: the connections with their initial weights, shape `(n_pre, n_post)`.
         - `key`: a random key.
         """
+
+    def due(
+        self,
+        traces: Traces,
+        matrix: AbstractMatrix,
+        arriving: Shaped[Array, " n_pre"],
+        clock: Clock,
+    ) -> tuple[Traces, AbstractMatrix]:
+        """Traces and weights with those of arriving neurons up to date; called before the arriving
+        signals are multiplied with the weights. As it is here it changes nothing: only rules need
+        it whose weights change without spikes and are computed when they are used.
+
+        **Arguments:**
+
+        - `traces`, `matrix`: as for `step`.
+        - `arriving`: the signals that arrive in this step.
+        - `clock`: as for `step`.
+        """
+        del arriving, clock
+        return traces, matrix
+
+    def current(self, traces: Traces, matrix: AbstractMatrix) -> AbstractMatrix:
+        """All weights up to date. The state of a rule with `due` holds weights as of their last
+        use; that of any other rule holds these."""
+        del traces
+        return matrix
 
     @abc.abstractmethod
     def step(

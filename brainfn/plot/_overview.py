@@ -9,7 +9,7 @@ from .. import measure
 from ..record import SpikeTrains
 from ..units import Hz
 from ._panels import population_rate, raster, traces
-from ._style import GREY, INK, by_name, colour, label, new_figure
+from ._style import by_name, colour, grey, ink, label, new_figure
 
 
 def overview(
@@ -44,14 +44,16 @@ def overview(
     figure = new_figure(16.0, 10.0)
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_style(figure)):
         heights = [3.1, 1.15, 1.75] if v is not None else [3.1, 1.4]
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06, rect=(0.01, 0.01, 0.98, 0.865))
         grid = figure.add_gridspec(
             len(heights), 2, height_ratios=heights, width_ratios=[4.0, 1.0], wspace=0.02
         )
-        figure.text(0.022, 0.952, title, fontsize=27, fontweight="bold", color=INK, va="center")
-        figure.text(0.022, 0.903, subtitle, fontsize=17, color=GREY, va="center")
+        figure.text(
+            0.022, 0.952, title, fontsize=27, fontweight="bold", color=ink(figure), va="center"
+        )
+        figure.text(0.022, 0.903, subtitle, fontsize=17, color=grey(figure), va="center")
 
         top = raster(populations, ax=figure.add_subplot(grid[0, 0]), neurons=600)
         middle = population_rate(
@@ -87,18 +89,19 @@ def overview(
     return figure
 
 
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 15,
-    "axes.labelsize": 16,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
-    "axes.linewidth": 1.0,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-}
+def _style(figure: Any) -> Any:
+    return {
+        "font.family": "DejaVu Sans",
+        "font.size": 15,
+        "axes.labelsize": 16,
+        "axes.labelcolor": ink(figure),
+        "axes.edgecolor": grey(figure),
+        "axes.linewidth": 1.0,
+        "xtick.color": grey(figure),
+        "ytick.color": grey(figure),
+        "xtick.labelcolor": ink(figure),
+        "ytick.labelcolor": ink(figure),
+    }
 
 
 def _distribution(
@@ -115,7 +118,7 @@ def _distribution(
     for place, (name, x) in enumerate(finite.items()):
         if x.size == 0:
             continue
-        shade = colour(name, place)
+        shade = colour(name, place, ax)
         weights = np.full(x.size, 100 / x.size)
         if place == 0:
             ax.hist(x, bins, weights=weights, histtype="stepfilled", color=shade, alpha=0.18)

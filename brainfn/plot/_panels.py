@@ -10,7 +10,7 @@ from .. import measure
 from .._errors import count
 from ..record import SpikeTrains
 from ..units import Hz, ms
-from ._style import GREY, INK, by_name, colour, label, new_axes
+from ._style import background, by_name, colour, grey, ink, label, new_axes
 
 
 def raster(
@@ -47,15 +47,15 @@ def raster(
             s=2.6,
             marker="o",
             linewidths=0,
-            color=colour(name, place),
+            color=colour(name, place, ax),
             rasterized=True,
         )
         ticks.append(offset + rows / 2)
         names.append(label(name))
         offset += rows
         if place:
-            ax.axhline(offset, color="white", linewidth=2.5)
-            ax.axhline(offset, color=GREY, linewidth=0.8)
+            ax.axhline(offset, color=background(ax), linewidth=2.5)
+            ax.axhline(offset, color=grey(ax), linewidth=0.8)
     ax.set(xlabel="time (ms)", ylim=(0, offset), xlim=_span(populations))
     if names != [""]:
         ax.set_yticks(ticks, names, rotation=90, va="center")
@@ -63,7 +63,7 @@ def raster(
         for text, (place, name) in zip(
             ax.get_yticklabels(), reversed(list(enumerate(populations))), strict=True
         ):
-            text.set_color(colour(name, place))
+            text.set_color(colour(name, place, ax.figure))
     else:
         ax.set_ylabel("neuron")
     return ax
@@ -87,7 +87,7 @@ def population_rate(
     peaks, usual = [], []
     for place, (name, p) in enumerate(populations.items()):
         centres, rate = measure.population_rate(p, bin_size)
-        shade = colour(name, place)
+        shade = colour(name, place, ax)
         ax.plot(centres / ms, rate / Hz, color=shade, linewidth=1.5, label=label(name) or None)
         if place == 0:
             ax.fill_between(centres / ms, rate / Hz, color=shade, alpha=0.15, linewidth=0)
@@ -103,7 +103,7 @@ def population_rate(
             (0.012, 0.93),
             xycoords="axes fraction",
             va="top",
-            color=GREY,
+            color=grey(ax),
             fontsize="small",
         )
         top = 2 * max(usual)
@@ -167,9 +167,9 @@ def traces(
     spacing = v_spike - lowest + 12.0
     for row, (place, name, trace, fire) in enumerate(rows):
         base = -row * spacing
-        shade = colour(name, place)
+        shade = colour(name, place, ax)
         if v_threshold is not None:
-            ax.axhline(base + v_threshold, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+            ax.axhline(base + v_threshold, color=grey(ax), linewidth=0.8, linestyle=(0, (1, 2)))
         if fire is not None:
             trace = np.where(fire, v_spike, trace)
         ax.plot(times / ms, trace + base, color=shade, linewidth=1.2, solid_joinstyle="round")
@@ -191,13 +191,13 @@ def _scale_bar(ax: Any, length: float, text: str) -> None:
     ax.plot(
         [1.012, 1.012],
         [centre - length / 2, centre + length / 2],
-        color=INK,
+        color=ink(ax.figure),
         linewidth=2.5,
         transform=across,
         clip_on=False,
         solid_capstyle="butt",
     )
-    ax.text(1.022, centre, text, transform=across, va="center", color=INK, clip_on=False)
+    ax.text(1.022, centre, text, transform=across, va="center", color=ink(ax.figure), clip_on=False)
 
 
 def _span(populations: Mapping[str, SpikeTrains]) -> tuple[float, float]:

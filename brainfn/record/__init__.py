@@ -2,7 +2,19 @@
 [`brainfn.run`][]."""
 
 from ._events import AbstractEvents as AbstractEvents
+from ._intervals import (
+    IntervalMoments as IntervalMoments,
+    Intervals as Intervals,
+    Rate as Rate,
+)
 from ._join import join as join
+from ._moments import (
+    Covariance as Covariance,
+    Histogram as Histogram,
+    MeanVariance as MeanVariance,
+    Moments as Moments,
+    PairMoments as PairMoments,
+)
 from ._reducers import (
     AbstractReducer as AbstractReducer,
     ByPopulation as ByPopulation,

@@ -23,8 +23,8 @@ def join(*records: Any) -> Any:
     **Arguments:**
 
     - `records`: `outputs` of the same structure: arrays with a leading axis of time, and
-        [`brainfn.record.SpikeTrains`][]. Results of reducers are not joined here: add counts, and
-        weight means by duration.
+        [`brainfn.record.SpikeTrains`][]. Results of reducers are not joined here: add counts,
+        weight means by duration, and use `a.then(b)` of those with moments.
 
     **Raises:** `ValueError` if there are none, their structures or shapes differ, or one does not
     begin where the previous one ends.

@@ -78,16 +78,16 @@ class Sum(AbstractReducer):
     function: Any = eqx.field(static=True, default=outputs)
 
     def __check_init__(self):
-        _check_function(self.function)
+        check_function(self.function)
 
     def init(self, state: Any, output: Any) -> Any:
-        zero = jax.tree.map(lambda x: jnp.zeros_like(_as_float(x)), self.function(state, output))
+        zero = jax.tree.map(lambda x: jnp.zeros_like(as_float(x)), self.function(state, output))
         return zero, zero
 
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
         del clock
-        new = jax.tree.map(_as_float, self.function(state, output))
-        return _add(summary, new)
+        new = jax.tree.map(as_float, self.function(state, output))
+        return add(summary, new)
 
     def finish(self, summary: Any) -> Any:
         total, _ = summary
@@ -106,24 +106,24 @@ class Mean(AbstractReducer):
     function: Any = eqx.field(static=True)
 
     def __check_init__(self):
-        _check_function(self.function)
+        check_function(self.function)
 
     def init(self, state: Any, output: Any) -> Any:
-        zero = jax.tree.map(lambda x: jnp.zeros_like(_as_float(x)), self.function(state, output))
+        zero = jax.tree.map(lambda x: jnp.zeros_like(as_float(x)), self.function(state, output))
         return (zero, zero), jnp.zeros((), jnp.int32)
 
     def update(self, summary: Any, state: Any, output: Any, clock: Clock) -> Any:
         del clock
         total, n = summary
-        new = jax.tree.map(_as_float, self.function(state, output))
-        return _add(total, new), n + 1
+        new = jax.tree.map(as_float, self.function(state, output))
+        return add(total, new), n + 1
 
     def finish(self, summary: Any) -> Any:
         (total, _), n = summary
         return jax.tree.map(lambda x: x / n.astype(x.dtype), total)
 
 
-def _add(summary: Any, new: Any) -> Any:
+def add(summary: Any, new: Any) -> Any:
     """A sum and its rounding error, after adding one more term (Kahan)."""
     total, lost = summary
     term = jax.tree.map(lambda x, c: x - c, new, lost)
@@ -132,7 +132,7 @@ def _add(summary: Any, new: Any) -> Any:
     return after, lost
 
 
-def _check_function(function: Any) -> None:
+def check_function(function: Any) -> None:
     if not callable(function):
         raise TypeError(
             "`function` must be a function (state, output) -> pytree, got "
@@ -140,7 +140,7 @@ def _check_function(function: Any) -> None:
         )
 
 
-def _as_float(x: Any) -> Any:
+def as_float(x: Any) -> Any:
     x = jnp.asarray(x)
     if x.dtype in (jnp.float16, jnp.bfloat16):
         return x.astype(jnp.float32)
@@ -185,11 +185,11 @@ def spike_fraction(state: Any, output: Any) -> Any:
         # Sums over adjacent ranges, with few kernels regardless of their number.
         ends = np.cumsum([size for _, _, size in members])
         sizes = np.maximum([size for _, _, size in members], 1)
-        whole = jnp.concatenate([jnp.zeros(1, _as_float(x).dtype), jnp.cumsum(_as_float(x))])
+        whole = jnp.concatenate([jnp.zeros(1, as_float(x).dtype), jnp.cumsum(as_float(x))])
         sums = whole[ends] - whole[np.concatenate([[0], ends[:-1]])]
         groups.append(sums / jnp.asarray(sizes, sums.dtype))
     return ByPopulation(tuple(groups), output.places)
 
 
 def _fraction(x: Any) -> Float[Array, ""]:
-    return jnp.mean(_as_float(x), axis=-1)
+    return jnp.mean(as_float(x), axis=-1)

@@ -1,5 +1,8 @@
 """Exponentials of many small matrices at once."""
 
+import functools
+import operator
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -56,10 +59,9 @@ def _product(
 ) -> Float[Array, "n n *size"]:
     # Written out: XLA does not vectorise a sum over an axis of two or three.
     terms = [a[:, k, None] * b[None, k] for k in range(len(a))]
-    return sum(terms[1:], terms[0])
+    return functools.reduce(operator.add, terms)
 
 
 def product(a: Float[Array, "n n *size"], b: Float[Array, "n *size"]) -> Float[Array, "n *size"]:
     """A matrix times a vector at each point."""
-    terms = [a[:, k] * b[None, k] for k in range(len(a))]
-    return sum(terms[1:], terms[0])
+    return functools.reduce(operator.add, [a[:, k] * b[None, k] for k in range(len(a))])

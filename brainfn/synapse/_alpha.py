@@ -32,11 +32,13 @@ class Alpha(AbstractReceptor[Rising]):
     $$\frac{dg}{dt} = -\frac{g}{\tau} + h,\qquad \frac{dh}{dt} = -\frac{h}{\tau},\qquad
     \text{spike}:\ h \leftarrow h + w\,\frac{e}{\tau}$$
 
-    The update is exact. Weights are added to the state unscaled, in the unit of $h\tau/e$.
+    The update is exact. Weights are added to the state unscaled, in the unit of $h\tau/e$. Without
+    `normalize` the factor $e$ is left out: the area of the response is $w\,\tau$, its peak $w/e$.
 
     **Arguments:**
 
     - `tau`: time to peak in ms, a number or one for each postsynaptic neuron.
+    - `normalize`: whether the peak of the response is the weight.
 
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
@@ -49,6 +51,7 @@ class Alpha(AbstractReceptor[Rising]):
 
     target = "h"
     tau: Parameter = param(unit="ms", sign="positive", positional=True)
+    normalize: bool = flag(True)
 
     def init(self, size: int, *, key: Key | None = None) -> Rising:
         del key
@@ -57,7 +60,8 @@ class Alpha(AbstractReceptor[Rising]):
 
     # `h` holds the summed weights; the factor e / tau is applied where it drives `g`.
     def value(self, state: Rising, t: FloatScalarLike) -> Float[Array, " n_post"]:
-        return (state.g + state.h * (jnp.e / self.tau) * t) * jnp.exp(-t / self.tau)
+        gain = jnp.e if self.normalize else 1.0
+        return (state.g + state.h * (gain / self.tau) * t) * jnp.exp(-t / self.tau)
 
     def advance(self, state: Rising, dt: float) -> Rising:
         return Rising(self.value(state, dt), state.h * jnp.exp(-dt / self.tau))

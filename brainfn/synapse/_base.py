@@ -65,6 +65,12 @@ class AbstractRelease(AbstractPart, Generic[State]):
 class AbstractReceptor(AbstractPart, Generic[State]):
     r"""The postsynaptic side: the response to arriving signals over time, linear in the signals.
 
+    **Weights.** A receptor with `normalize=True`, the default, makes the weight of a single spike
+    the peak of its response, in nS or pA, whatever its shape. With `normalize=False` the area of
+    the response is $w\tau$, that of an exponential which jumps by the weight and decays with the
+    (decay) time constant: so the charge stays the same if the rise time changes. For
+    [`brainfn.synapse.Exponential`][] both are the same.
+
     Because it is linear, all synapses of one kind onto one neuron share one state. Projections
     that hold the same receptor object (and the same output) share it; so do the targets of one.
 
@@ -88,6 +94,8 @@ class AbstractReceptor(AbstractPart, Generic[State]):
 
     # The state variable to which arriving signals are added.
     target: ClassVar[str] = "g"
+    # Whether a signal has an effect after the step in which it arrives.
+    memory: ClassVar[bool] = True
 
     @abc.abstractmethod
     def init(self, size: int, *, key: Key | None = None) -> State:
@@ -145,6 +153,8 @@ _GAUSS = ((-(0.6**0.5), 5 / 9), (0.0, 8 / 9), (0.6**0.5, 5 / 9))
 class AbstractOutput(AbstractPart):
     """Turns the variable of a receptor and the membrane potential into a current.
 
+    It may be nonlinear in both: receptors that saturate, such as [`brainfn.synapse.Hill`][].
+
     ```python
     class Rectified(bf.synapse.AbstractOutput):
         reversal: Float[Array, "*n_post"] = bf.param(0.0, unit="mV")
@@ -156,6 +166,8 @@ class AbstractOutput(AbstractPart):
 
     # Whether it needs the sum of the weights onto each neuron, see `with_total`.
     uses_total: ClassVar[bool] = False
+    # Whether its value is not a current but a jump of the membrane potential in mV.
+    jumps: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(

@@ -1,6 +1,6 @@
 """A receptor without memory."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,7 +13,7 @@ from ._exponential import Conducting
 
 class Instant(AbstractReceptor[Conducting]):
     r"""A signal acts only during the step in which it arrives: for rates, gap junctions, graded
-    synapses and gates on the presynaptic side.
+    synapses, gates on the presynaptic side, and delta synapses.
 
     $$g_n = c \sum_k w_k, \qquad k \text{ over what arrives in step } n$$
 
@@ -25,6 +25,7 @@ class Instant(AbstractReceptor[Conducting]):
     **Raises:** `ValueError` or `TypeError` naming the argument.
     """
 
+    memory: ClassVar[bool] = False
     scale: Parameter = param(1.0, unit="")
 
     def init(self, size: int, *, key: Key | None = None) -> Conducting:

@@ -1,5 +1,6 @@
 """NMDA receptors: a gate that saturates, and the magnesium block."""
 
+import math
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -85,6 +86,10 @@ class MagnesiumBlock(AbstractOutput):
     - `magnesium`: extracellular concentration in mM.
     - `a`: steepness in 1/mV; `b`: the concentration for half block at 0 mV, in mM.
 
+    The default values are those of Jahr and Stevens (1990), which Wang (1999, 2002) and Brunel and
+    Wang (2001) use as well. [`brainfn.synapse.woodhull_block`][] makes it from the depth and the
+    affinity of the site.
+
     **Raises:** `ValueError` or `TypeError` naming the argument.
 
     ??? cite
@@ -103,3 +108,39 @@ class MagnesiumBlock(AbstractOutput):
         self, g: Float[Array, " n_post"], v: Float[Array, " n_post"]
     ) -> Float[Array, " n_post"]:
         return g * (self.reversal - v) / (1 + self.magnesium / self.b * jnp.exp(-self.a * v))
+
+
+def woodhull_block(
+    depth: float, affinity: float, *, temperature: float = 35.0, **options: Any
+) -> MagnesiumBlock:
+    r"""A magnesium block at a site within the electric field of the membrane.
+
+    $$I = \frac{g\,(E - v)}{1 + \frac{[\mathrm{Mg}]}{K_0}\,e^{-2 \delta F v / (R T)}}$$
+
+    **Arguments:**
+
+    - `depth`: $\delta$, the electrical distance of the site from outside, from 0 to 1.
+    - `affinity`: $K_0$, the concentration for half block at 0 mV, in mM.
+    - `temperature`: in degrees Celsius.
+    - `options`: `reversal` and `magnesium` of [`brainfn.synapse.MagnesiumBlock`][].
+
+    **Raises:** `ValueError` or `TypeError` naming the argument.
+
+    ??? cite
+
+        Woodhull (1973), "Ionic blockage of sodium channels in nerve", J. Gen. Physiol. 61:687-708,
+        doi:10.1085/jgp.61.6.687.
+    """
+    for name, value, low in (("depth", depth, 0.0), ("temperature", temperature, -273.15)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"`{name}` must be a Python number, got {type(value).__name__}.")
+        if not low < value < math.inf:
+            raise ValueError(f"`{name}` must be finite and above {low}, got {value}.")
+    if depth > 1:
+        raise ValueError(f"`depth` must be at most 1, got {depth}.")
+    steepness = 2 * depth * _FARADAY / (_GAS * (temperature + 273.15)) * 1e-3
+    return MagnesiumBlock(**options, a=steepness, b=affinity)
+
+
+# CODATA 2018, exact since the redefinition of the SI: C/mol and J/(mol K).
+_FARADAY, _GAS = 96485.33212331, 8.31446261815324

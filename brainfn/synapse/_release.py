@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
-from jaxtyping import Array, Shaped
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
 
 from .._custom_types import Key
 from .._model import Clock
@@ -48,11 +49,7 @@ class Graded(AbstractRelease[None]):
     of: Callable[[Any], Any] = eqx.field(static=True)
 
     def __check_init__(self):
-        if not callable(self.of):
-            raise TypeError(
-                f"`of` must be a function of the presynaptic state, got {type(self.of).__name__}. "
-                "Try lambda state: state.v."
-            )
+        check_function(self.of)
 
     def init(self, size: int, *, key: Key | None = None) -> None:
         del size, key
@@ -68,3 +65,23 @@ class Graded(AbstractRelease[None]):
     ) -> tuple[None, Shaped[Array, " n_pre"]]:
         del state, emitted, clock, key
         return None, self.of(pre)
+
+
+def voltage(state: Any) -> Any:
+    """The membrane potential in the state of a population; one function, so that releases which
+    send it can be merged."""
+    return state.v
+
+
+def check_function(of: Any) -> None:
+    if not callable(of):
+        raise TypeError(
+            f"`of` must be a function of the presynaptic state, got {type(of).__name__}. "
+            "Try lambda state: state.v."
+        )
+
+
+def once(emitted: Shaped[Array, " n_pre"], dtype: Any) -> Float[Array, " n_pre"]:
+    """Spikes as 0 or 1: several at once (counts) are as one."""
+    spikes = emitted.astype(dtype)
+    return jnp.where(spikes > 1, jnp.ones_like(spikes), spikes)

@@ -14,6 +14,7 @@ Compare only runs on an idle machine; the load average before each case is in th
 
 import argparse
 import json
+import math
 import os
 import platform
 import resource
@@ -33,6 +34,10 @@ RULES = (
     "FixedInDegree, no multapses",
     "AllToAll",
     "OneToOne",
+    "ByDistance",
+    "ByDistance, fan-in",
+    "Blocks",
+    "SmallWorld",
 )
 
 
@@ -56,6 +61,20 @@ def case(name: str, synapses: str, repeats: int) -> dict:
             return connect.FixedOutDegree(DEGREE, autapses=False, multapses=multapses), n, n
         if name.startswith("FixedInDegree"):
             return connect.FixedInDegree(DEGREE, autapses=False, multapses=multapses), n, n
+        if name.startswith("ByDistance"):
+            # A sheet of the size of the network, and a Gaussian with as many synapses for each.
+            side = round(n**0.5)
+            sheet = connect.grid((side, side), spacing=10.0, periodic=True)
+            kernel = connect.GaussianKernel(10.0 * (DEGREE / (2 * math.pi * 0.3)) ** 0.5, peak=0.3)
+            fixed = {"fan_in": DEGREE} if "fan-in" in name else {}
+            law = connect.ByDistance(kernel, sheet, autapses=False, **fixed)
+            return law, side * side, side * side
+        if name == "Blocks":
+            blocks = max(1, n // 1000)
+            n -= n % blocks
+            return connect.clustered(n, blocks, DEGREE / n, min(2.5, blocks)), n, n
+        if name == "SmallWorld":
+            return connect.SmallWorld(DEGREE, 0.1), n, n
         if name == "AllToAll":
             return connect.AllToAll(autapses=False), n, DEGREE
         return connect.OneToOne(), n * DEGREE, n * DEGREE

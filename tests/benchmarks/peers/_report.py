@@ -9,6 +9,9 @@ import time
 # per neuron at every size. Units: ms, mV; conductances in units of the leak conductance (10 nS).
 FAN_OUT = 80
 DT = 0.1
+# Pair STDP of the synapses between excitatory neurons, in nS and ms: additive, all pairs, bounds of
+# 0 and `w_max`.
+STDP = {"A_plus": 0.06, "A_minus": 0.063, "tau": 20.0, "w_max": 12.0}
 
 
 def arguments(description: str | None, **choices) -> argparse.Namespace:

@@ -1,0 +1,43 @@
+"""Every part has a proof: a comparison with something that brainfn did not compute is on record."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+DOCS = HERE.parent / "docs"
+ROWS = json.loads((HERE / "oracle" / "measured.json").read_text())["rows"]
+ROOMS = re.findall(r"^::: parts (\w+)$", (DOCS / "parts.md").read_text(), re.MULTILINE)
+
+
+def hook():
+    spec = importlib.util.spec_from_file_location("parts_hook", DOCS / "hooks" / "parts.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PARTS = {f"{room}.{name}": value for room in ROOMS for name, value in hook().parts(room).items()}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_it_was_compared(name):
+    assert any(name in row["parts"] for row in ROWS)
+
+
+def test_the_record_is_of_parts_and_tests_that_exist():
+    for row in ROWS:
+        assert set(row["parts"]) <= set(PARTS), row
+        assert row["error"] <= row["bound"], row
+        file, function = row["test"].split("::")
+        assert re.search(rf"^def {function}\(", (HERE / file).read_text(), re.MULTILINE), row
+
+
+def test_the_table_shows_source_oracle_and_error():
+    page = hook().on_page_markdown("::: parts neuron")
+    line = next(line for line in page.splitlines() if "brainfn.neuron.AdEx" in line)
+    assert "Brette and Gerstner (2005)" in line and "doi.org" in line
+    assert len({line.count("|") for line in page.splitlines()}) == 1
