@@ -5,7 +5,7 @@ import jax
 import numpy as np
 
 import brainfn as bf
-from brainfn.units import Hz, ms, pA
+from brainfn.units import Hz, ms, mV, pA
 
 SIDE, CELLS = 12, 16
 
@@ -21,12 +21,15 @@ def spots(n, rng):
 
 def main(short=False):
     rng = np.random.default_rng(1)
-    places, each = (20 if short else 2000), 100 * ms
+    places, each = (20 if short else 4000), 100 * ms
     inputs = bf.input.TimeSeries(spots(places, rng), interval=each)
     net = bf.Network(
         {
             "sheet": bf.input.Poisson(SIDE**2, 0.0),
-            "cells": bf.neuron.LIF(CELLS, tau=20 * ms, refractory=5 * ms, surrogate=None),
+            # Thresholds that adapt give each neuron its share of the spots.
+            "cells": bf.neuron.ALIF(
+                CELLS, b=1 * mV, tau_a=2000 * ms, refractory=5 * ms, surrogate=None
+            ),
         },
         {
             "seen": bf.Projection(
@@ -36,13 +39,13 @@ def main(short=False):
                 weight=bf.init.Uniform(0.0, 60.0 * pA),
                 synapse=bf.synapse.Exponential(5 * ms),
                 output=bf.synapse.Current(),
-                plasticity=bf.plasticity.STDP(A_plus=0.4, A_minus=0.44, w_max=120.0 * pA),
+                plasticity=bf.plasticity.STDP(A_plus=2.0, A_minus=2.4, w_max=120.0 * pA),
             ),
             "rivals": bf.Projection(
                 "cells",
                 "cells",
                 bf.connect.AllToAll(),
-                weight=-400.0 * pA,
+                weight=-800.0 * pA,
                 synapse=bf.synapse.Exponential(10 * ms),
                 output=bf.synapse.Current(),
             ),
