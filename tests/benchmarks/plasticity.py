@@ -1,6 +1,6 @@
 """What plasticity costs: COBA with static synapses and with pair STDP, beside peers.
 
-    python plasticity.py --oracle-python PATH --output results
+    python plasticity.py --brian2-python PATH --nest-python PATH --output results
 
 The network is that of `coba.py`. STDP is additive, of all pairs, on the synapses between excitatory
 neurons; without it these have a weight each too. Each run is a process of its own (see `peers/`);
@@ -18,10 +18,10 @@ from coba import PEERS, cpu_name, number, run_once
 
 SIMULATORS = {
     "brainfn": ("python", "stdp_brainfn.py", []),
-    "brian2": ("oracle", "stdp_brian2.py", ["--threads", "0"]),
-    "brian2-2": ("oracle", "stdp_brian2.py", ["--threads", "2"]),
-    "nest": ("oracle", "stdp_nest.py", ["--threads", "1"]),
-    "nest-2": ("oracle", "stdp_nest.py", ["--threads", "2"]),
+    "brian2": ("brian2", "stdp_brian2.py", ["--threads", "0"]),
+    "brian2-2": ("brian2", "stdp_brian2.py", ["--threads", "2"]),
+    "nest": ("nest", "stdp_nest.py", ["--threads", "1"]),
+    "nest-2": ("nest", "stdp_nest.py", ["--threads", "2"]),
 }
 MODES = ("static", "stdp")
 
@@ -76,7 +76,8 @@ def main() -> None:
     parser.add_argument("--short", type=float, default=None, help="model time of NEST in ms")
     parser.add_argument("--simulators", nargs="+", default=list(SIMULATORS), choices=SIMULATORS)
     parser.add_argument("--python", default=sys.executable, help="interpreter with brainfn")
-    parser.add_argument("--oracle-python", default=sys.executable, help="with Brian2 and NEST")
+    parser.add_argument("--brian2-python", default=sys.executable, help="with Brian2")
+    parser.add_argument("--nest-python", default=sys.executable, help="with NEST")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for one run")
     parser.add_argument("--output", type=Path, default=Path("plasticity"))
     args = parser.parse_args()
@@ -86,7 +87,7 @@ def main() -> None:
             for name in args.simulators:
                 for mode in MODES:
                     kind, script, options = SIMULATORS[name]
-                    interpreter = args.python if kind == "python" else args.oracle_python
+                    interpreter = getattr(args, kind if kind == "python" else f"{kind}_python")
                     duration = args.short if args.short and "nest" in name else args.duration
                     command = [interpreter, str(PEERS / script), *options, "--mode", mode]
                     command += ["--n", str(size), "--duration", str(duration)]
