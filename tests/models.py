@@ -120,7 +120,9 @@ all_neurons = {
     "MAT2": lambda n=3, **o: bf.neuron.MAT2(n, **o),
     "MihalasNiebur": lambda n=3, **o: bf.neuron.MihalasNiebur(n, **o),
     "GIF": lambda n=3, **o: bf.neuron.GIF(n, **o),
-    "Intrinsic": lambda n=3, **o: bf.neuron.Intrinsic(bf.neuron.LIF(n, **o)),
+    "Intrinsic": lambda n=3, target=0.005, eta=1.0, **o: bf.neuron.Intrinsic(
+        bf.neuron.LIF(n, **o), target=target, eta=eta
+    ),
     "Izhikevich": lambda n=3, **o: bf.neuron.Izhikevich(n, **o),
     "Izhikevich2007": lambda n=3, **o: bf.neuron.Izhikevich2007(n, **o),
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Parameter, Spikes
-from .._field import float_dtype, option, param, replace
+from .._field import check_fields, float_dtype, option, param, replace
 from .._model import Clock
 from ._base import AbstractNeuron
 from ._drive import AbstractDrive, as_drive
@@ -75,6 +75,9 @@ class Intrinsic(AbstractNeuron[IntrinsicState]):
     neuron: AbstractNeuron = option(cls=AbstractNeuron, positional=True)
     target: Parameter = param(0.005, unit="1/ms", sign="positive")
     eta: Parameter = param(1.0, unit="pA", sign="nonnegative")
+
+    def __check_init__(self):
+        check_fields(self, self.size)
 
     @property
     def size(self) -> int:
