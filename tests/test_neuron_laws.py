@@ -191,7 +191,8 @@ def test_merged_equals_apart(name):
     )
     # XLA cuts the long equation of two compartments in other places when synapses reach only a part
     # of its cells, and fuses products and sums there or not: the last bit.
-    close = {"rtol": 1e-11 if name == "PinskyRinzel" else 0.0}
+    # The time of a spike in its step shows such a bit of a current, where 60 mV do not.
+    close = {"rtol": 1e-11 if name in ("PinskyRinzel", "LIF, interpolated") else 0.0}
     for n in "abc":
         np.testing.assert_array_equal(a.outputs[n], b.outputs[n])
         jtu.tree_map(lambda x, y: np.testing.assert_allclose(x, y, **close), a.state[n], b.state[n])
