@@ -104,7 +104,7 @@ def test_f_I_curves_are_closed_forms(name):
     error = [np.diff(x).mean() - e for x, e in zip(found, exact, strict=True)]
     # A straight line is interpolated exactly; a parabola and the exact flow are of order three, and
     # Heun's method of order two.
-    bound = {"IF": 1e-12, "LIF": 1e-6, "QIF": 1e-2}[name]
+    bound = {"IF": 1e-12, "LIF": 5e-8, "QIF": 1e-3}[name]
     measured(
         f"neuron.{name}", "mean interval of the f-I curve, dt 0.05 ms", against="closed form",
         error=error, bound=bound, unit="ms",

@@ -193,10 +193,10 @@ def test_adex_spike_times():
     found = spike_times_of_all(cells, currents, 600.0, 0.005)
     for name, times, count, first in zip(NAUD, found, counts, firsts, strict=True):
         # The upswing ends within a step or two of its singularity, and the reset at the end of a
-        # step. The irregular pattern multiplies that from spike to spike.
+        # step.
         measured(
             "neuron.AdEx", f"spikes in 600 ms, {name}", against="LSODA at 1e-10 with events",
-            error=len(times) - count, bound=2 if name == "irregular" else 0,
+            error=len(times) - count, bound=0,
         )  # fmt: skip
         np.testing.assert_allclose(times[: len(first)], first, rtol=0, atol=0.05, err_msg=name)
 

@@ -132,8 +132,8 @@ KINDS = {
     "iaf_psc_exp": (bf.synapse.Exponential, bf.synapse.Current, 1e-9),
     "iaf_psc_alpha": (bf.synapse.Alpha, bf.synapse.Current, 1e-9),
     # NEST integrates conductances with an error of 1e-3 or 1e-9 in a step; ours is of order two.
-    "iaf_cond_exp": (bf.synapse.Exponential, bf.synapse.Conductance, 5e-3),
-    "iaf_cond_alpha": (bf.synapse.Alpha, bf.synapse.Conductance, 5e-3),
+    "iaf_cond_exp": (bf.synapse.Exponential, bf.synapse.Conductance, 1e-4),
+    "iaf_cond_alpha": (bf.synapse.Alpha, bf.synapse.Conductance, 1e-4),
 }
 
 
