@@ -343,6 +343,15 @@ def _check_again(model: Any, path: str, size: int | None) -> None:
         raise type(error)(f"`{path}`: {error}") from None
 
 
+def check_number(model: Any, *names: str) -> None:
+    """Raise unless these fields, which belong to all neurons together, are one number each."""
+    check_fields(model)  # reports values that are not numbers
+    for name in names:
+        shape = np.shape(getattr(model, name))
+        if shape != ():
+            raise ValueError(f"`{name}` must be one number, got shape {shape}.")
+
+
 def check_below(model: Any, lower: str, upper: str, unit: str = "mV") -> None:
     """Raise unless field `lower` lies below field `upper` everywhere; traced values pass."""
     check_fields(model)  # reports values that are not numbers

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool
 
 from .. import random
 from .._custom_types import Key, Parameter
-from .._field import check_fields, param, size as size_field
+from .._field import check_number, param, size as size_field
 from .._model import Clock
 from ._noise import _needed
 from ._poisson import PoissonState, driven_rate
@@ -48,7 +48,7 @@ class MultipleInteraction(AbstractSource[PoissonState, Any]):
     correlation: Parameter = param(unit="", sign="probability", shared=True, positional=True)
 
     def __check_init__(self):
-        _check_scalars(self)
+        check_number(self, "rate", "correlation")
 
     def emits(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((self.size,), jnp.dtype(bool))
@@ -86,7 +86,7 @@ class SingleInteraction(AbstractSource[PoissonState, Any]):
     correlation: Parameter = param(unit="", sign="probability", shared=True, positional=True)
 
     def __check_init__(self):
-        _check_scalars(self)
+        check_number(self, "rate", "correlation")
 
     def emits(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((self.size,), jnp.dtype(bool))
@@ -104,16 +104,6 @@ class SingleInteraction(AbstractSource[PoissonState, Any]):
         common = random.bernoulli(k1, -jnp.expm1(-self.correlation * mean), 1)
         own = random.bernoulli(k2, -jnp.expm1(-(1 - self.correlation) * mean), self.size)
         return state, own | common[0]
-
-
-def _check_scalars(model: MultipleInteraction | SingleInteraction) -> None:
-    check_fields(model)
-    for name in ("rate", "correlation"):
-        if getattr(model, name).shape != ():
-            raise ValueError(
-                f"`{name}` must be one number for all trains, got shape "
-                f"{getattr(model, name).shape}."
-            )
 
 
 def _one_rate(rate: Any, inputs: Any) -> Any:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import Key, Parameter
-from .._field import check_below, param
+from .._field import check_below, check_number, param
 from .._model import Clock
 from ..event import AbstractMatrix, Eligibility, accrue, current, eligibility
 from ..synapse import Activity
@@ -78,6 +78,7 @@ class DopamineSTDP(AbstractPlasticity[DopamineTraces]):
     w_max: Parameter = param(1.0, unit="nS or pA")
 
     def __check_init__(self):
+        check_number(self, "tau_eligibility", "tau_dopamine", "baseline")
         check_below(self, "w_min", "w_max", "nS or pA")
 
     def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> DopamineTraces:

@@ -8,7 +8,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from .._custom_types import Key, Parameter
-from .._field import check_below, param
+from .._field import check_below, check_number, param
 from .._model import Clock
 from ..event import AbstractMatrix, ColumnIndex, on_post
 from ..synapse import Activity
@@ -64,6 +64,7 @@ class SynapticScaling(AbstractPlasticity[ScalingTraces]):
     w_max: Parameter = param(100.0, unit="nS or pA")
 
     def __check_init__(self):
+        check_number(self, "interval")
         check_below(self, "w_min", "w_max", "nS or pA")
 
     def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> ScalingTraces:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import Key, Parameter
-from .._field import param
+from .._field import check_number, param
 from .._model import Clock
 from ..event import AbstractMatrix, ColumnIndex, on_post, on_pre
 from ..synapse import Activity
@@ -37,6 +37,9 @@ class Oja(AbstractPlasticity[ColumnIndex | None]):
     """
 
     eta: Parameter = param(1e-3, unit="1/ms", sign="nonnegative", shared=True)
+
+    def __check_init__(self):
+        check_number(self, "eta")
 
     def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> ColumnIndex | None:
         del key
@@ -102,6 +105,9 @@ class BCM(AbstractPlasticity[BCMTraces]):
     theta_init: Parameter = param(1.0, unit="", sign="nonnegative")
     w_min: Parameter | None = param(None, unit="", none=True)
     w_max: Parameter | None = param(None, unit="", none=True)
+
+    def __check_init__(self):
+        check_number(self, "eta")
 
     def init(self, matrix: AbstractMatrix, *, key: Key | None = None) -> BCMTraces:
         del key
