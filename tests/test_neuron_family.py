@@ -287,15 +287,19 @@ def test_spike_trains_are_those_of_scipy(name):
 # Diffrax's own solvers and events
 
 
-@pytest.mark.parametrize("name", [n for n in models.all_neurons if n in nn.__dict__])
+FIELDS = [n for n in models.all_neurons if hasattr(vars(nn).get(n), "vector_field")]
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_the_smooth_flow_runs_under_diffeqsolve(name):
     """Its numbers are tested below and, through the step of a neuron, everywhere else."""
     cell = models.all_neurons[name](2)
-    start = cell.init() if name == "PointNeuron" else cell.init().y
+    start, one = cell.init(), nn.ConstantDrive(jnp.ones(()))
+    start = start.y if isinstance(start, nn.SpikingState) else start
+    drive = one if list(cell.ports()) == [""] else dict.fromkeys(cell.ports(), one)
     end = jax.eval_shape(
         lambda y: dfx.diffeqsolve(
-            dfx.ODETerm(cell.vector_field), dfx.Heun(), 0.0, 2.0, 0.05, y,
-            nn.ConstantDrive(jnp.ones(())),
+            dfx.ODETerm(cell.vector_field), dfx.Heun(), 0.0, 2.0, 0.05, y, drive
         ).ys,
         start,
     )  # fmt: skip

@@ -13,6 +13,13 @@ import re
 
 _DIRECTIVE = re.compile(r"^::: parts (\w+)$", re.MULTILINE)
 _MEASURED = pathlib.Path(__file__).parents[2] / "tests" / "oracle" / "measured.json"
+# What parts are made of or turned into, and what only changes the form of data.
+_NOT_PARTS = {
+    "neuron": {"ConstantDrive", "FunctionDrive"},
+    "channel": {"Gate", "FixedReversal"},
+    "input": {"MembraneFunction", "MembraneNoise", "Negative", "Product", "Sum"},
+    "measure": {"from_dense", "from_events", "from_times", "pool", "select", "window"},
+}
 _CITE = re.compile(r"\?\?\? cite\n+((?: {4,}.*\n?|\n)+)")
 
 
@@ -26,12 +33,13 @@ def parts(room):
     module = importlib.import_module(f"brainfn.{room}")
     found = {}
     for name, value in vars(module).items():
-        if name.startswith("_") or not getattr(value, "__module__", "").startswith("brainfn."):
+        if name in _NOT_PARTS.get(room, ()) or name.startswith("_"):
+            continue
+        if not getattr(value, "__module__", "").startswith("brainfn."):
             continue
         if inspect.isclass(value):
             final = any(cls.__name__.startswith("Abstract") for cls in value.__mro__)
-            made_by_others = name.startswith("Prepared") or name == "Sum"
-            if final and not inspect.isabstract(value) and not made_by_others:
+            if final and not inspect.isabstract(value) and not name.startswith("Prepared"):
                 found[name] = value
         elif inspect.isfunction(value) and (_is_part(value) or room == "measure"):
             found[name] = value
