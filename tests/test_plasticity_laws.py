@@ -10,7 +10,7 @@ import pytest
 from models import all_plasticity
 
 import brainfn as bf
-from brainfn.event import CSR, Dense, FixedFanin, FixedFanout
+from brainfn.event import CSR, Dense, FixedFanin, FixedFanout, _prim
 from brainfn.plasticity import AbstractPlasticity
 from brainfn.synapse import Activity
 
@@ -66,8 +66,7 @@ def one_step(rule, traces, matrix, n, x):
     return rule.step(traces, matrix, *sides, modulator, clock)
 
 
-@eqx.filter_jit
-def learn(rules, matrices, signals):
+def learn_plainly(rules, matrices, signals):
     """The matrices after all steps, each by its rule, and up to date."""
 
     def step(carry, x):
@@ -88,6 +87,9 @@ def learn(rules, matrices, signals):
     }
 
 
+learn = eqx.filter_jit(learn_plainly)
+
+
 @pytest.fixture(scope="module")
 def learnt():
     """Weights after learning, for each rule and format."""
@@ -105,6 +107,25 @@ def test_formats_agree(name, learnt):
     for kind in formats():
         # The same operations on each weight, but perhaps fused differently.
         np.testing.assert_allclose(learnt[f"{name}/{kind}"][there], reference, rtol=1e-13)
+
+
+def test_batches_and_the_reference_agree_with_native_kernels(learnt, monkeypatch):
+    """Two examples by `vmap`, of which one is silent; and the same without any native kernel."""
+    matrix = formats()["CSR"]
+    both = [jnp.stack([x, jnp.zeros_like(x)]) for x in activity()]
+
+    def run(signals):
+        return learn_plainly(RULES, dict.fromkeys(RULES, matrix), signals)
+
+    batched = eqx.filter_jit(jax.vmap(lambda *x: {n: m.data for n, m in run(x).items()}))(*both)
+    monkeypatch.setattr(_prim, "handler_available", lambda *args: False)
+    plain = eqx.filter_jit(lambda *x: {n: m.data for n, m in run(x).items()})(*activity())
+    there = weights() != 0
+    for name in RULES:
+        expected = learnt[f"{name}/CSR"][there]
+        # The same operations, perhaps fused differently, a hundred times over.
+        np.testing.assert_allclose(batched[name][0], expected, rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(plain[name], expected, rtol=1e-12, err_msg=name)
 
 
 def test_single_precision(learnt):

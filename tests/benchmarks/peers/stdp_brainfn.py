@@ -55,7 +55,7 @@ def network(n: int, key: jax.Array, plastic: bool) -> bf.Network:
     return bf.Network(
         populations={"exc": cells(n_exc), "inh": cells(n_inh)},
         projections={
-            # Weights for each synapse in both cases, and the same matrices.
+            # With a weight for each synapse in both cases; a static network joins "ee" and "ei".
             "ee": project(
                 "exc",
                 "exc",
