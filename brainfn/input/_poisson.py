@@ -167,7 +167,7 @@ class InhomogeneousPoisson(AbstractSource[Any, None]):
         return state, random.bernoulli(key, -jnp.expm1(-mean), self.size)
 
 
-def driven_rate(rate: Float[Array, " *size"], inputs: Any) -> Float[Array, " *size"]:
+def driven_rate(rate: Float[Array, "..."], inputs: Any) -> Float[Array, "..."]:
     """The rate of a source with the user's input added to it, not negative."""
     if inputs is None:
         return rate

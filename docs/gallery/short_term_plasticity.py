@@ -46,7 +46,7 @@ def main(short=False):
         ax.set(xlabel="time (ms)", ylabel="PSP (mV)")
     # The mean potential in the steady state, for regular trains of many rates: in the limit of
     # high rates what is lost and what recovers balance, and it no longer depends on the rate.
-    rates = np.geomspace(1.0, 100.0, 4 if short else 24)
+    rates = np.geomspace(8.0 if short else 1.0, 100.0, 4 if short else 24)
     duration = 1000.0 if short else 4000.0
     spikes = [np.arange(5.0, duration, 1000 / rate) for rate in rates]
     which = np.repeat(np.arange(len(rates)), [len(x) for x in spikes])
