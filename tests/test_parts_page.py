@@ -34,13 +34,9 @@ NOT_NOTED = {
     *("connect.FromPairs", "connect.FromScipy", "connect.FromTable", "connect.JustInTime"),
     *("connect.OfBlocks", "connect.OneToOne", "connect.clustered"),
     *("init.Clipped", "init.Constant", "neuron.SpikeTriggered"),
-    *("input.Constant", "input.Function", "input.InhomogeneousPoisson", "input.Poisson"),
-    *("input.MultipleInteraction", "input.SingleInteraction", "input.PoissonArrivals"),
+    *("input.Constant", "input.Function", "input.Poisson", "input.PoissonArrivals"),
     *("input.PulseTrain", "input.Sections", "input.Signal", "input.SpikeTimes", "input.Step"),
-    *("input.TimeSeries", "measure.covariance_matrix", "measure.cv_isi", "measure.fano_factor"),
-    *("measure.firing_rates", "measure.local_variation", "measure.mean_rate"),
-    *("measure.population_rate", "measure.spike_counts", "measure.spike_synchronization"),
-    *("plasticity.InhibitorySTDP", "plasticity.PowerLawSTDP", "plasticity.TripletSTDP"),
+    "input.TimeSeries",
 }
 
 
