@@ -1,4 +1,4 @@
-"""Every part has a proof: a comparison with something that brainfn did not compute is on record."""
+"""Every part is compared with something that brainfn did not compute, and which do not note it."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ def hook():
 
 
 PARTS = {f"{room}.{name}": value for room in ROOMS for name, value in hook().parts(room).items()}
-TESTS = "\n".join(path.read_text() for path in sorted(HERE.glob("test_*.py")))
+TESTS = "\n".join(path.read_text() for path in HERE.glob("test_*.py") if path != Path(__file__))
 
 # Their tests compare them with closed forms, tables or the statistics that they must have, but do
 # not note the error yet.
@@ -49,8 +49,9 @@ def test_it_is_compared_with_something_that_we_did_not_compute(name):
     assert noted(name) or name in NOT_NOTED
 
 
-def test_what_is_not_noted_exists():
+def test_what_is_not_noted_exists_and_is_not_noted():
     assert set(PARTS) >= NOT_NOTED
+    assert not [name for name in NOT_NOTED if noted(name)]
 
 
 def test_the_record_is_of_parts_and_tests_that_exist():

@@ -51,6 +51,8 @@ class STDP(AbstractPlasticity[STDPTraces]):
     is paired with the last one on the other side; `"reduced"`: only pairs of neighbours, with no
     other spike of either neuron between them.
 
+    On CUDA these updates have no kernel of their own yet: they run over all synapses there.
+
     **Arguments:**
 
     - `A_plus`, `A_minus`: $A_+$, $A_-$, in the unit of the weights.
