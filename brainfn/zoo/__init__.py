@@ -7,6 +7,7 @@ from ._entry import (
     Outcome as Outcome,
     Variant as Variant,
 )
+from ._microcircuit import microcircuit as microcircuit
 from ._networks import NETWORKS as NETWORKS
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,

@@ -1,7 +1,8 @@
 """All networks by name."""
 
 from ._entry import Entry
+from ._microcircuit import MICROCIRCUIT
 from ._vogels_abbott import COBA, CUBA
 
-NETWORKS: dict[str, Entry] = {entry.name: entry for entry in (COBA, CUBA)}
+NETWORKS: dict[str, Entry] = {entry.name: entry for entry in (COBA, CUBA, MICROCIRCUIT)}
 """The networks that `python -m brainfn run NAME` knows, by name."""
