@@ -1,6 +1,8 @@
 """Well-known networks, each named by the source of its parameters. `NETWORKS` has an
 [`brainfn.zoo.Entry`][] for each, from which the command line and the page of networks are made."""
 
+from ._brunel import BRUNEL as BRUNEL, Brunel as Brunel, brunel as brunel
+from ._cobahh import cobahh as cobahh
 from ._entry import (
     Entry as Entry,
     Finished as Finished,

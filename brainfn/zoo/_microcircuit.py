@@ -21,7 +21,7 @@ from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Current, Exponential
 from ..units import Hz, ms, mV, pF
 from ._entry import Entry, Figures, Finished, Variant, Window, check_scale, choose
-from ._pictures import boxes, finite, sheet
+from ._pictures import boxes, finite, presented, sheet
 from ._statistics import mean_cv, rate, windowed
 
 NAMES = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
@@ -268,10 +268,11 @@ def _window(duration: float) -> Window:
     return (500.0, duration) if duration >= 1000.0 else (0.0, duration)
 
 
+@presented
 def _picture(finished: Finished) -> Any:
     """Spikes by layer; rates, CVs and correlations of the populations, as boxes."""
     from .. import plot
-    from ..plot._style import ink
+    from ..plot._style import ink, open_frame
 
     figure, grid = sheet(finished, columns=[2.6, 1.0], rows=[3.0, 1.0])
     end = finished.duration
@@ -294,9 +295,12 @@ def _picture(finished: Finished) -> Any:
         "CV of intervals": [finite(measure.cv_isi(p)) for p in seen.values()],
         "correlation (2 ms)": [correlations(p) for p in seen.values()],
     }
-    published = {"rate (Hz)": _RATES}
+    whole = sum(p.size for p in seen.values()) == sum(_SIZES)
+    published = {"rate (Hz)": _RATES} if whole else {}
     for place, (label, values) in enumerate(measured.items()):
         boxes(figure.add_subplot(right[place]), NAMES, values, label, published.get(label))
+    for panel in (top, below):
+        open_frame(panel)
     return figure
 
 

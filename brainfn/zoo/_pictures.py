@@ -1,6 +1,7 @@
 """Pieces of pictures that are not a plain overview."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,20 @@ import numpy as np
 from ..plot import new_figure
 from ..plot._style import colour, grey, ink, open_frame
 from ._entry import Finished
+
+
+def presented(picture: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes a picture, with letters that can be read on a slide."""
+
+    @functools.wraps(picture)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        import matplotlib as mpl
+
+        sizes = {"font.size": 15, "axes.labelsize": 16, "legend.fontsize": 14}
+        with mpl.rc_context({"font.family": "DejaVu Sans", **sizes}):
+            return picture(*args, **kwargs)
+
+    return made
 
 
 def sheet(
@@ -55,7 +70,7 @@ def boxes(
         ax.plot(x.mean(), place, "o", color=shade, markersize=6)
     if published is not None:
         ax.plot(published, at, "x", color=ink(ax), markersize=8, label="mean, published")
-        ax.legend(frameon=False, fontsize="small", labelcolor=ink(ax))
+        ax.legend(frameon=False, labelcolor=ink(ax), handletextpad=0.1, borderpad=0.1)
     ax.set_yticks(at, names)
     ax.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
     open_frame(ax)
@@ -65,3 +80,14 @@ def finite(x: np.ndarray) -> np.ndarray:
     """What is not NaN; a zero if there is nothing."""
     x = x[np.isfinite(x)]
     return x if x.size else np.zeros(1)
+
+
+def histogram(ax: Any, values: np.ndarray, label: str) -> Any:
+    """The distribution of `values` with its mean, which is written above."""
+    x = finite(values)
+    shade = colour("e", 0, ax)
+    ax.hist(x, 30, weights=np.full(x.size, 100 / x.size), color=shade, alpha=0.35)
+    ax.axvline(x.mean(), color=shade, linewidth=1.6)
+    ax.set(xlabel=label, ylabel="neurons (%)")
+    ax.set_title(f"mean {x.mean():.3g}", color=shade, loc="right", fontsize=14)
+    return ax

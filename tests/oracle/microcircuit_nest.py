@@ -154,7 +154,9 @@ def distributions(times, neurons, size, duration):
 
 
 def ks(a, b):
-    """The largest distance between two empirical distribution functions."""
+    """The largest distance between two empirical distribution functions; 0 without numbers."""
+    if not (a.size and b.size):
+        return 0.0
     a, b = np.sort(a), np.sort(b)
     both = np.concatenate([a, b])
     at = [np.searchsorted(x, both, side="right") / x.size for x in (a, b)]
@@ -176,6 +178,7 @@ def case(scale, duration, seeds, threads):
         result["populations"][name] = {
             figure: {
                 "mean": [float(f"{np.mean(run[k][figure]):.6g}") for run in runs],
+                "number": [run[k][figure].size for run in runs],
                 "ks": [round(ks(runs[a][k][figure], runs[b][k][figure]), 4) for a, b in pairs],
                 "quantiles": [
                     [float(f"{x:.4g}") for x in np.quantile(run[k][figure], levels)] for run in runs
@@ -204,7 +207,7 @@ def main():
         "discarded_ms": PRESIM,
         "definitions": distributions.__doc__,
         "cases": {
-            "small": case(0.03, 2000.0, range(1, 5), args.threads),
+            "small": case(0.05, 2000.0, range(1, 5), args.threads),
             "tenth": case(0.1, 10000.0, range(1, 4), args.threads),
         },
     }
