@@ -172,7 +172,11 @@ def microcircuit(
     }
     synapse, output = Exponential(_TAU_S), Current()
 
-    def project(source: str, target: str, full: float, psp: float, mean: float) -> Projection:
+    numbers, psps = _full()
+
+    def project(source: str, j: int, target: str, i: int) -> Projection:
+        full, psp = int(numbers[i, j]), _PSP if j == len(NAMES) else float(psps[i, j])
+        mean = _DELAY_EXC if psp > 0 else _DELAY_INH
         weight = psc_of_psp(psp) / math.sqrt(share)
         bounds = (0.0, math.inf) if weight > 0 else (-math.inf, 0.0)
         return Projection(
@@ -186,19 +190,17 @@ def microcircuit(
             name=f"{source}->{target}",
         )
 
-    projections = []
-    numbers, psps = _full()
-    for i, target in enumerate(NAMES):
-        for j, source in enumerate(NAMES):
-            if numbers[i, j]:
-                mean = _DELAY_EXC if psps[i, j] > 0 else _DELAY_INH
-                projections.append(project(source, target, numbers[i, j], psps[i, j], mean))
+    sources = list(NAMES)
     if thalamus:
         size = max(1, round(scale * _THALAMIC))
         populations["thalamus"] = Poisson(size, 120 * Hz, start=700 * ms, stop=710 * ms)
-        for i, target in enumerate(NAMES):
-            if numbers[i, -1]:
-                projections.append(project("thalamus", target, numbers[i, -1], _PSP, _DELAY_EXC))
+        sources.append("thalamus")
+    projections = [
+        project(source, j, target, i)
+        for i, target in enumerate(NAMES)
+        for j, source in enumerate(sources)
+        if numbers[i, j]
+    ]
     inputs = _background(share, background)
     network = astype(Network(populations, projections, key=key), dtype)
     return network, astype(inputs, dtype)
