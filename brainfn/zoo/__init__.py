@@ -9,6 +9,7 @@ from ._entry import (
     Outcome as Outcome,
     Variant as Variant,
 )
+from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
 from ._microcircuit import microcircuit as microcircuit
 from ._networks import NETWORKS as NETWORKS
 from ._vogels_abbott import (

@@ -44,7 +44,11 @@ class Brunel(NamedTuple):
 
 BRUNEL: dict[str, Brunel] = {
     "C": Brunel(
-        5.0, 2.0, 37.95, "asynchronous irregular", "stationary activity at 37.7 Hz, CV near 1"
+        5.0,
+        2.0,
+        37.95,
+        "asynchronous irregular",
+        "activity at 37.7 Hz, irregular, with weak and broad fluctuations",
     ),
     "A": Brunel(
         3.0, 2.0, 327.01, "synchronous regular", "neurons are almost fully synchronised, CV near 0"

@@ -40,13 +40,13 @@ def simulate(seed, threads):
     n = N_EXC + N_INH
     rng = np.random.default_rng(seed)
     cells = nest.Create("hh_cond_exp_traub", n, CELL)
-    start = {
-        "V_m": rng.normal(-60.0, 5.0, n),
-        "g_ex": rng.normal(40.0, 15.0, n),
-        "g_in": rng.normal(200.0, 120.0, n),
-    }
-    for name, values in start.items():
-        nest.SetStatus(cells, name, list(values))
+    cells.V_m = rng.normal(-60.0, 5.0, n)
+    # Initial conductances arrive as one spike with a weight for each neuron. Negative ones are left
+    # out, as they would be excitatory.
+    first = nest.Create("spike_generator", {"spike_times": [DT]})
+    for mean, sd, sign in ((40.0, 15.0, 1), (200.0, 120.0, -1)):
+        weights = sign * np.maximum(rng.normal(mean, sd, (n, 1)), 0.0)
+        nest.Connect(first, cells, "all_to_all", {"weight": weights, "delay": DT})
     rule = {"rule": "pairwise_bernoulli", "p": 0.02}
     nest.Connect(cells[:N_EXC], cells, rule, {"weight": 6.0, "delay": DT})
     nest.Connect(cells[N_EXC:], cells, rule, {"weight": -67.0, "delay": DT})
