@@ -93,7 +93,6 @@ def test_an_experiment_takes_the_place_of_a_run(tmp_path, capsys, monkeypatch):
         draws = np.asarray(jax.random.normal(key, 3))
         return bf.zoo.Outcome({"accuracy": 0.75}, {"draws": draws}, "3 trials", 90.0, drawn)
 
-    reference = {"Bernoulli": {"": {"accuracy": 0.5}}}
     entry = bf.zoo.Entry(
         name="coin",
         title="a coin",
