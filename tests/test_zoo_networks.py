@@ -77,7 +77,7 @@ def test_the_asynchronous_state_of_brunel(brunel):
     assert figures["rate"] == pytest.approx(37.7, rel=0.03)
 
 
-@pytest.mark.parametrize("state", "BCD")
+@pytest.mark.parametrize("state", load_json("brunel_nest.json")["states"])
 def test_brunel_is_that_of_nest(brunel, state):
     oracle = load_json("brunel_nest.json")
     figures, (frequencies, power) = brunel[state]
@@ -135,10 +135,9 @@ def test_cobahh_is_that_of_nest():
     entry = bf.zoo.NETWORKS["cobahh"]
     ours = entry.figures(out.outputs, (200.0, 1200.0))
     theirs = oracle["summary"]["200-1200"]
-    # The excitatory rate has a standard deviation of 5 % between seeds, the inhibitory one, of a
-    # quarter of the neurons, of 7 %; spikes are detected in another way and the solver is of order
-    # one.
-    for name, tolerance in (("rate_exc", 0.12), ("rate_inh", 0.15), ("cv", 0.1)):
+    # The excitatory rate has a standard deviation of 8 % between seeds, so three of them. Spikes are
+    # detected in another way, and steps of 0.1 ms of a solver of order one lower rates.
+    for name, tolerance in (("rate_exc", 0.25), ("rate_inh", 0.15), ("cv", 0.1)):
         assert ours[name] == pytest.approx(theirs[name]["mean"], rel=tolerance), name
 
 
@@ -164,7 +163,8 @@ def test_the_weight_of_the_hpc_benchmark():
 
 
 def test_the_mean_field_of_the_hpc_benchmark():
-    """Neurons that get the input of a network at the rate of the theory spike at that rate."""
+    """The rate of the theory for white noise; and that of neurons which get such input, as in
+    NEST."""
     _, inputs = bf.zoo.hpc_benchmark(scale=0.01, key=KEY)
     weight = _hpc_benchmark._WEIGHT
     charge, tau = np.e * _hpc_benchmark._TAU_S, 10.0
@@ -220,10 +220,10 @@ def test_the_mean_field_of_the_hpc_benchmark():
         record=bf.record.spike_fraction,
     )
     rate = 1e4 * float(jnp.mean(out.outputs["cells"][1000:]))
-    # 4300 spikes, an error of less than 1.5 %. Synaptic currents that last 0.33 ms and steps of 0.1
-    # ms lower the rate, to first order as if the threshold were 0.7 (tau_s / tau)^(1/2) sigma = 1.5
-    # mV higher: by less than a third.
-    assert 0.65 * 8.68 < rate < 1.02 * 8.68
+    # Half of that, as synaptic currents that last 0.33 ms filter the noise; NEST gives 8868 spikes.
+    # Ours are 2200: three standard errors, of 2.2 %.
+    theirs = load_json("hpc_benchmark_nest.json")["rate_hz"]
+    assert rate == pytest.approx(theirs, rel=0.07)
 
 
 def test_the_hpc_benchmark_learns():
