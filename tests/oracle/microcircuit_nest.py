@@ -163,6 +163,12 @@ def ks(a, b):
     return float(np.max(np.abs(at[0] - at[1])))
 
 
+def short(x):
+    """Three digits, without a point if there is nothing behind it."""
+    x = float(f"{x:.3g}")
+    return int(x) if x.is_integer() else x
+
+
 def case(scale, duration, seeds, threads):
     runs = []
     for seed in seeds:
@@ -181,7 +187,7 @@ def case(scale, duration, seeds, threads):
                 "number": [run[k][figure].size for run in runs],
                 "ks": [round(ks(runs[a][k][figure], runs[b][k][figure]), 4) for a, b in pairs],
                 "quantiles": [
-                    [float(f"{x:.4g}") for x in np.quantile(run[k][figure], levels)] for run in runs
+                    [short(x) for x in np.quantile(run[k][figure], levels)] for run in runs
                 ],
             }
             for figure in ("rate", "cv", "cc")
