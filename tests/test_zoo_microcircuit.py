@@ -165,7 +165,8 @@ def compare(case, seed):
     for name in NAMES:
         for figure, values in ours[name].items():
             reference = theirs["populations"][name][figure]
-            mine = np.mean([ks(values, np.array(q)) for q in reference["quantiles"]])
+            unit = 1e3 if figure == "cc" else 1.0
+            mine = np.mean([ks(unit * values, np.array(q)) for q in reference["quantiles"]])
             # No further than two seeds of NEST are from each other, or than chance puts two samples
             # of these sizes once in 10^4 times (pairs of neurons are not independent samples: for
             # correlations only the seeds count). Stored are 101 quantiles, which adds up to 0.01.

@@ -72,6 +72,7 @@ def boxes(
         ax.plot(published, at, "x", color=ink(ax), markersize=8, label="mean, published")
         ax.legend(frameon=False, labelcolor=ink(ax), handletextpad=0.1, borderpad=0.1)
     ax.set_yticks(at, names)
+    ax.locator_params(axis="x", nbins=5)
     ax.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
     open_frame(ax)
 

@@ -46,6 +46,7 @@ RATES = [0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829]
 TAU_M, TAU_S, C, PSP, G = 10.0, 0.5, 250.0, 0.15, -4.0
 DT, PRESIM = 0.1, 500.0
 QUANTILES = 101
+UNITS = {"cc": 1e3}
 
 
 def psc():
@@ -212,6 +213,7 @@ def main():
         "dt": DT,
         "discarded_ms": PRESIM,
         "definitions": distributions.__doc__,
+        "units": "quantiles of rates in Hz, of correlations in thousandths",
         "cases": {
             "small": case(0.05, 2000.0, range(1, 5), args.threads),
             "tenth": case(0.1, 10000.0, range(1, 4), args.threads),
