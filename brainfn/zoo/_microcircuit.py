@@ -24,7 +24,7 @@ from ._entry import Entry, Figures, Finished, Variant, Window, check_scale, choo
 from ._pictures import boxes, finite, presented, sheet
 from ._statistics import mean_cv, rate, windowed
 
-NAMES = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
+NAMES: tuple[str, ...] = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
 _SIZES = (20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948)
 _THALAMIC = 902
 # Connection probabilities, `_PROBABILITY[target][source]`; the last column is the thalamus.
@@ -190,7 +190,7 @@ def microcircuit(
             name=f"{source}->{target}",
         )
 
-    sources = list(NAMES)
+    sources: list[str] = list(NAMES)
     if thalamus:
         size = max(1, round(scale * _THALAMIC))
         populations["thalamus"] = Poisson(size, 120 * Hz, start=700 * ms, stop=710 * ms)

@@ -18,8 +18,13 @@ def presented(picture: Callable[..., Any]) -> Callable[..., Any]:
     def made(*args: Any, **kwargs: Any) -> Any:
         import matplotlib as mpl
 
-        sizes = {"font.size": 15, "axes.labelsize": 16, "legend.fontsize": 14}
-        with mpl.rc_context({"font.family": "DejaVu Sans", **sizes}):
+        style: Any = {
+            "font.family": "DejaVu Sans",
+            "font.size": 15,
+            "axes.labelsize": 16,
+            "legend.fontsize": 14,
+        }
+        with mpl.rc_context(style):
             return picture(*args, **kwargs)
 
     return made
