@@ -125,7 +125,7 @@ def quantal() -> dict[str, Any]:
 def gap_junction() -> dict[str, Any]:
     """Two `hh_psc_alpha_gap` that a junction couples; one is driven. Within an interval of
     communication NEST iterates cubic interpolations of the potentials until they agree."""
-    dt, duration, current, weight, interval = 0.01, 40.0, 200.0, 20.0, 0.5
+    dt, duration, current, weight, interval = 0.01, 25.0, 200.0, 20.0, 0.5
     begin(dt)
     nest.wfr_tol, nest.wfr_interpolation_order, nest.wfr_max_iterations = 1e-9, 3, 100
     cells = nest.Create("hh_psc_alpha_gap", 2)
