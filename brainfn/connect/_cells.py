@@ -256,7 +256,7 @@ def _events(lots: Lots, end: float) -> Float64[np.ndarray, " n"]:
         gaps[0] += last  # so that sums do not depend on where parts begin
         parts.append(np.cumsum(gaps, out=gaps))
         last = float(gaps[-1])
-    events = np.concatenate(parts) if len(parts) != 1 else parts[0]
+    events = np.concatenate(parts) if parts else np.zeros(0)
     return events[: np.searchsorted(events, end)]
 
 
