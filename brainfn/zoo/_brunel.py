@@ -178,7 +178,7 @@ def _window(duration: float) -> Window:
 def _picture(finished: Finished) -> Any:
     """Spikes and rates of the last 200 ms, the spectrum of the rate, rates and CVs of neurons."""
     from .. import plot
-    from ..plot._style import colour, grey, open_frame
+    from ..plot import colour, grey, open_frame
 
     end = finished.duration
     figures = finished.figures

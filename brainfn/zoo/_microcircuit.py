@@ -274,7 +274,7 @@ def _window(duration: float) -> Window:
 def _picture(finished: Finished) -> Any:
     """Spikes by layer; rates, CVs and correlations of the populations, as boxes."""
     from .. import plot
-    from ..plot._style import ink, open_frame
+    from ..plot import ink, open_frame
 
     figure, grid = sheet(finished, columns=[2.6, 1.0], rows=[3.0, 1.0])
     end = finished.duration

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..plot import new_figure
-from ..plot._style import colour, grey, ink, open_frame
+from ..plot import colour, grey, ink, new_figure, open_frame
 from ._entry import Finished
 
 
