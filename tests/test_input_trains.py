@@ -181,3 +181,11 @@ def test_correlated_rate_may_be_driven():
     source = bf.input.MultipleInteraction(4, 0.0, 0.5)
     out = spikes(source, 100.0, inputs=lambda t: jnp.where(t < 50.0, 0.5, -0.5))
     assert out[:500].sum() > 50 and not out[500:].any()
+
+
+def test_one_mean_for_all_gives_the_numbers_of_many_equal_ones():
+    """Bit for bit, so that populations stored together draw the same as separately."""
+    draw = jax.jit(lambda key, mean: bf.random.poisson(key, mean, 2000))
+    for i, mean in enumerate((0.0, 0.01, 1.3, 2.32, 9.99, 10.0, 40.0)):
+        key, one = jax.random.key(i), np.float32(mean)
+        np.testing.assert_array_equal(draw(key, one), draw(key, np.full(2000, one)))

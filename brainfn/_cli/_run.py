@@ -84,10 +84,10 @@ def _simulate(
 
     def potentials(state: Any, output: Any) -> Any:
         del output
-        return {name: state[name].v[:_TRACED] for name in entry.drawn}
+        return {name: state[name].v[:_TRACED] for name, number in entry.drawn.items() if number}
 
     kept: dict[str, Any] = {"spikes": record.Spikes()}
-    if settings.plot and entry.drawn:
+    if settings.plot and any(entry.drawn.values()):
         kept["v"] = potentials
 
     def go(n: int, progress: bool) -> Run:

@@ -15,4 +15,10 @@ from ._overview import overview as overview
 from ._panels import population_rate as population_rate, raster as raster, traces as traces
 from ._sheet import animation as animation, film_strip as film_strip
 from ._spectra import power_spectrum as power_spectrum, spectrogram as spectrogram
-from ._style import new_figure as new_figure
+from ._style import (
+    colour as colour,
+    grey as grey,
+    ink as ink,
+    new_figure as new_figure,
+    open_frame as open_frame,
+)

@@ -21,8 +21,9 @@ def raster(
 
     **Arguments:**
 
-    - `trains`: the spikes of a population, or of several by name. Names that begin with `e` are
-        drawn in the colour of excitatory neurons, those with `i` in that of inhibitory ones.
+    - `trains`: the spikes of a population, or of several by name. Names that begin with `e` or
+        end with `E` are drawn in the colour of excitatory neurons, those with `i` or `I` in that of
+        inhibitory ones.
     - `ax`: matplotlib axes to draw into; by default those of a new figure.
     - `neurons`: maximal number of neurons to show. They are sampled evenly, so populations keep
       their proportions.

@@ -101,12 +101,13 @@ def grey(where: Any) -> str:
 
 
 def colour(name: str, place: int, where: Any) -> str:
-    """The colour of a population on axes: warm for excitatory, cold for inhibitory."""
+    """The colour of a population on axes: warm for excitatory (`exc`, `L4E`), cold for inhibitory
+    (`inh`, `L4I`)."""
     excitatory, inhibitory, *others = _DARK if is_dark(where) else _LIGHT
-    first = name[:1].lower()
-    if first == "e" or (not name and place == 0):
+    first, last = name[:1].lower(), name[-1:]
+    if first == "e" or last == "E" or (not name and place == 0):
         return excitatory
-    if first == "i":
+    if first == "i" or last == "I":
         return inhibitory
     return others[place % len(others)]
 

@@ -1,12 +1,16 @@
 """Well-known networks, each named by the source of its parameters. `NETWORKS` has an
 [`brainfn.zoo.Entry`][] for each, from which the command line and the page of networks are made."""
 
+from ._brunel import BRUNEL as BRUNEL, Brunel as Brunel, brunel as brunel
+from ._cobahh import cobahh as cobahh
 from ._entry import (
     Entry as Entry,
     Finished as Finished,
     Outcome as Outcome,
     Variant as Variant,
 )
+from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
+from ._microcircuit import microcircuit as microcircuit
 from ._networks import NETWORKS as NETWORKS
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,
