@@ -48,9 +48,7 @@ class _Operands:
         self.state = {k: i for i, k in enumerate(state)}
         self.others: dict[int, int] = {}
 
-    def place(self, position: Any) -> str:
-        if not isinstance(position, int):
-            raise Unsupported("a receptor computes its accumulator")
+    def place(self, position: int) -> str:
         if position in self.state:
             return f"result(frame, {self.state[position]})"
         at = self.others.setdefault(position, len(self.state) + len(self.others))
@@ -320,6 +318,19 @@ def _owner(model: Any, layer: int) -> int:
     raise Unsupported("a layer of receptors reaches a part of a group")
 
 
+def _accumulator(shapes: _Arrays, positions: _Arrays, layer: int) -> tuple[int, Any]:
+    """Position and shape of the array to which a receptor adds what arrives."""
+    synapse = shapes.model.local.layers[layer].synapse
+    leaves, structure = jtu.tree_flatten(shapes.start.model_state.layers[layer])
+    avals = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
+    traced = jax.make_jaxpr(lambda *xs: synapse.accumulator(structure.unflatten(xs)))(*avals)
+    (out,) = traced.jaxpr.outvars
+    if out not in traced.jaxpr.invars:
+        raise Unsupported("a receptor computes its accumulator")
+    k = traced.jaxpr.invars.index(out)
+    return jtu.tree_leaves(positions.start.model_state.layers[layer])[k], leaves[k]
+
+
 def _routes(
     shapes: _Arrays, positions: _Arrays, operands: _Operands
 ) -> tuple[list[LoopRoute], str]:
@@ -342,9 +353,7 @@ def _routes(
             matrix, at = matrix.matrix, at.matrix
         else:
             layer = route.target
-            synapse = model.local.layers[layer].synapse
-            sums = synapse.accumulator(state.layers[layer])
-            like = synapse.accumulator(shapes.start.model_state.layers[layer])
+            sums, like = _accumulator(shapes, positions, layer)
         if type(matrix) not in (CSR, FixedFanout):
             raise Unsupported(f"connections are stored as {type(matrix).__name__}")
         if matrix.data.dtype != like.dtype:
@@ -385,7 +394,7 @@ def _rings(shapes: _Arrays, positions: _Arrays, operands: _Operands) -> list[Loo
     model, state, out = shapes.model, positions.start.model_state, []
     for layer, slots in enumerate(model.exchange.rings):
         if slots:
-            sums = model.local.layers[layer].synapse.accumulator(state.layers[layer])
+            sums, _ = _accumulator(shapes, positions, layer)
             ring = operands.place(state.rings[layer])
             out.append(LoopRing(_owner(model, layer), ring, operands.place(sums)))
     return out
