@@ -11,6 +11,8 @@ import numpy as np
 
 from . import _jit_reference
 
+ROWS, COLS, WEIGHTS = range(3)
+
 
 def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
     """The row of each stored element of a CSR structure."""
@@ -44,6 +46,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         return accumulator
     if term.block.kind == "dense":
         return _dense(role, batch, term, accumulator)
+    if term.block.kind == "all_to_all":
+        return _all_to_all(role, batch, term, accumulator)
     if term.block.kind == "jit":
         return _jit_reference.contributions(
             role, batch, term, accumulator, _align, _reduce, _union(batch, term)
@@ -90,6 +94,16 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         return _add(accumulator, value.reshape(accumulator.shape))
     flat = accumulator.reshape((*accumulator.shape[: sum(mask)], -1))
     return flat.at[..., positions[role]].add(value).reshape(accumulator.shape)
+
+
+def left_out(shape: tuple[int, int], extra: tuple[int, ...]) -> tuple[int, int]:
+    """The range of rows `i` of an all-to-all block whose element `(i, i + diagonal)` is left
+    out."""
+    if not extra:
+        return 0, 0
+    (diagonal,) = extra
+    start = min(max(-diagonal, 0), shape[0])
+    return start, max(start, min(shape[0], shape[1] - diagonal))
 
 
 def sum_dtype(x) -> np.dtype:
@@ -160,3 +174,49 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
         return _add(accumulator, jnp.broadcast_to(value, accumulator.shape))
     at = accumulator.at[..., slices[role]]
     return at.add(jnp.broadcast_to(value, (*accumulator.shape[:-1], value.shape[-1])))
+
+
+def _all_to_all(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> jax.Array:
+    """A block with one weight: the sum over one side, spread over the other, without a diagonal
+    that is left out."""
+    block, union = term.block, _union(batch, term)
+    dtype = sum_dtype(accumulator)
+    begins = block.row_offset, block.col_offset
+    # Row i meets column i + diagonal there: the same number of rows and of columns.
+    start, stop = left_out(block.shape, block.extra)
+    shift = (0, *block.extra) if block.extra else (0, 0)
+    own = [slice(start + d, stop + d) for d in shift]
+
+    def spread(x, mask, core):
+        return _align(x.astype(dtype), (*mask, *core), (*union, *core))
+
+    def segment(r, x, mask):
+        x = x[..., begins[r] : begins[r] + block.shape[r]]
+        return spread(x, mask, (True,))
+
+    sides = [None if r == role else segment(r, term.arrays[r], term.masks[r]) for r in range(2)]
+    need = segment(ROWS, *term.need) if term.need else None
+    if need is not None and sides[ROWS] is not None:
+        sides[ROWS] = sides[ROWS] * need
+    full = tuple(n for n, has in zip(batch, union, strict=True) if has)
+    if role == WEIGHTS:
+        x, v = sides
+        value = jnp.sum(x, -1) * jnp.sum(v, -1)
+        if stop > start:
+            value = value - jnp.sum(x[..., own[ROWS]] * v[..., own[COLS]], -1)
+        value = _reduce(jnp.broadcast_to(value, full), term.masks[role], union)
+        return _add(accumulator, jnp.broadcast_to(value, accumulator.shape))
+    x = sides[1 - role]
+    value = jnp.sum(x, -1, keepdims=True)
+    if stop > start:
+        around = (own[role].start, block.shape[role] - own[role].stop, 0)
+        edges = ((0, 0, 0),) * (x.ndim - 1)
+        mine = x[..., own[1 - role]]
+        value = value - jax.lax.pad(mine, jnp.zeros((), dtype), (*edges, around))
+    value = value * spread(term.arrays[WEIGHTS], term.masks[WEIGHTS], ())[..., None]
+    if need is not None and role == ROWS:
+        value = value * need
+    value = jnp.broadcast_to(value, (*full, block.shape[role]))
+    value = _reduce(value, term.masks[role], union)
+    at = accumulator.at[..., begins[role] : begins[role] + block.shape[role]]
+    return at.add(value)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # Synaptic delays are stored in two bytes.
 _LONGEST = 65535
+_UNSTORED = {
+    "jit": "just-in-time ones. Leave JustInTime out",
+    "all_to_all": "all-to-all ones. Try format='csr'",
+}
 _DELAY = Declared("ms", "nonnegative", False, False)
 
 
@@ -122,9 +126,8 @@ def _one_each(matrix: AbstractMatrix, rule: AbstractRule | None) -> bool:
 def _check_stored(name: str, matrix: AbstractMatrix, rule: AbstractRule | None) -> None:
     if matrix.weight_shape is None:
         raise ValueError(
-            f"`delay` of projection {name!r}: delays for each synapse need stored "
-            "connections, not just-in-time ones. Leave JustInTime out, or give one delay, or one "
-            "for each presynaptic neuron."
+            f"`delay` of projection {name!r}: delays for each synapse need stored connections, "
+            f"not {_UNSTORED[matrix.kind]}, or give one delay, or one for each presynaptic neuron."
         )
     if rule is not None and not isinstance(matrix, CSR):
         raise ValueError(
