@@ -46,30 +46,21 @@ def loss(weight, net):
     return jnp.mean(inh) + jnp.sum(exc * jnp.arange(float(N_EXC))) + 50 * jnp.mean(spikes)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"autapses": True},
-        {"apart": True},
-        {"delay": np.linspace(1, N_EXC, N_EXC).round() / 10},
-    ],
-    ids=["together", "autapses", "apart", "axonal delays"],
-)
-def test_equals_the_stored_matrix(options):
-    if "delay" in options:
-        options = {"delay": bf.delay.Axonal(options["delay"])}
+@pytest.mark.parametrize("apart", [True, False])
+def test_equals_the_stored_matrix(apart):
+    lags = bf.delay.Axonal(np.linspace(1, N_EXC, N_EXC).round() / 10)
+    options = {"apart": True, "autapses": True} if apart else {"delay": lags}
     net, same = network(**options), network("csr", **options)
     assert net.pathways["exc"].matrices[0].kind == "all_to_all"
     assert same.pathways["exc"].matrices[0].kind == "csr"
     assert net.projections["exc"].synapses == same.projections["exc"].synapses
-    weights = jnp.asarray([8.0, 5.0])
-    program = jax.jit(jax.vmap(jax.value_and_grad(loss), (0, None)))
-    (value, gradient), (expected, wanted) = program(weights, net), program(weights, same)
+    program = jax.jit(jax.value_and_grad(loss))
+    weight = jnp.asarray(8.0)
+    (value, gradient), (expected, wanted) = program(weight, net), program(weight, same)
     # float64 sums in another order.
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     np.testing.assert_allclose(gradient, wanted, rtol=1e-9)
-    assert np.all(np.asarray(gradient) != 0)
+    assert float(gradient) != 0
 
 
 def test_what_differs_between_synapses_is_stored():
