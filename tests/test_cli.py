@@ -84,6 +84,54 @@ def test_list_names_all_variants_and_their_sources(capsys):
         assert entry.source.split(":")[0] in out
 
 
+def test_an_experiment_takes_the_place_of_a_run(tmp_path, capsys, monkeypatch):
+    def drawn():
+        return bf.plot.new_figure(1.0, 1.0)
+
+    def experiment(variant, *, scale, duration, dt, key):
+        assert (variant, scale, duration, dt) == ("only", 2.0, 30.0, 0.5)
+        draws = np.asarray(jax.random.normal(key, 3))
+        return bf.zoo.Outcome({"accuracy": 0.75}, {"draws": draws}, "3 trials", 90.0, drawn)
+
+    entry = bf.zoo.Entry(
+        name="coin",
+        title="a coin",
+        source="nobody",
+        size="1 neuron",
+        expected="half",
+        variants={
+            "only": bf.zoo.Variant("Coin", "none", reference={"Bernoulli": {"": {"accuracy": 0.5}}})
+        },
+        experiment=experiment,
+        rows={"accuracy": ("how often right", "{:.2f}")},
+        scale=2.0,
+        dt=0.5,
+    )
+    monkeypatch.setitem(bf.zoo.NETWORKS, "coin", entry)
+    assert run("coin", "--duration", "30") == 0
+    out = capsys.readouterr().out
+    for text in ("how often right", "0.75", "0.50", "Bernoulli", "3 trials", "real-time factor"):
+        assert text in out
+    folder = tmp_path / "results" / "coin"
+    assert {p.name for p in folder.iterdir()} == {"overview.png", "results.npz", "summary.json"}
+    assert json.loads((folder / "summary.json").read_text())["figures"] == {"accuracy": 0.75}
+    assert np.load(folder / "results.npz")["draws"].shape == (3,)
+
+
+@pytest.mark.parametrize("name", bf.zoo.NETWORKS)
+def test_every_network_says_what_it_is(name, capsys):
+    entry = bf.zoo.NETWORKS[name]
+    assert entry.name == name and name.isidentifier()
+    assert (entry.build is None) != (entry.experiment is None)
+    assert entry.build is None or entry.figures is not None
+    for text in (entry.title, entry.source, entry.size, entry.expected, entry.python):
+        assert text
+    assert entry.variants and all(v.title and v.source for v in entry.variants.values())
+    assert run("--list") == 0
+    out = capsys.readouterr().out
+    assert f"{name}: {entry.title}" in out and entry.expected[:40] in out
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["info", "--help"]])
 def test_help(arguments, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -35,9 +35,9 @@ ROOMS = [
     ["record"],
     ["driver"],
     ["learn"],
-    ["zoo"],
     ["measure"],
     ["plot"],
+    ["zoo"],
     ["_cli"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}

@@ -9,8 +9,10 @@ import jax
 
 from .._config import show_config
 from .._errors import whole_steps
+from ._experiment import run_experiment
 from ._parser import choose, fail, listing, make_parser
-from ._run import Settings, run_network
+from ._run import run_network
+from ._settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,28 +36,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(listing())
         return 0
     prog = f"{parser.prog} run"
-    name = choose(parser, options.network, options.variant)
+    entry, variant = choose(prog, options.network, options.variant)
+    duration = entry.duration if options.duration is None else options.duration
+    dt = entry.dt if options.dt is None else options.dt
     try:
-        whole_steps("--duration", options.duration, options.dt, minimum=1)
-        # The refractory period of these networks must be a whole number of steps.
-        whole_steps("the refractory period", 5.0, options.dt, minimum=1)
+        whole_steps("--duration", duration, dt, minimum=1)
+        for what, value in entry.multiples.items():
+            whole_steps(what, value, dt, minimum=1)
     except ValueError as error:
         fail(prog, str(error))
+    name = f"{entry.name}-{variant}" if len(entry.variants) > 1 else entry.name
     folder = options.out or os.path.join("results", name)
     _check_folder(prog, folder)
     jax.config.update("jax_enable_x64", options.precision == 64)
     settings = Settings(
         name=name,
-        scale=options.scale,
-        duration=options.duration,
-        dt=options.dt,
+        variant=variant,
+        scale=entry.scale if options.scale is None else options.scale,
+        duration=duration,
+        dt=dt,
         seed=options.seed,
         precision=options.precision,
         folder=folder,
         plot=not options.no_plot,
     )
     try:
-        run_network(settings)
+        (run_network if entry.experiment is None else run_experiment)(entry, settings)
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130

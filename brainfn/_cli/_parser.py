@@ -8,51 +8,47 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from .._errors import nearest
-from ..zoo import VOGELS_ABBOTT
-
-# The networks, each with its variants: the first is the default.
-NETWORKS: dict[str, list[str]] = {
-    network: [name.split("-", 1)[1] for name in VOGELS_ABBOTT if name.startswith(f"{network}-")]
-    for network in ("coba", "cuba")
-}
+from ..zoo import NETWORKS, Entry
 
 _INTRO = "brainfn: a differentiable brain simulator in JAX."
 
-_EXAMPLES = """
+# The network of the examples: the first of the zoo.
+_FIRST = next(iter(NETWORKS.values()))
+
+_EXAMPLES = f"""
 examples:
-  python -m brainfn run coba             4000 neurons for one second, with a picture
-  python -m brainfn run coba --scale 10  the same with 40 000 neurons
-  python -m brainfn run --list           which networks there are, and where they come from
+  python -m brainfn run {_FIRST.name:<15}  {_FIRST.size}, with a picture
+  python -m brainfn run --list           which networks there are, and what is expected of them
   python -m brainfn info                 versions, devices and kernels, for a bug report
 """
 
 _RUN = """
-Simulate a network of excitatory and inhibitory leaky integrate-and-fire neurons (Vogels and
-Abbott 2005), compare it with NEST and Brian2, and draw it.
+Simulate a well-known network, compare it with its publication and other simulators, and draw it.
 
-  coba    synapses are conductances: irregular bursts at about 20 Hz
-  cuba    synapses are currents: irregular spikes at about 5.7 Hz
+{}
 
-Scripts under these names differ in drive, weights and initial values, so a variant is named by the
-source of its parameters; `--list` shows all of them.
+Scripts under one name often differ in parameters, so variants are named by the source of theirs;
+`--list` shows all of them.
 """
 
-_RUN_EXAMPLES = """
+_RUN_EXAMPLES = f"""
 examples:
-  python -m brainfn run coba
-  python -m brainfn run cuba --seed 3 --duration 1200
-  python -m brainfn run coba --variant brian1 --precision 64
-  python -m brainfn run coba --scale 100 --no-plot      400 000 neurons, 32 million synapses
+  python -m brainfn run {_FIRST.name}
+  python -m brainfn run {_FIRST.name} --seed 3 --duration 1200 --precision 64
+  python -m brainfn run {_FIRST.name} --variant {list(_FIRST.variants)[-1]}
+  python -m brainfn run {_FIRST.name} --scale 100 --no-plot
 
-output files (in results/NETWORK-VARIANT, or --out): overview.png raster, population rate, membrane
-potentials, distributions spikes.npz numpy.load("spikes.npz") has exc_times (ms), exc_neurons,
-inh_times, ... summary.json every figure that is printed, with all settings
+output files (in results/NETWORK-VARIANT, or --out):
+  overview.png   a picture: usually spikes, rates, membrane potentials, distributions
+  spikes.npz     numpy.load("spikes.npz") has exc_times (ms), exc_neurons, ... by population;
+                 experiments of several runs write results.npz instead
+  summary.json   every figure that is printed, with all settings
 
 the same in Python:
   import jax, brainfn as bf
   key = jax.random.key(0)
-  network, drive = bf.zoo.vogels_abbott("coba-drive", key=key)
-  out = bf.simulate(network, inputs=drive, duration=1000.0, dt=0.1, key=key)
+  network, inputs = {_FIRST.python.replace("VARIANT", next(iter(_FIRST.variants)))}
+  out = bf.simulate(network, inputs=inputs, duration=1000.0, dt=0.1, key=key)
 """
 
 
@@ -84,39 +80,33 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     )
     run = commands.add_parser(
         "run",
-        help="simulate a well-known network (coba, cuba)",
-        description=_RUN,
+        help="simulate a well-known network",
+        description=_RUN.format("\n".join(f"  {e.name:<14} {e.title}" for e in NETWORKS.values())),
         epilog=_RUN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument("network", nargs="?", metavar="NETWORK", help="coba or cuba")
+    run.add_argument("network", nargs="?", metavar="NETWORK", help="its name")
     run.add_argument("--list", action="store_true", help="list networks and variants, and stop")
-    variants = "; ".join(f"{name}: {', '.join(known)}" for name, known in NETWORKS.items())
     run.add_argument(
-        "--variant",
-        metavar="NAME",
-        help=f"{variants} (default: the first)",
+        "--variant", metavar="NAME", help="see `--list` (default: the first of the network)"
     )
     run.add_argument(
         "--scale",
-        type=_positive("e.g. 1 for 4000 neurons, 10 for 40 000"),
-        default=1.0,
+        type=_positive("e.g. 1 for the published size, 0.1 for a tenth of it"),
         metavar="X",
-        help="how many times 4000 neurons, with 80 synapses each (default: 1)",
+        help="size relative to the published one (default: as `--list` says)",
     )
     run.add_argument(
         "--duration",
         type=_positive("in ms, e.g. 1000 for one second"),
-        default=1000.0,
         metavar="MS",
-        help="model time in ms (default: 1000)",
+        help="model time in ms (default: as `--list` says)",
     )
     run.add_argument(
         "--dt",
         type=_positive("in ms, e.g. 0.1"),
-        default=0.1,
         metavar="MS",
-        help="step size in ms; 5 ms must be a whole number of steps (default: 0.1)",
+        help="step size in ms (default: as `--list` says)",
     )
     run.add_argument(
         "--seed",
@@ -142,46 +132,54 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     return parser
 
 
-def choose(parser: argparse.ArgumentParser, network: str | None, variant: str | None) -> str:
-    """The name of a network and its variant in the zoo, or an error that lists them."""
-    prog = f"{parser.prog} run"
+def choose(prog: str, network: str | None, variant: str | None) -> tuple[Entry, str]:
+    """An entry of the zoo and the name of its variant, or an error that lists them."""
     if network is None:
-        fail(prog, "which network? Try `brainfn run coba`, or `brainfn run --list`.")
+        first = next(iter(NETWORKS))
+        fail(prog, f"which network? Try `brainfn run {first}`, or `brainfn run --list`.")
     if network not in NETWORKS:
-        if network in VOGELS_ABBOTT:
-            kind, _, name = network.partition("-")
-            fail(prog, f"write {network!r} as `{kind} --variant {name}`.")
-        fail(prog, f"no network {network!r}, only {_listed(NETWORKS)}.{nearest(network, NETWORKS)}")
-    known = NETWORKS[network]
-    variant = known[0] if variant is None else variant
+        for kind, entry in NETWORKS.items():
+            if network.removeprefix(f"{kind}-") in entry.variants:
+                name = network.removeprefix(f"{kind}-")
+                fail(prog, f"write {network!r} as `{kind} --variant {name}`.")
+        hint = nearest(network, NETWORKS) or " Try `brainfn run --list`."
+        fail(prog, f"no network {network!r}, only {_listed(NETWORKS)}.{hint}")
+    entry = NETWORKS[network]
+    known = entry.variants
+    variant = next(iter(known)) if variant is None else variant
     if variant not in known:
-        others = [n for n, v in NETWORKS.items() if variant in v]
+        others = [n for n, e in NETWORKS.items() if variant in e.variants]
         hint = nearest(variant, known)
         if others:
             hint = f" It belongs to {others[0]}: `brainfn run {others[0]} --variant {variant}`."
         fail(prog, f"{network} has no variant {variant!r}, only {_listed(known)}.{hint}")
-    return f"{network}-{variant}"
+    return entry, variant
 
 
 def listing() -> str:
-    """All networks and variants, their sources, and the rates of other simulators."""
-    lines, pad = [], "    "
-    for network, variants in NETWORKS.items():
-        for variant in variants:
-            entry = VOGELS_ABBOTT[f"{network}-{variant}"]
-            default = "  (default)" if variant == variants[0] else ""
-            lines.append(f"{network} --variant {variant}{default}")
-            lines += textwrap.wrap(
-                entry.source, 90, initial_indent="    ", subsequent_indent="    "
-            )
-            figures = [
-                f"{simulator} {windows['200-1200']['rate_exc']:.1f} Hz"
-                for simulator, windows in entry.reference.items()
-                if "200-1200" in windows
-            ]
-            if figures:
-                lines.append(f"{pad}excitatory rate: {', '.join(figures)}")
-    return "\n".join(lines)
+    """All networks and variants: source, size, what is expected, and defaults."""
+    lines: list[str] = []
+    for name, entry in NETWORKS.items():
+        lines.append(f"{name}: {entry.title}")
+        lines += _indented(f"source: {entry.source}", 2)
+        lines += _indented(f"size: {entry.size}", 2)
+        lines += _indented(f"expected: {entry.expected}", 2)
+        lines.append(
+            f"  default: --scale {entry.scale:g} --duration {entry.duration:g} --dt {entry.dt:g}"
+        )
+        for place, (variant, about) in enumerate(entry.variants.items()):
+            default = "" if place else "  (default)"
+            lines.append(f"  {name} --variant {variant}{default}")
+            lines += _indented(about.source, 6)
+            if about.expected:
+                lines += _indented(about.expected, 6)
+        lines.append("")
+    return "\n".join(lines[:-1])
+
+
+def _indented(text: str, by: int) -> list[str]:
+    pad = " " * by
+    return textwrap.wrap(text, 96, initial_indent=pad, subsequent_indent=pad + "  ")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,10 +1,8 @@
 """`brainfn run`: build, compile, simulate, measure, print, draw, write."""
 
-import json
 import os
-import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,87 +10,73 @@ import jax.random as jr
 import numpy as np
 
 from .. import measure, record
-from .._config import config_dict
 from .._errors import whole_steps
 from ..driver import Run, run
+from ..event import CSR
 from ..record import SpikeTrains
-from ..zoo import VOGELS_ABBOTT, vogels_abbott
-from ._report import figures_of, print_report, window_of
+from ..units import second
+from ..zoo import Entry, Finished, Variant
+from ._report import engineering, print_costs, print_figures
+from ._settings import Settings, Timing, check_plot, peak_memory, write_summary
 
 # Neurons of each population whose membrane potential is recorded; a few of them are drawn.
 _TRACED = 10
-_DRAWN = {"exc": 2, "inh": 1}
 # Steps in a chunk, so that the progress bar moves; and the spikes that it may hold, as bits.
 _CHUNK, _CHUNK_SPIKES = 1000, 2**29
 
 
-class Settings(NamedTuple):
-    """The user's settings."""
-
-    name: str
-    scale: float
-    duration: float
-    dt: float
-    seed: int
-    precision: int
-    folder: str
-    plot: bool
-
-
-class Timing(NamedTuple):
-    """Wall time in seconds."""
-
-    build: float
-    compile: float
-    run: float
-
-
-def run_network(settings: Settings) -> None:
+def run_network(entry: Entry, settings: Settings) -> None:
     """Simulate, print the results, and write them to the folder."""
-    if settings.plot:
-        # Fail before the work, not after it.
-        from ..plot import new_figure
-
-        new_figure(1.0, 1.0)
-    variant = VOGELS_ABBOTT[settings.name]
+    check_plot(settings)
+    variant = entry.variants[settings.variant]
     print(f"{variant.title}: {variant.source}", flush=True)
     key_build, key_run = jr.split(jr.key(settings.seed))
     start = time.perf_counter()
-    network, drive = vogels_abbott(
-        settings.name, scale=settings.scale, key=key_build, surrogate=None
+    assert entry.build is not None and entry.figures is not None
+    network, inputs = entry.build(
+        settings.variant, scale=settings.scale, key=key_build, dt=settings.dt
     )
     jax.block_until_ready(eqx.filter(network, eqx.is_array))
     build = time.perf_counter() - start
     synapses = sum(p.synapses for p in network.projections.values())
-    sizes = {name: p.size for name, p in network.populations.items()}
-    cells = sizes["exc"] + sizes["inh"]
-    print(f"{cells:,} neurons, {synapses:,} synapses, dt {settings.dt:g} ms", flush=True)
-    out, compiling, running = _simulate(network, drive, settings, key_run)
+    cells = sum(p.size for p in network.populations.values() if p.ports())
+    size = f"{cells:,} neurons, {synapses:,.0f} synapses"
+    print(f"{size}, dt {settings.dt:g} ms", flush=True)
+    out, compiling, running = _simulate(network, inputs, entry, settings, key_run)
     timing = Timing(build, compiling, running)
     trains = out.outputs["spikes"]
     if out.interrupted:
         settings = settings._replace(duration=float(int(out.state.step) * settings.dt))
         print(f"interrupted after {settings.duration:g} ms; the results below cover that time")
-    events = _synaptic_events(network, trains)
-    window = window_of(settings.duration)
-    ours = figures_of(trains, window)
-    print_report(
-        variant,
-        ours,
-        window,
-        settings=settings,
-        timing=timing,
-        events=events,
-        synapses=synapses,
-        peak=_peak_memory(),
+    window = entry.window(settings.duration)
+    finished = Finished(
+        network=network,
+        trains=trains,
+        potentials=out.outputs.get("v", {}),
+        figures=entry.figures(trains, window),
+        window=window,
+        duration=settings.duration,
+        dt=settings.dt,
+        title=variant.title,
     )
-    paths = [_write_spikes(settings, trains), _write_summary(settings, ours, timing, events)]
+    _print_report(entry, variant, finished, settings, timing, synapses)
+    about = {
+        "window_ms": window,
+        "seconds": timing._asdict(),
+        "neurons": cells,
+        "synapses": synapses,
+        "synaptic_events": _synaptic_events(network, trains),
+    }
+    paths = [_write_spikes(settings, trains), write_summary(settings, finished.figures, about)]
     if settings.plot:
-        paths.insert(0, _draw(settings, trains, out.outputs["v"], ours, synapses, window))
+        paths.insert(0, os.path.join(settings.folder, "overview.png"))
+        _draw(entry, finished, size).savefig(paths[0])
     print("\n".join(f"wrote {path}" for path in paths))
 
 
-def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[Run, float, float]:
+def _simulate(
+    network: Any, inputs: Any, entry: Entry, settings: Settings, key: Any
+) -> tuple[Run, float, float]:
     """The run, and the times of compilation and of the run itself."""
     dt, cells = settings.dt, sum(p.size for p in network.populations.values())
     steps = whole_steps("duration", settings.duration, dt)
@@ -100,16 +84,16 @@ def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[R
 
     def potentials(state: Any, output: Any) -> Any:
         del output
-        return {name: state[name].v[:_TRACED] for name in _DRAWN}
+        return {name: state[name].v[:_TRACED] for name in entry.drawn}
 
     kept: dict[str, Any] = {"spikes": record.Spikes()}
-    if settings.plot:
+    if settings.plot and entry.drawn:
         kept["v"] = potentials
 
     def go(n: int, progress: bool) -> Run:
         return run(
             network,
-            inputs=drive,
+            inputs=inputs,
             duration=n * dt,
             dt=dt,
             key=key,
@@ -131,73 +115,84 @@ def _simulate(network: Any, drive: Any, settings: Settings, key: Any) -> tuple[R
     return out, max(first.wall_time - out.wall_time * few / done, 0.0), out.wall_time
 
 
-def _synaptic_events(network: Any, trains: dict[str, SpikeTrains]) -> int:
-    """The number of synaptic events: each spike counts once per synapse."""
-    return sum(
-        int(np.dot(trains[p.pre].count, np.diff(np.asarray(m.indptr))))
-        for p in network.projections.values()
-        for m in p.matrices
-    )
-
-
-def _peak_memory() -> float | None:
-    """The peak memory of this process in bytes; `None` if the system doesn't report it."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)
-
-
-def _draw(
+def _print_report(
+    entry: Entry,
+    variant: Variant,
+    finished: Finished,
     settings: Settings,
-    trains: dict[str, SpikeTrains],
-    potentials: dict[str, np.ndarray],
-    ours: dict[str, float],
+    timing: Timing,
     synapses: int,
-    window: tuple[float, float],
-) -> str:
+) -> None:
+    begin, end = finished.window
+    label = f"{begin:g}-{end:g}"
+    theirs = {
+        who: windows.get(label, windows.get("", {})) for who, windows in variant.reference.items()
+    }
+    theirs = {who: figures for who, figures in theirs.items() if figures}
+    title = f"from {begin:g} to {end:g} ms"
+    print_figures(title, entry, finished.figures, theirs, settings.scale)
+    if variant.reference and not theirs:
+        known = next(iter(variant.reference.values()))
+        print(f"  (reference figures are for {' and '.join(known)} ms: try another --duration)")
+    seconds = settings.duration / second
+    events = _synaptic_events(finished.network, finished.trains)
+    rows = [
+        ("build", f"{timing.build:.2f} s", f"{synapses:,.0f} synapses"),
+        ("compile", f"{timing.compile:.2f} s", ""),
+        ("run", f"{timing.run:.3f} s", f"for {seconds:g} s of model time"),
+        ("real-time factor", f"{timing.run / seconds:.3g}", "run time / model time"),
+        ("synaptic events", f"{engineering(events / timing.run)}/s", f"{events:,} in all"),
+    ]
+    print_costs(rows, peak_memory())
+
+
+def _synaptic_events(network: Any, trains: dict[str, SpikeTrains]) -> int:
+    """The number of synaptic events: each spike counts once per synapse, or once per mean number
+    of synapses of a neuron if these are not listed."""
+    total = 0.0
+    for p in network.projections.values():
+        count = trains[p.pre].count
+        for m in p.matrices:
+            if isinstance(m, CSR):
+                total += int(np.dot(count, np.diff(np.asarray(m.indptr))))
+            else:
+                total += float(np.sum(count)) * m.synapses / m.shape[0]
+    return round(total)
+
+
+def _draw(entry: Entry, finished: Finished, size: str) -> Any:
+    """The picture of a run."""
+    if entry.picture is not None:
+        return entry.picture(finished)
     from .. import plot
 
-    end = settings.duration
-    begin = 0.0 if end <= 2000.0 else round((end - 1000.0) / settings.dt) * settings.dt
-    shown = {name: measure.window(trains[name], begin, end) for name in _DRAWN}
-    first, last = shown["exc"].start, shown["exc"].stop
+    trains, dt, end = finished.trains, finished.dt, finished.duration
+    begin = 0.0 if end <= 2000.0 else round((end - 1000.0) / dt) * dt
+    shown = {name: measure.window(trains[name], begin, end) for name in entry.drawn}
+    first = next(iter(shown.values()))
     v, spikes = {}, {}
-    for name, number in _DRAWN.items():
+    for name, number in entry.drawn.items():
+        if number == 0:
+            continue
         # Typical neurons: those whose number of spikes is nearest to the median.
         traced = shown[name].count[:_TRACED]
         nearest = np.argsort(np.abs(traced - np.median(shown[name].count)), kind="stable")
         picked = np.sort(nearest[:number])
-        v[name] = potentials[name][first:last, picked]
-        spikes[name] = shown[name].to_dense()[:, picked]
-    cells = trains["exc"].size + trains["inh"].size
-    facts = [
-        f"{cells:,} neurons, {synapses:,} synapses",
-        f"rate {ours['rate_exc']:.1f} Hz excitatory, {ours['rate_inh']:.1f} Hz inhibitory",
-        f"CV {ours['cv']:.2f}",
-    ]
-    subtitle = "   ·   ".join(facts)
-    figure = plot.overview(
+        v[name] = finished.potentials[name][first.start : first.stop, picked]
+        few = measure.select(shown[name], picked)
+        spikes[name] = few.to_dense()
+    facts = [] if entry.facts is None else entry.facts(finished.figures)
+    return plot.overview(
         shown,
-        title=VOGELS_ABBOTT[settings.name].title,
-        subtitle=subtitle,
-        ts=np.arange(first, last) * settings.dt,
-        v=v,
+        title=finished.title,
+        subtitle="   ·   ".join([size, *facts]),
+        ts=np.arange(first.start, first.stop) * dt,
+        v=v or None,
         spikes=spikes,
-        v_threshold=-50.0,
-        bin_size=_bin_size(settings.dt),
-        statistics={name: measure.window(trains[name], *window) for name in _DRAWN},
+        v_threshold=entry.v_threshold,
+        bin_size=max(1, round(2.0 / dt)) * dt,
+        statistics={name: measure.window(trains[name], *finished.window) for name in entry.drawn},
     )
-    path = os.path.join(settings.folder, "overview.png")
-    figure.savefig(path)
-    return path
-
-
-def _bin_size(dt: float) -> float:
-    """2 ms, or the nearest whole number of steps."""
-    return max(1, round(2.0 / dt)) * dt
 
 
 def _write_spikes(settings: Settings, trains: dict[str, SpikeTrains]) -> str:
@@ -208,22 +203,4 @@ def _write_spikes(settings: Settings, trains: dict[str, SpikeTrains]) -> str:
         arrays[f"{name}_neurons"] = np.asarray(p.neurons, np.int32)
         arrays[f"{name}_size"] = np.asarray(p.size)
     np.savez(path, duration=settings.duration, dt=settings.dt, seed=settings.seed, **arrays)
-    return path
-
-
-def _write_summary(settings: Settings, ours: dict[str, float], timing: Timing, events: int) -> str:
-    path = os.path.join(settings.folder, "summary.json")
-    finite = {name: value if np.isfinite(value) else None for name, value in ours.items()}
-    document = {
-        "settings": settings._asdict(),
-        "window_ms": window_of(settings.duration),
-        "figures": finite,
-        "seconds": timing._asdict(),
-        "synaptic_events": events,
-        "peak_memory_bytes": _peak_memory(),
-        "config": config_dict(),
-    }
-    with open(path, "w") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
     return path

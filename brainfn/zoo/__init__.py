@@ -1,5 +1,13 @@
-"""Well-known networks, each named by the source of its parameters."""
+"""Well-known networks, each named by the source of its parameters. `NETWORKS` has an
+[`brainfn.zoo.Entry`][] for each, from which the command line and the page of networks are made."""
 
+from ._entry import (
+    Entry as Entry,
+    Finished as Finished,
+    Outcome as Outcome,
+    Variant as Variant,
+)
+from ._networks import NETWORKS as NETWORKS
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,
     VogelsAbbott as VogelsAbbott,
