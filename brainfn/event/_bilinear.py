@@ -36,7 +36,7 @@ from ._prim import (
     shard_like,
     zero_tangent,
 )
-from ._reference import contributions
+from ._reference import contributions, spread_sums
 
 ROWS, COLS, WEIGHTS, NEEDS, STRUCTURE = range(5)
 
@@ -106,10 +106,10 @@ def contract(
 ):
     """Add the terms to the accumulators of `role`. `term.arrays[role]` is the position of its
     accumulator."""
-    spread = [t for t in terms if t.block.kind == "all_to_all"]
+    spread = [t for t in terms if t.block.kind in _SPREAD]
     if 0 < len(spread) < len(terms):
         # A call of their own, of a few sums: they have no kernel, and all others would lose theirs.
-        terms = [t for t in terms if t.block.kind != "all_to_all"]
+        terms = [t for t in terms if t.block.kind not in _SPREAD]
         out = contract(role, batch, accumulators, masks, terms)
         touched = sorted({t.arrays[role] for t in spread})
         spread = [_retarget(t, role, touched.index(t.arrays[role])) for t in spread]
@@ -287,12 +287,20 @@ def _outputs(role, *avals, spec):
 def _reference(role, *operands, spec):
     groups = spec.split(operands)
     accumulators = groups[role]
-    for term in terms_of(spec, operands):
+    terms = terms_of(spec, operands)
+    spread = [_retarget(t, role, t.block.arrays[role]) for t in terms if t.block.kind in _SPREAD]
+    if spread:
+        accumulators = spread_sums(role, spec.batch, spread, accumulators)
+    for term in terms:
+        if term.block.kind in _SPREAD:
+            continue
         i = term.block.arrays[role]
         accumulators[i] = contributions(role, spec.batch, term, accumulators[i])
     return accumulators
 
 
+# Kinds that have no kernel: a few sums, which XLA does as well.
+_SPREAD = ("all_to_all",)
 _KINDS = {
     "csr": 0,
     "dense": 1,
@@ -334,7 +342,7 @@ def native_call(role, *avals, spec):
         return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
         return None
-    if _is_matrix_product(spec) or any(b.kind not in _KINDS for b in spec.blocks):
+    if _is_matrix_product(spec) or any(b.kind in _SPREAD for b in spec.blocks):
         return None
     if any(a.size >= 2**31 for group in groups[:2] for a in group):
         return None

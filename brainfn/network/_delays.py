@@ -35,7 +35,8 @@ def check_delay(label: str, delay: Any) -> Any:
         return delay
     value = as_parameter(delay)
     check_parameter(f"delay` of `{label}", value, _DELAY, None)
-    if not is_concrete(value):
+    # Under `jit` an array made of a number is traced, but the number itself is known.
+    if not is_concrete(delay):
         raise TypeError(f"`delay` of {label} sets the length of a buffer, so it can't be traced.")
     # A Python float keeps all its digits, as it is converted to steps.
     return float(np.asarray(delay, np.float64)) if np.ndim(value) == 0 else value
