@@ -1,7 +1,12 @@
 """All networks by name."""
 
 from ._entry import Entry
+from ._izhikevich import IZHIKEVICH2003
 from ._vogels_abbott import COBA, CUBA
+from ._wang import WANG2002
+from ._wong_wang import WONG_WANG
 
-NETWORKS: dict[str, Entry] = {entry.name: entry for entry in (COBA, CUBA)}
+NETWORKS: dict[str, Entry] = {
+    entry.name: entry for entry in (COBA, CUBA, IZHIKEVICH2003, WANG2002, WONG_WANG)
+}
 """The networks that `python -m brainfn run NAME` knows, by name."""

@@ -4,11 +4,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jax.typing import DTypeLike
 
+from .. import measure
 from .._custom_types import FloatScalarLike, Key
 from .._field import astype
 from ..connect import AllToAll, OneToOne
+from ..driver import simulate
 from ..init import Uniform
 from ..input import Poisson, PoissonArrivals, TimeSeries
 from ..network import Network, Projection
@@ -16,13 +19,15 @@ from ..neuron import LIF
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Conductance, Exponential, Instant, MagnesiumBlock, NMDAGate
 from ..units import Hz, ms, mV, nS, pF
-from ._entry import check_scale
+from ._decisions import COHERENCES, ROWS, Trials, draw, figures, run_trials
+from ._entry import Entry, Outcome, Variant, check_scale
 
 # Neurons of the two selective pools, all other excitatory neurons, and inhibitory neurons.
 _SIZES = {"a": 240, "b": 240, "rest": 1120, "inh": 400}
 _FRACTION, _POTENTIATED = 0.15, 1.7
 _DEPRESSED = 1 - _FRACTION * (_POTENTIATED - 1) / (1 - _FRACTION)
 _EXTERNAL = 2400 * Hz
+_ONSET, _TRIALS = 500 * ms, 34
 _STIMULUS, _SPREAD, _INTERVAL = 40 * Hz, 4 * Hz, 50 * ms
 # Peak conductances: onto excitatory and onto inhibitory neurons.
 _EXTERNAL_WEIGHT = 2.1 * nS, 1.62 * nS
@@ -161,3 +166,98 @@ def _rates(coherence: Any, start: float, stop: float, key: Key) -> dict[str, Tim
         )
         for i, (name, sign) in enumerate((("a", 1), ("b", -1)))
     }
+
+
+_BIN, _BINS = 5.0, 10  # rates are those of windows of 50 ms, every 5 ms
+
+
+def _rates_of(counts: Any, size: int, dt: float) -> Any:
+    """Rates in 1/ms in sliding windows, from the number of spikes in each step."""
+    steps = round(_BIN / dt)
+    bins = counts[: counts.shape[0] // steps * steps].reshape(-1, steps, 2).sum(1)
+    total = jnp.cumsum(jnp.concatenate([jnp.zeros((_BINS, 2), bins.dtype), bins]), 0)
+    return (total[_BINS:] - total[:-_BINS]) / (size * _BIN * _BINS)
+
+
+def run_wang2002(
+    scale: float, duration: float, dt: float, key: Key, coherences: Any, number: int
+) -> Trials:
+    """`number` trials of each coherence, with the stimulus from 500 ms to 500 ms before the end."""
+    size = round(_SIZES["a"] * scale)
+    stop = _ONSET + (duration - 2 * _ONSET) // _INTERVAL * _INTERVAL
+    if stop <= _ONSET:
+        raise ValueError(f"`duration` must be at least 1050 ms, got {duration}.")
+
+    def trial(coherence: Any, key: Key) -> Any:
+        network, inputs = wang2002(
+            coherence, start=_ONSET, stop=stop, scale=scale, key=key, surrogate=None
+        )
+        out = simulate(
+            network, inputs=inputs, duration=duration, dt=dt, key=key, record=_count_pools
+        )
+        return _rates_of(out.outputs, size, dt)
+
+    bins = _BIN * np.arange(1, int(duration // _BIN) + 1)
+    return run_trials(trial, coherences, number, bins=bins, onset=_ONSET, key=key)
+
+
+def _count_pools(state: Any, output: Any) -> Any:
+    del state
+    return jnp.stack([jnp.sum(output[name], dtype=jnp.float32) for name in ("a", "b")])
+
+
+def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: Key) -> Outcome:
+    del variant
+    trials = run_wang2002(scale, duration, dt, key, COHERENCES, _TRIALS)
+    number = len(COHERENCES) * _TRIALS
+
+    def raster(ax: Any) -> None:
+        network, inputs = wang2002(
+            12.8, start=_ONSET, stop=duration - _ONSET, scale=scale, key=key, surrogate=None
+        )
+        from .. import plot
+
+        names = ("a", "b")
+        out = simulate(
+            network,
+            inputs=inputs,
+            duration=duration,
+            dt=dt,
+            key=key,
+            record=lambda state, output: {name: output[name] for name in names},
+        )
+        spikes = {f"pool {n}": measure.from_dense(np.asarray(out.outputs[n]), dt) for n in names}
+        plot.raster(spikes, ax=ax, neurons=160)
+        ax.set_title("coherence 12.8 %")
+
+    return Outcome(
+        figures(trials),
+        {"coherences": trials.coherences, "rates": trials.rates, "ts": trials.ts},
+        f"{number} trials of {round(2000 * scale):,} neurons",
+        number * duration,
+        lambda: draw(trials, "Decisions: Wang (2002)", raster, len(COHERENCES) // 2),
+    )
+
+
+WANG2002 = Entry(
+    name="wang2002",
+    title="two pools of neurons compete for a decision",
+    source="Wang (2002), doi:10.1016/S0896-6273(02)01092-9",
+    size="2000 neurons, all connected to all; 204 trials in one vmap",
+    expected="a few Hz before the stimulus, then one pool wins at 20 to 40 Hz and stays active; "
+    "threshold about 9 %",
+    variants={
+        "spiking": Variant(
+            "Decisions of spiking neurons",
+            "parameters as in the scripts of Brian2 and NEST",
+            reference={"paper": {"": {"chance": 0.5, "sure": 1.0, "alpha": 9.2, "beta": 1.5}}},
+        )
+    },
+    experiment=_experiment,
+    python="bf.zoo.wang2002(coherence, scale=1, key=key)",
+    rows=ROWS,
+    duration=2500.0,
+    dt=0.25,
+    multiples={"the delay": 0.5 * ms},
+    note="paper: coherence threshold and slope of its figure 5, from memory",
+)
