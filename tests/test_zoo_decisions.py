@@ -4,6 +4,7 @@ against SciPy, and what both are known for."""
 import json
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -92,7 +93,7 @@ def test_attractors():
         network, inputs = bf.zoo.wong_wang(0.0, start=0.0, stop=1e4, stimulus=mu * Hz, noise=False)
 
         def end(s, network=network, inputs=inputs):
-            net = bf.tree_at(lambda n: n.populations["pools"].s_init, network, s)
+            net = eqx.tree_at(lambda n: n.populations["pools"].s_init.value, network, s)
             return bf.simulate(
                 net, inputs=inputs, duration=3000.0, dt=1.0, record=bf.record.nothing
             ).state["pools"].s  # fmt: skip
@@ -133,16 +134,15 @@ def test_weibull_fit_finds_what_was_drawn():
 def test_spiking_network_against_the_loop():
     """Rates of the pools in windows of 250 ms: four trials each of NumPy and of ours."""
     theirs = json.loads((Path(__file__).parent / "oracle" / "wang2002.json").read_text())["51.2"]
-    trials = run_wang2002(1.0, 1500.0 + 50.0, 0.25, jax.random.key(1), (51.2,), 3)
-    assert trials.right.all() and np.all(trials.times < 700)
+    trials = run_wang2002(1.0, 1500.0, 0.25, jax.random.key(1), (51.2,), 3)
+    assert trials.right.all() and np.all(trials.times < 600)
     theirs = np.array(theirs)  # trials, windows, populations
     rates = trials.rates[0] / Hz  # trials, bins of 5 ms that end at ts
-    for window, bound in ((1, 0.6), (3, 4.0), (5, 5.0)):
-        # Rates that end in the window; the sliding mean of 50 ms begins as much earlier.
-        inside = (trials.ts > 250 * window + 50) & (trials.ts <= 250 * (window + 1))
-        ours = rates[:, inside].mean(1)
-        wanted = theirs[:, window, :2].mean(0)
-        # Trials of the loop differ by 0.3, 3 and 1 Hz (standard deviation); the sum of two means
-        # of three and four has 0.8 of that; the mean of the later part of a window is higher.
-        assert np.all(np.abs(ours.mean(0) - wanted) < bound), (window, ours, wanted)
+    for window, bound in ((1, 1.0), (3, 7.0)):
+        # Rates of sliding windows of 50 ms that lie within.
+        inside = (trials.ts >= 250 * window + 50) & (trials.ts <= 250 * (window + 1))
+        ours, wanted = rates[:, inside].mean(1), theirs[:, window, :2]
+        spread = np.maximum(wanted.std(0, ddof=1), ours.std(0, ddof=1))
+        # Means of three and of four trials; but rates rise, and the middle of windows is seen.
+        assert np.all(np.abs(ours.mean(0) - wanted.mean(0)) < np.minimum(bound, 4 * spread))
     assert 20 < trials.rates.max() / Hz < 45

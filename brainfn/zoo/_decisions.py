@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from .._custom_types import Key
 from ..units import Hz
@@ -77,7 +77,7 @@ def weibull(coherence: Any, alpha: float, beta: float) -> Any:
 
 
 def fit_weibull(
-    coherences: Float[np.ndarray, " conditions"], right: Float[np.ndarray, "conditions trials"]
+    coherences: Float[np.ndarray, " conditions"], right: Bool[np.ndarray, "conditions trials"]
 ) -> tuple[float, float]:
     """`alpha` and `beta` of largest likelihood; the condition without evidence says nothing."""
     from scipy.optimize import minimize
@@ -133,7 +133,7 @@ def draw(trials: Trials, title: str, raster: Callable[[Any], None] | None, shown
     figure = plot.new_figure(11.0, 6.2)
     figure.suptitle(title)
     grid = figure.add_gridspec(2, 2, width_ratios=(1.5, 1))
-    colours = ("C0", "C1")
+    colours = ("#009E73", "#CC79A7")  # those of the raster
     if raster is None:
         rates = figure.add_subplot(grid[:, 0])
     else:
@@ -171,4 +171,8 @@ def draw(trials: Trials, title: str, raster: Callable[[Any], None] | None, shown
     mean = np.array([np.nanmean(t) if np.isfinite(t).any() else np.nan for t in times])
     bottom.errorbar(trials.coherences[some], mean[some], np.array(spread)[some], fmt="o-")
     bottom.set(xscale="log", xlabel="coherence (%)", ylabel="reaction time (ms)")
+    for ax in (top, bottom):
+        ax.set_xlim(trials.coherences[some][0] / 1.5, 100)
+        ax.set_xticks(trials.coherences[some], [f"{c:g}" for c in trials.coherences[some]])
+        ax.minorticks_off()
     return figure

@@ -226,7 +226,7 @@ def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: 
             key=key,
             record=lambda state, output: {name: output[name] for name in names},
         )
-        spikes = {f"pool {n}": measure.from_dense(np.asarray(out.outputs[n]), dt) for n in names}
+        spikes = {f"pool {n}": measure.from_dense(np.asarray(out.outputs[n]), dt=dt) for n in names}
         plot.raster(spikes, ax=ax, neurons=160)
         ax.set_title("coherence 12.8 %")
 
