@@ -2,7 +2,11 @@
 
 from ._all_to_all import AllToAll as AllToAll
 from ._block import Block as Block, block_matvec as block_matvec
-from ._compile import CompileError as CompileError
+from ._compile import (
+    CompileError as CompileError,
+    Source as Source,
+    compiled_target as compiled_target,
+)
 from ._csr import CSC as CSC, CSR as CSR, ColumnIndex as ColumnIndex
 from ._define import define as define
 from ._delayed import Delayed as Delayed, delayed_matvec as delayed_matvec
@@ -19,10 +23,15 @@ from ._jit import JIT as JIT
 from ._lineax import LinearOperator as LinearOperator
 from ._materialize import materialize as materialize
 from ._matrix import AbstractMatrix as AbstractMatrix
-from ._native import kernels as kernels
+from ._native import enabled as enabled, kernels as kernels, threads as threads
 from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
-from ._prim import Native as Native, define as define_primitive, vary_like as vary_like
+from ._prim import (
+    Native as Native,
+    define as define_primitive,
+    reference_of as reference_of,
+    vary_like as vary_like,
+)
 from ._reordered import Reordered as Reordered, with_columns as with_columns
 from ._ring import arrivals as arrivals
 from ._split import split_columns as split_columns

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -64,9 +65,11 @@ def cache_folder() -> pathlib.Path:
     return (base / "brainfn").absolute()
 
 
-def compiled_target(source: Source) -> str | None:
-    """Compiles, loads and registers the handler of `source`. Returns its name in XLA, or None if
-    there is no compiler (after one warning)."""
+def compiled_target(
+    source: Source, ready: Callable[[ctypes.CDLL], None] | None = None
+) -> str | None:
+    """Compiles, loads and registers the handler of `source`, and calls `ready` with the loaded
+    library. Returns its name in XLA, or None if there is no compiler (after one warning)."""
     compiler = _compiler(source.platform)
     if compiler is None:
         return None
@@ -95,6 +98,8 @@ def compiled_target(source: Source) -> str | None:
                     f"XLA_FFI_DEFINE_HANDLER_SYMBOL({source.symbol}, ...), or name another by "
                     "symbol=."
                 ) from None
+            if ready is not None:
+                ready(library)
             register_handler(target, function, source.platform)
             _LOADED[target] = library
     return target

@@ -17,6 +17,7 @@ def with_derivative(
     slow: Callable[..., Any] | None = None,
     *,
     tangent: Callable[..., Any] | None = None,
+    rewrite: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """A function that computes `fast`, and is differentiated as if it were `slow`.
 
@@ -38,6 +39,10 @@ def with_derivative(
     - `tangent`: instead of `slow`, a function `(arguments, tangents) -> tangent of the output`,
         both tuples in the form that `fast` takes, with `None` for tangents that are zero. The value
         stays that of `fast`; higher derivatives are those of `tangent`.
+    - `rewrite`: for CPU, `rewrite(flat, avals, places, batch)` gives another function of the arrays
+        to be used in place of `flat`, which is `fast` as a flat function of arrays, or `None`.
+        `places` are the arguments of `fast` with the position of each array in its place, and
+        `batch` is the number of times that `vmap` repeats the function.
 
     **Returns:** the function.
     """
@@ -117,6 +122,16 @@ def with_derivative(
         out = operator(*operands, static=static, axes=(*axes, tuple(dims)))
         return out, [0] * len(out)
 
+    def better(*avals: Any, static: Any, axes: Any) -> Any:
+        assert rewrite is not None
+        structure, others, where = static
+
+        def flat(*operands: Any) -> list[Any]:
+            return apply(fast, operands, static, axes)
+
+        places = jtu.tree_unflatten(structure, _filled(range(len(avals)), others, where))
+        return rewrite(flat, avals, places, _batch_size(avals, axes))
+
     operator = define(
         f"with_derivative_{fast.__name__.strip('_<>')}",
         reference=reference,
@@ -124,6 +139,7 @@ def with_derivative(
         jvp=jvp,
         batch=batch,
         splits=True,
+        rewrite=None if rewrite is None else better,
     )
 
     def function(*arguments: Any) -> Any:
@@ -136,6 +152,15 @@ def with_derivative(
         return jtu.tree_unflatten(output(static, (), *_shapes(arrays))[0], out)
 
     return function
+
+
+def _batch_size(avals: Sequence[Any], axes: Any) -> int:
+    """The product of the sizes of all axes that `vmap` added."""
+    shapes, total = [list(x.shape) for x in avals], 1
+    for in_axes in reversed(axes):
+        sizes = [s.pop(a) for s, a in zip(shapes, in_axes, strict=True) if a is not None]
+        total *= sizes[0]
+    return total
 
 
 def _shapes(arrays: Sequence[Any]) -> tuple[Any, Any]:

@@ -22,7 +22,6 @@ _HANDLERS = (
     "brainfn_put_slot",
     "brainfn_transpose",
     "brainfn_materialize",
-    "brainfn_lif",
     "brainfn_call",
 )
 _NAMES = ("libbrainfn_event.so", "libbrainfn_event.dylib", "brainfn_event.dll")
@@ -58,6 +57,16 @@ def _without(reason: str) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+def threads() -> tuple[int, int] | None:
+    """The address of the function of the native library that runs parts of a job in its threads,
+    and their number; None without the library."""
+    lib = library()
+    if lib is None:
+        return None
+    function = ctypes.cast(lib.brainfn_run_parts, ctypes.c_void_p).value
+    return (0 if function is None else function), int(lib.brainfn_threads())
 
 
 _registered: set[str] = set()

@@ -142,6 +142,14 @@ def vary_like(tree: Any, others: Any) -> Any:
     return structure.unflatten([widen(x) if isinstance(x, jax.Array) else x for x in leaves])
 
 
+_references: dict[Primitive, Callable[..., Sequence[jax.Array]]] = {}
+
+
+def reference_of(primitive: Primitive) -> Callable[..., Sequence[jax.Array]] | None:
+    """The function in pure JAX that defines an operator of brainfn; `None` for other primitives."""
+    return _references.get(primitive)
+
+
 def define(
     name: str,
     *,
@@ -154,6 +162,7 @@ def define(
     batch: Callable | None = None,
     cuda: Callable[..., Native | None] | None = None,
     splits: bool = False,
+    rewrite: Callable[..., Callable[..., Sequence[jax.Array]] | None] | None = None,
 ) -> Callable[..., list]:
     """Make an operator: a JAX primitive with multiple results.
 
@@ -176,6 +185,8 @@ def define(
     - `splits`: whether XLA may split the work between devices under a plain `jit` with sharded
       arrays. It can do so with the reference only (of elementwise operators with no communication);
       operands of a native call are gathered.
+    - `rewrite`: `rewrite(*avals, **params)` gives a function that takes the place of the reference
+      on CPU, or None where none is better.
 
     Parameters are static and must be hashable.
 
@@ -183,6 +194,7 @@ def define(
     """
     primitive = Primitive(name)
     primitive.multiple_results = True
+    _references[primitive] = reference
 
     @ft.lru_cache(maxsize=1024)
     def compiled(params):
@@ -212,6 +224,9 @@ def define(
     primitive.def_abstract_eval(abstract_eval)
     fallback = mlir.lower_fun(reference, multiple_results=True)
     mlir.register_lowering(primitive, fallback)
+    if rewrite is not None:
+        lower = _rewriting(rewrite, fallback, splits)
+        mlir.register_lowering(primitive, lower, platform="cpu")
     for platform, kernel in (("cpu", native), ("cuda", cuda)):
         if kernel is not None:
             lower = _native_lowering(kernel, platform, fallback, splits)
@@ -243,6 +258,18 @@ def _native_lowering(kernel: Callable, platform: str, fallback: Callable, splits
             call.target, operand_output_aliases=call.aliases, has_side_effect=False
         )
         return rule(ctx, *operands, **call.attributes)
+
+    return lower
+
+
+def _rewriting(rewrite: Callable, fallback: Callable, splits: bool) -> Callable:
+    def lower(ctx, *operands, **params):
+        if splits and _partitioned(ctx.module_context.axis_context):
+            return fallback(ctx, *operands, **params)
+        better = rewrite(*ctx.avals_in, **params)
+        if better is None:
+            return fallback(ctx, *operands, **params)
+        return mlir.lower_fun(better, multiple_results=True)(ctx, *operands)
 
     return lower
 

@@ -1,4 +1,3 @@
-"""Fused steps: a group of neurons in one pass over memory, where a kernel for it exists."""
+"""Generated kernels: elementwise JAX code as one pass over memory."""
 
-from ._base import AbstractFusedStep as AbstractFusedStep
-from ._find import find as find
+from ._generated import generated as generated, reports as reports

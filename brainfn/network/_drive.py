@@ -4,66 +4,40 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
-from .._errors import from_host
 from ..neuron import AbstractDrive
 from ..synapse import AbstractOutput, AbstractReceptor
 
 
-class Where(eqx.Module):
-    """The neurons of a group that a layer of receptors reaches.
-
-    - `start`, `stop`: a range of the group, if they are contiguous; all of it if `whole`.
-    - `index`: otherwise their positions.
-    """
-
-    index: Any
-    start: int = eqx.field(static=True)
-    stop: int = eqx.field(static=True)
-    whole: bool = eqx.field(static=True)
-
-    def take(self, x: Array) -> Array:
-        """The entries of these neurons."""
-        if self.whole or x.ndim == 0:
-            return x
-        return x[self.start : self.stop] if self.index is None else x[self.index]
-
-    def spread(self, x: Array, size: int) -> Array:
-        """`x` for these neurons, zero for the others of the group."""
-        if self.whole:
-            return x
-        zeros = jnp.zeros(size, x.dtype)
-        if self.index is None:
-            return zeros.at[self.start : self.stop].set(x)
-        return zeros.at[self.index].set(x, unique_indices=True, indices_are_sorted=True)
-
-
-def where(positions: np.ndarray, size: int) -> Where:
-    """The `Where` of some positions in a group of `size`."""
-    n = positions.shape[0]
-    start = int(positions[0]) if n else 0
-    together = bool(np.array_equal(positions, np.arange(start, start + n)))
-    return Where(
-        None if together else from_host(positions.astype(np.int32)),
-        start,
-        start + n,
-        together and n == size,
-    )
-
-
 class Term(eqx.Module):
-    """A receptor and its output on a group: the neurons they reach, and their position in their
-    layer."""
+    """A receptor and its output on a range of the neurons of a group.
+
+    - `first`: the first of these neurons.
+    - `layer`, `start`, `size`, `total`: the layer of the receptor, and their range in it.
+    """
 
     synapse: AbstractReceptor
     output: AbstractOutput
-    where: Where
+    first: int = eqx.field(static=True)
     layer: int = eqx.field(static=True)
     start: int = eqx.field(static=True)
     size: int = eqx.field(static=True)
     total: int = eqx.field(static=True)
+
+    def take(self, x: Array) -> Array:
+        """The entries of these neurons."""
+        if x.ndim == 0 or x.shape[0] == self.size:
+            return x
+        return x[self.first : self.first + self.size]
+
+    def spread(self, x: Array, size: int) -> Array:
+        """`x` for these neurons, zero for the others of the group."""
+        after = size - self.first - self.size
+        if x.ndim == 0:
+            x = jnp.broadcast_to(x, (self.size,))
+        return lax.pad(x, jnp.zeros((), x.dtype), [(self.first, after, 0)])
 
 
 class NetworkDrive(AbstractDrive):
@@ -84,7 +58,7 @@ class NetworkDrive(AbstractDrive):
         for term, state in self.terms:
             if term.output.jumps:
                 continue
-            here = term.where.take(rate) if eqx.is_array(rate) else rate
+            here = term.take(rate) if eqx.is_array(rate) else rate
             values.append((term, term.synapse.held(state, here, dt)))
         return HeldDrive(self.injected.held(rate, dt), tuple(values))
 
@@ -115,5 +89,5 @@ class HeldDrive(AbstractDrive):
 
 
 def _current(term: Term, g: Any, v: Any) -> Any:
-    current = term.output(g, term.where.take(v))
-    return term.where.spread(jnp.asarray(current, v.dtype), v.shape[0])
+    current = jnp.asarray(term.output(g, term.take(v)), v.dtype)
+    return current if term.size == v.shape[0] else term.spread(current, v.shape[0])

@@ -14,8 +14,8 @@ from .._field import float_dtype
 from .._model import Clock
 from .._population import AbstractPopulation
 from ..delay import Delay, DelayState
-from ..event import materialize, with_derivative
-from ..kernel import find
+from ..event import materialize
+from ..kernel import generated
 from ..neuron import as_drive
 from ..synapse import AbstractRelease
 from ._drive import NetworkDrive, Term
@@ -66,60 +66,40 @@ class Local(eqx.Module):
         """
         states, emitted = [], []
         advanced: dict[int, Any] = {}
+        neurons = sum(group.size for group in self.groups)
         keys = self.keys(key)
         for g, model in enumerate(self.populations):
             terms = self.terms[g]
-            ours = tuple(terms) == ("",)
-            state = groups[g]
-            if ours and all(term.where.whole for term in terms[""]):
-                parts = [(term.synapse, term.output) for term in terms[""]]
-                mine = [
-                    take(layers[term.layer], term.total, term.start, term.size)
-                    for term in terms[""]
-                ]
-                current = jnp.zeros(()) if injected[g] is None else injected[g]
-                fused = find(model, parts, state, mine, current)
-                if fused is not None:
-                    whole = (fused, model, tuple(terms[""]), state, tuple(mine), current, clock)
-                    state, out, after = _fused(whole)
-                    # A layer that also belongs to other groups is advanced below, as a whole.
-                    both = zip(terms[""], after, strict=True)
-                    advanced.update({t.layer: x for t, x in both if t.size == t.total})
-                    states.append(state)
-                    emitted.append(self._checked(g, out))
-                    continue
-            inputs = self._inputs(model, terms, state, layers, injected[g])
-            state, out = model.step(state, inputs, clock, key=keys[g])
+            # A layer that reaches other groups, too, is advanced below.
+            own = {t.layer: t.synapse for port in terms.values() for t in port if t.size == t.total}
+            mine = {i: layers[i] for i in own}
+            shared = {
+                t.layer: layers[t.layer]
+                for port in terms.values()
+                for t in port
+                if t.layer not in own
+            }
+            whole = (
+                (model, terms, own),
+                (injected[g], clock, keys[g], shared),
+                (groups[g], mine),
+            )
+            if _traceable(injected[g]):
+                name = ", ".join(self.groups[g].names)
+                (state, after), out = _generated(name, neurons, *whole)
+            else:
+                (state, after), out = _advance(*whole)
+            advanced.update(after)
             states.append(state)
             emitted.append(self._checked(g, out))
         left = [i for i in range(len(layers)) if i not in advanced]
         # The neurons have read the receptors, which may now be overwritten in place.
-        waiting, emitted = materialize((tuple(layers[i] for i in left), tuple(emitted)))
+        waiting = tuple(layers[i] for i in left)
+        if left:
+            waiting, emitted = materialize((waiting, tuple(emitted)))
         for i, layer in zip(left, waiting, strict=True):
             advanced[i] = self.layers[i].synapse.advance(layer, clock.dt)
         return tuple(states), tuple(advanced[i] for i in range(len(layers))), tuple(emitted)
-
-    def _inputs(
-        self,
-        model: AbstractPopulation,
-        terms: Mapping[str, tuple[Term, ...]],
-        state: Any,
-        layers: Sequence[Any],
-        injected: Any,
-    ) -> Any:
-        """The drive of each port of a group."""
-        if not terms:
-            return injected
-        given = injected if isinstance(injected, Mapping) else {"": injected}
-        drives = {}
-        for port, size in model.ports().items():
-            parts = tuple(
-                (term, take(layers[term.layer], term.total, term.start, term.size))
-                for term in terms[port]
-            )
-            like = jnp.zeros(size, float_dtype(model))
-            drives[port] = NetworkDrive(as_drive(given.get(port), like), parts)
-        return drives[""] if tuple(drives) == ("",) else drives
 
     def _checked(self, g: int, out: Any) -> Any:
         said = self.populations[g].emits()
@@ -145,24 +125,42 @@ def group_key(key: Key, group: Group, model: AbstractPopulation) -> Any:
     return random.named(key, name)
 
 
-def _in_one_pass(arguments: Any) -> Any:
-    fused, model, terms, state, layers, current, clock = arguments
-    parts = [(term.synapse, term.output) for term in terms]
-    return fused.step(model, parts, state, layers, current, clock)
+def _advance(constants: Any, context: Any, variables: Any) -> tuple[Any, Any]:
+    """One step of a group and of the receptors that reach no other."""
+    model, terms, own = constants
+    injected, clock, key, shared = context
+    state, mine = variables
+    inputs = _inputs(model, terms, injected, {**mine, **shared})
+    new, out = model.step(state, inputs, clock, key=key)
+    # The neurons have read the receptors, which may now be overwritten in place.
+    mine, out = materialize((mine, out))
+    return (new, {i: own[i].advance(layer, clock.dt) for i, layer in mine.items()}), out
 
 
-def _part_by_part(arguments: Any) -> Any:
-    _, model, terms, state, layers, current, clock = arguments
-    drive = NetworkDrive(as_drive(current, state.v), tuple(zip(terms, layers, strict=True)))
-    new, spikes = model.step(state, drive, clock, key=None)
-    layers, spikes = materialize((layers, spikes))
-    after = tuple(
-        term.synapse.advance(layer, clock.dt) for term, layer in zip(terms, layers, strict=True)
-    )
-    return new, spikes, after
+def _inputs(
+    model: AbstractPopulation, terms: Mapping[str, tuple[Term, ...]], injected: Any, layers: Any
+) -> Any:
+    """The drive of each port of a group."""
+    if not terms:
+        return injected
+    given = injected if isinstance(injected, Mapping) else {"": injected}
+    drives = {}
+    for port, size in model.ports().items():
+        parts = tuple(
+            (term, take(layers[term.layer], term.total, term.start, term.size))
+            for term in terms[port]
+        )
+        like = jnp.zeros(size, float_dtype(model))
+        drives[port] = NetworkDrive(as_drive(given.get(port), like), parts)
+    return drives[""] if tuple(drives) == ("",) else drives
 
 
-_fused = with_derivative(_in_one_pass, _part_by_part)
+def _traceable(injected: Any) -> bool:
+    """Whether an input holds all of its arrays: a function may have some of its own."""
+    return all(eqx.is_array_like(x) for x in jax.tree.leaves(injected))
+
+
+_generated = generated(_advance)
 
 
 class Sender(eqx.Module):

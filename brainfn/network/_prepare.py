@@ -6,14 +6,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .._field import float_dtype, with_arrays
 from ..delay import Delay
 from ..event import CSR, AbstractMatrix, Delayed, Reordered
 from ..synapse import AbstractRelease
 from ._delays import delay_steps, poisoned
-from ._drive import Term, where
+from ._drive import Term
 from ._exchange import Due, Exchange, Route
 from ._layout import Layer, Layout
 from ._local import Local, Sender
@@ -105,32 +104,22 @@ def _terms(
     terms: list[dict[str, list[Term]]] = [{port: [] for port in m.ports()} for m in groups]
     for i, (layer, receptor) in enumerate(zip(layout.layers, layers, strict=True)):
         start = 0
-        by_place: dict[tuple[int, str], list[tuple[int, int]]] = {}
-        first: dict[tuple[int, str], int] = {}
+        runs: list[tuple[tuple[int, str], int, int, int]] = []  # place, first, start, size
         for segment in layer.segments:
             group, offset, _ = layout.places[segment.name]
-            place = group, segment.port
-            by_place.setdefault(place, []).append((offset, segment.size))
-            first.setdefault(place, start)
-            start += segment.size
-        for (group, port), pieces in by_place.items():
-            size = sum(n for _, n in pieces)
-            total = groups[group].ports()[port]
+            place, size = (group, segment.port), segment.size
             if len(layout.groups[group].names) == 1:
-                pieces = [(0, size)]
-            positions = np.concatenate([np.arange(a, a + n) for a, n in pieces])
-            begin = first[group, port]
-            part = cut(receptor, layer.size, begin, size)
+                offset = 0  # a port may have another size than the population
+            if runs and runs[-1][0] == place and runs[-1][1] + runs[-1][3] == offset:
+                _, offset, first, before = runs.pop()
+                runs.append((place, offset, first, before + size))
+            else:
+                runs.append((place, offset, start, size))
+            start += size
+        for (group, port), offset, first, size in runs:
+            part = cut(receptor, layer.size, first, size)
             terms[group][port].append(
-                Term(
-                    part.synapse,
-                    part.output,
-                    where(positions, total),
-                    i,
-                    begin,
-                    size,
-                    layer.size,
-                )
+                Term(part.synapse, part.output, offset, i, first, size, layer.size)
             )
     return tuple({port: tuple(mine) for port, mine in group.items()} for group in terms)
 

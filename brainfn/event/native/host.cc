@@ -37,6 +37,9 @@ const char* brainfn_isa() { return brainfn::has_avx2() ? "AVX2" : "generic"; }
 
 int brainfn_threads() { return brainfn::max_threads(); }
 
+// The pool, for kernels in libraries of their own.
+void brainfn_run_parts(int parts, void (*work)(void*, int), void* context) { brainfn::run_parts(parts, work, context); }
+
 int64_t brainfn_check_csr(const int32_t* indices, const void* indptr, int wide, int64_t n_rows, int64_t n_cols,
                           int64_t* where) {
   return wide ? check(indices, static_cast<const int64_t*>(indptr), n_rows, n_cols, where)
