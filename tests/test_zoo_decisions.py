@@ -95,7 +95,7 @@ def test_attractors():
         def end(s, network=network, inputs=inputs):
             net = eqx.tree_at(lambda n: n.populations["pools"].s_init.value, network, s)
             return bf.simulate(
-                net, inputs=inputs, duration=3000.0, dt=1.0, record=bf.record.nothing
+                net, inputs=inputs, duration=8000.0, dt=1.0, record=bf.record.nothing
             ).state["pools"].s  # fmt: skip
 
         ends[mu] = np.asarray(jax.vmap(end)(starts))

@@ -126,7 +126,7 @@ def izhikevich2003(
         14:1569-1572, doi:10.1109/TNN.2003.820440, with its program net.m.
     """
     k_exc, k_inh, k_weights = jr.split(key, 3)
-    r, q = np.asarray(jr.uniform(k_exc, 800)), np.asarray(jr.uniform(k_inh, 200))
+    r, q = np.asarray(jr.uniform(k_exc, (800,))), np.asarray(jr.uniform(k_inh, (200,)))
     populations = {
         "exc": Programmed(800, c=-65 + 15 * r**2, d=8 - 6 * r**2, surrogate=surrogate),
         "inh": Programmed(200, a=0.02 + 0.08 * q, b=0.25 - 0.05 * q, d=2.0, surrogate=surrogate),

@@ -2,11 +2,12 @@
 
 from ._entry import Entry
 from ._izhikevich import IZHIKEVICH2003
+from ._polychronous import POLYCHRONOUS
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
 from ._wong_wang import WONG_WANG
 
 NETWORKS: dict[str, Entry] = {
-    entry.name: entry for entry in (COBA, CUBA, IZHIKEVICH2003, WANG2002, WONG_WANG)
+    entry.name: entry for entry in (COBA, CUBA, IZHIKEVICH2003, POLYCHRONOUS, WANG2002, WONG_WANG)
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""

@@ -9,18 +9,24 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from .. import measure
 from .._custom_types import Key, Parameter
 from .._field import param
 from .._model import Clock
+from ..driver import simulate
 from ..event import CSR, AbstractMatrix, ColumnIndex, on_post, on_pre
 from ..input import AbstractInput
 from ..network import Network, Projection
 from ..plasticity import AbstractPlasticity
+from ..record import SpikeCount, outputs
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Activity, Current, Instant
-from ..units import ms
-from ._izhikevich import Programmed
+from ..units import Hz, ms
+from ._entry import Entry, Outcome, Variant
+from ._izhikevich import Programmed, gamma_peak
+from ._statistics import rate
 
+_SECTION, _LAST = 2000.0, 2000.0
 _EXC, _INH, _EACH, _LONGEST = 800, 200, 100, 20
 
 
@@ -112,6 +118,8 @@ class RandomKick(AbstractInput[Any]):
 
     def step(self, state: Any, clock: Clock, *, key: Key | None = None) -> tuple[Any, Any]:
         del clock
+        if key is None:
+            raise ValueError("`key` is needed: RandomKick is random. Try key=jax.random.key(0).")
         chosen = jr.randint(key, (), 0, state.shape[0], jnp.int32)
         own = jnp.arange(state.shape[0], dtype=jnp.int32) == chosen
         return state, jnp.where(own, self.amplitude, jnp.zeros_like(self.amplitude))
@@ -185,3 +193,97 @@ def _rows(targets: np.ndarray, first: int, weight: float) -> CSR:
     indptr = np.clip(np.arange(n + 1) - first, 0, rows) * each
     indices = np.sort(targets, axis=1).reshape(-1)
     return CSR(weight, indices.astype(np.int32), indptr.astype(np.int32), shape=(n, n))
+
+
+def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: Key) -> Outcome:
+    del variant
+    if scale != 1 or dt != 1:
+        raise ValueError("`scale` and `dt` of this network must be 1: its program has one size.")
+    network, kicks = polychronous(key=key, surrogate=None)
+    last = min(_LAST, duration)
+    state: Any = None
+    rates, out = [], None
+    sections = [_SECTION] * int((duration - last) // _SECTION)
+    for i, section in enumerate([*sections, last]):
+        recorded = i == len(sections)
+        out = simulate(
+            network,
+            inputs={"cells": kicks},
+            duration=section,
+            dt=dt,
+            key=key,
+            state=state,
+            record=outputs if recorded else SpikeCount(),
+        )
+        state = out.state
+        counts = np.asarray(out.outputs["cells"])
+        counts = counts.sum(0) if recorded else counts
+        rates.append([counts[:_EXC].mean() / section, counts[_EXC:].mean() / section])
+    assert out is not None
+    spikes = np.asarray(out.outputs["cells"])
+    weights = state.model_state.weights
+    learned = np.concatenate([np.asarray(weights[f"exc {d + 1}"]) for d in range(_LONGEST)])
+    trains = {
+        "exc": measure.from_dense(spikes[:, :_EXC], dt=dt),
+        "inh": measure.from_dense(spikes[:, _EXC:], dt=dt),
+    }
+    found = {
+        "rate_exc": rate(trains["exc"]),
+        "rate_inh": rate(trains["inh"]),
+        "gamma": gamma_peak(trains["exc"]),
+        "weak": float(np.mean(learned < 1)),
+        "strong": float(np.mean(learned > 9)),
+    }
+
+    def picture() -> Any:
+        from .. import plot
+
+        figure = plot.new_figure(11.0, 6.0)
+        figure.suptitle("Delays and plasticity: Izhikevich (2006)")
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.7, 1))
+        raster = figure.add_subplot(grid[:, 0])
+        end = min(1000.0, last)
+        plot.raster({k: measure.window(x, 0.0, end) for k, x in trains.items()}, ax=raster)
+        raster.set_title("the last second")
+        ax = figure.add_subplot(grid[0, 1])
+        ax.hist(learned, bins=40, range=(0, 10), color="#D55E00")
+        ax.set(xlabel="weight (mV/ms)", ylabel="synapses", title=f"after {duration / 1e3:g} s")
+        ax = figure.add_subplot(grid[1, 1])
+        ends = np.cumsum([*sections, last]) / 1e3
+        for values, colour, name in zip(
+            np.array(rates).T / Hz, ("#D55E00", "#0072B2"), ("exc", "inh"), strict=True
+        ):
+            ax.plot(ends, values, colour, label=name)
+        ax.set(xlabel="time (s)", ylabel="rate (Hz)", ylim=(0, None))
+        ax.legend(frameon=False)
+        return figure
+
+    return Outcome(
+        found,
+        {"weights": learned, "rates": np.array(rates), "spikes": spikes},
+        "1000 neurons, 100 000 synapses",
+        duration,
+        picture,
+    )
+
+
+POLYCHRONOUS = Entry(
+    name="polychronous",
+    title="simple neurons with conduction delays and plasticity",
+    source="Izhikevich (2006), doi:10.1162/089976606775093882, program spnet.m",
+    size="1000 neurons, 100 000 synapses",
+    expected="weights part into weak and strong ones; a slow rhythm becomes gamma rhythms",
+    variants={"spnet.m": Variant("Polychronous groups", "the program of the paper, steps of 1 ms")},
+    experiment=_experiment,
+    python="bf.zoo.polychronous(key=key)",
+    rows={
+        "rate_exc": ("excitatory rate (Hz)", "{:.2f}"),
+        "rate_inh": ("inhibitory rate (Hz)", "{:.2f}"),
+        "gamma": ("gamma peak (Hz)", "{:.0f}"),
+        "weak": ("weights below 1", "{:.2f}"),
+        "strong": ("weights above 9", "{:.2f}"),
+    },
+    duration=120_000.0,
+    dt=1.0,
+    note="rates and rhythm: those of the last two seconds",
+)

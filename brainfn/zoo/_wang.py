@@ -87,8 +87,8 @@ def wang2002(
     scale = check_scale(scale, 0.05, 1000, "100 neurons", "2000 neurons")
     dtype = jnp.result_type(float) if dtype is None else dtype
     sizes = {name: round(n * scale) for name, n in _SIZES.items()}
-    exc = {"tau": 20 * ms, "capacitance": 500 * pF, "refractory": 2 * ms}
-    inh = {"tau": 10 * ms, "capacitance": 200 * pF, "refractory": 1 * ms}
+    exc: dict[str, Any] = {"tau": 20 * ms, "capacitance": 500 * pF, "refractory": 2 * ms}
+    inh: dict[str, Any] = {"tau": 10 * ms, "capacitance": 200 * pF, "refractory": 1 * ms}
     populations: dict[str, Any] = {
         name: LIF(
             size,
