@@ -102,7 +102,7 @@ def test_attractors():
     for mu, found in ends.items():
         for s in found[1:]:
             # Fixed points do not depend on the step.
-            np.testing.assert_allclose(s, fsolve(slope, s, (mu,), xtol=1e-12), atol=1e-6)
+            np.testing.assert_allclose(s, fsolve(slope, s, (mu,), xtol=1e-9), atol=1e-6)
     assert np.all(ends[0.0][0] < 0.1) and ends[0.0][1, 0] > 0.5 > ends[0.0][1, 1]
     assert ends[30.0][3, 0] > 0.6 and ends[30.0][3, 1] < 0.1
     np.testing.assert_allclose(ends[30.0][1], ends[30.0][2][::-1], atol=1e-6)

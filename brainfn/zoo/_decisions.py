@@ -15,6 +15,8 @@ from ..units import Hz
 COHERENCES = (0.0, 3.2, 6.4, 12.8, 25.6, 51.2)
 # The rate by which a decision is taken, as in Wang (2002) and Wong and Wang (2006).
 THRESHOLD = 15 * Hz
+# Rates are means over windows of 50 ms that end every 5 ms.
+BIN, _BINS = 5.0, 10
 
 
 class Trials(NamedTuple):
@@ -69,6 +71,12 @@ def run_trials(
     rates = np.asarray(jax.jit(jax.vmap(trial))(each, keys))
     shape = (len(coherences), number, *rates.shape[1:])
     return Trials(np.asarray(coherences), rates.reshape(shape), bins, onset)
+
+
+def sliding_mean(bins: Any) -> Any:
+    """The mean over windows that end with each bin; before the beginning there is nothing."""
+    total = jnp.cumsum(jnp.concatenate([jnp.zeros((_BINS, 2), bins.dtype), bins]), 0)
+    return (total[_BINS:] - total[:-_BINS]) / _BINS
 
 
 def weibull(coherence: Any, alpha: float, beta: float) -> Any:

@@ -19,7 +19,7 @@ from ..neuron import LIF
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Conductance, Exponential, Instant, MagnesiumBlock, NMDAGate
 from ..units import Hz, ms, mV, nS, pF
-from ._decisions import COHERENCES, ROWS, Trials, draw, figures, run_trials
+from ._decisions import BIN, COHERENCES, ROWS, Trials, draw, figures, run_trials, sliding_mean
 from ._entry import Entry, Outcome, Variant, check_scale
 
 # Neurons of the two selective pools, all other excitatory neurons, and inhibitory neurons.
@@ -168,15 +168,11 @@ def _rates(coherence: Any, start: float, stop: float, key: Key) -> dict[str, Tim
     }
 
 
-_BIN, _BINS = 5.0, 10  # rates are those of windows of 50 ms, every 5 ms
-
-
 def _rates_of(counts: Any, size: int, dt: float) -> Any:
-    """Rates in 1/ms in sliding windows, from the number of spikes in each step."""
-    steps = round(_BIN / dt)
+    """Rates in 1/ms from the number of spikes in each step."""
+    steps = round(BIN / dt)
     bins = counts[: counts.shape[0] // steps * steps].reshape(-1, steps, 2).sum(1)
-    total = jnp.cumsum(jnp.concatenate([jnp.zeros((_BINS, 2), bins.dtype), bins]), 0)
-    return (total[_BINS:] - total[:-_BINS]) / (size * _BIN * _BINS)
+    return sliding_mean(bins / (size * BIN))
 
 
 def run_wang2002(
@@ -197,7 +193,7 @@ def run_wang2002(
         )
         return _rates_of(out.outputs, size, dt)
 
-    bins = _BIN * np.arange(1, int(duration // _BIN) + 1)
+    bins = BIN * np.arange(1, int(duration // BIN) + 1)
     return run_trials(trial, coherences, number, bins=bins, onset=_ONSET, key=key)
 
 

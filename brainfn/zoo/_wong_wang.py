@@ -15,10 +15,10 @@ from ..network import Network, Projection
 from ..rate import WongWang
 from ..synapse import Current, Graded, Instant
 from ..units import Hz, ms, pA
-from ._decisions import COHERENCES, ROWS, Trials, draw, figures, run_trials
+from ._decisions import BIN, COHERENCES, ROWS, Trials, draw, figures, run_trials, sliding_mean
 from ._entry import Entry, Outcome, Variant
 
-_ONSET, _TRIALS, _BIN = 500 * ms, 300, 5 * ms
+_ONSET, _TRIALS = 500 * ms, 300
 _SELF, _OTHER = 260.9 * pA, -49.7 * pA
 _BACKGROUND, _SIGMA, _TAU = 325.5 * pA, 20 * pA, 2 * ms
 _GAIN, _STIMULUS = 0.52 * pA / Hz, 30 * Hz
@@ -95,12 +95,12 @@ def _gate(state: Any) -> Any:
 
 def run_wong_wang(duration: float, dt: float, key: Key, coherences: Any, number: int) -> Trials:
     """`number` trials of each coherence, with the stimulus from 500 ms to the end."""
-    every = max(1, round(_BIN / dt))
+    every = max(1, round(BIN / dt))
 
     def trial(coherence: Any, key: Key) -> Any:
         network, inputs = wong_wang(coherence, start=_ONSET, stop=duration)
         out = simulate(network, inputs=inputs, duration=duration, dt=dt, key=key, every=every)
-        return out.outputs["pools"]
+        return sliding_mean(out.outputs["pools"])
 
     bins = every * dt * np.arange(1, round(duration / dt) // every + 1)
     return run_trials(trial, coherences, number, bins=bins, onset=_ONSET, key=key)
