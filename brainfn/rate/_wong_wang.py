@@ -5,6 +5,7 @@ from typing import Any
 import diffrax as dfx
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatScalarLike, Initial, Key, Parameter
@@ -95,7 +96,7 @@ class WongWang(AbstractPopulation[WongWangState, Any, Float[Array, " size"]]):
         drive = as_drive(inputs, state.s)
         if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
             drive = drive.held(1 / self.tau, clock.dt)
-        r = self.rate(drive(0.0, state.s))
+        r = jnp.broadcast_to(self.rate(drive(0.0, state.s)), state.s.shape)
         gate = integrate(self.solver, self.vector_field, _Gate(state.s), clock.dt, drive)
         new = materialize(WongWangState(gate.s, r))
         return new, new.r
