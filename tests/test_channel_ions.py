@@ -21,6 +21,7 @@ from brainfn.channel import (
     Nernst,
     NernstIon,
     PotassiumHH,
+    PotassiumLeak,
     RapidlyBufferedCalcium,
     Scheme,
     SKCurrentKohler,
@@ -61,7 +62,7 @@ def test_nernst_and_ghk_against_tables():
     expected = np.array([-261.070037, -175.788259, -38.589502, -16.603180])
     found = 1e-4 * ghk(v, jnp.full(4, 2.4e-4), jnp.full(4, 2.0))
     measured(
-        "channel.LCurrentHuguenard",
+        ["channel.LCurrentHuguenard", "channel.ghk"],
         "current through a calcium permeability of 1e-4 cm/s",
         against="table computed apart",
         error=found - expected,
@@ -191,6 +192,20 @@ def test_reversal_potential_is_that_of_the_ion_if_it_gives_one():
     slope, expected = cell.vector_field(0.0, y, None), same.vector_field(0.0, z, None)
     np.testing.assert_array_equal(slope.v, expected.v)
     assert y.ions == {"na": None, "k": None}
+
+
+def test_leaks_are_an_exponential():
+    """Two leaks, one to the potential of its ion, in one step: the closed form of an RC circuit."""
+    leaks = [Leak(g=0.3, reversal=-54.0), PotassiumLeak(g=0.2, reversal=0.0)]
+    cell = PointNeuron(2, leaks, ions={"k": FixedIon(-90.0)}, v_init=np.array([-65.0, 20.0]))
+    new, _ = cell.step(cell.init(), None, bf.Clock(jnp.int32(0), 3.0))
+    rest = (0.3 * -54.0 + 0.2 * -90.0) / 0.5
+    expected = rest + (np.array([-65.0, 20.0]) - rest) * np.exp(-0.5 * 3.0)
+    measured(
+        ["channel.PotassiumLeak", "channel.Leak", "channel.FixedIon"],
+        "potential after a step of 3 ms", against="closed form",
+        error=new.v - expected, bound=1e-12, unit="mV",  # some eps of 100 mV
+    )  # fmt: skip
 
 
 def test_currents_of_an_ion_are_summed_before_it_moves():

@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
+from _measured import measured
 
 from brainfn import connect
 from brainfn.connect import _degree
@@ -55,12 +56,18 @@ def test_degrees_are_exact(n_from, n_to, k, multapses):
     for autapses, diagonal in itertools.product((True, False), (None, 0, 5, -3)):
         rule = connect.FixedOutDegree(k, autapses=autapses, multapses=multapses)
         rows, columns = structure(rule, n_from, n_to, diagonal=diagonal)
-        assert (np.bincount(rows, minlength=n_from) == k).all()
+        measured(
+            "connect.FixedOutDegree", "out-degrees", against="their number",
+            error=np.bincount(rows, minlength=n_from) - k, bound=0,
+        )  # fmt: skip
         if not autapses and diagonal is not None:
             assert not np.any(rows + diagonal == columns)
         rule = connect.FixedInDegree(k, autapses=autapses, multapses=multapses)
         rows, columns = structure(rule, n_to, n_from, diagonal=diagonal)
-        assert (np.bincount(columns, minlength=n_from) == k).all()
+        measured(
+            "connect.FixedInDegree", "in-degrees", against="their number",
+            error=np.bincount(columns, minlength=n_from) - k, bound=0,
+        )  # fmt: skip
         if not autapses and diagonal is not None:
             assert not np.any(rows + diagonal == columns)
 
@@ -91,7 +98,13 @@ def test_every_set_is_equally_likely(n_columns, k, seed):
     _, counts = np.unique(codes, return_counts=True)
     assert counts.size == sets
     if sets > 1:
-        assert scipy.stats.chisquare(counts).pvalue > ALPHA
+        measured(
+            ["connect.FixedOutDegree", "connect.FixedInDegree"],
+            "all sets of partners equally likely, -log10 p of chi-square",
+            against="closed form",
+            error=-math.log10(scipy.stats.chisquare(counts).pvalue),
+            bound=-math.log10(ALPHA),
+        )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -202,13 +202,18 @@ def test_clusters():
     rule = connect.clustered(4000, 50)
     p = np.asarray(rule.p)
     # Litwin-Kumar and Doiron: p_EE = 0.2 and R_EE = 2.5 with 50 clusters.
-    assert p[0, 0] / p[0, 1] == pytest.approx(2.5, rel=1e-12)
-    assert p.mean() == pytest.approx(0.2, rel=1e-12)
+    measured(
+        "connect.clustered", "ratio and mean of the probabilities", against="the paper's figures",
+        error=(p[0, 0] / p[0, 1] / 2.5 - 1, p.mean() / 0.2 - 1), bound=1e-12,
+    )  # fmt: skip
     assert connect.clustered(10, 1, 0.3).p[0, 0] == pytest.approx(0.3)
     weight = connect.OfBlocks([[1.0, 2.0], [3.0, 4.0]], [0, 1, 1], [0, 0, 1, 1])
     matrix = connect.csr(connect.AllToAll(), 3, 4, weight=weight)
-    expected = [[1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
-    np.testing.assert_array_equal(matrix.todense(), expected)
+    expected = np.array([[1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]])
+    measured(
+        "connect.OfBlocks", "weights", against="written out",
+        error=np.asarray(matrix.todense()) - expected, bound=0,
+    )  # fmt: skip
 
 
 CONVOLUTIONS = {
@@ -265,7 +270,10 @@ def test_from_scipy(kind):
     stored = scipy.sparse.random(6, 9, 0.4, format="coo", rng=np.random.default_rng(0))
     matrix = stored.asformat(kind)
     rule = connect.FromScipy(matrix)
-    np.testing.assert_array_equal(connect.csr(rule, 6, 9).todense(), stored.toarray())
+    measured(
+        "connect.FromScipy", "weights", against="SciPy's toarray",
+        error=connect.csr(rule, 6, 9).todense() - stored.toarray(), bound=0,
+    )  # fmt: skip
     np.testing.assert_array_equal(
         connect.csr(rule, 6, 9, weight=2.0).todense(), 2.0 * (stored.toarray() != 0)
     )
@@ -307,7 +315,10 @@ def test_from_table(tmp_path):
 
     for table in (TABLE, path, str(path), structured, Frame()):
         rule = connect.FromTable(table)
-        np.testing.assert_array_equal(connect.csr(rule, 3, 3).todense(), FULL)
+        measured(
+            "connect.FromTable", "weights", against="written out",
+            error=connect.csr(rule, 3, 3).todense() - FULL, bound=0,
+        )  # fmt: skip
         np.testing.assert_array_equal(rule.delays(), [0.04, 0.33, 1.2, 0.5])
     names = {"from": ["b", "a"], "to": [70, 50], "w": [1.0, 2.0]}
     rule = connect.FromTable(

@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
+from _measured import measured
 
 import brainfn as bf
 from brainfn import connect
@@ -99,8 +100,14 @@ def test_degrees_are_binomial(n_pre, n_post, p, seed):
     rows, columns = build(connect.FixedProbability(p), n_pre, n_post, seed)
     out_degree = np.bincount(rows, minlength=n_pre)
     in_degree = np.bincount(columns, minlength=n_post)
-    assert goodness(out_degree, scipy.stats.binom(n_post, p), n_pre) > ALPHA
-    assert goodness(in_degree, scipy.stats.binom(n_pre, p), n_post) > ALPHA
+    levels = [
+        goodness(out_degree, scipy.stats.binom(n_post, p), n_pre),
+        goodness(in_degree, scipy.stats.binom(n_pre, p), n_post),
+    ]
+    measured(
+        "connect.FixedProbability", "degrees are binomial, -log10 p of chi-square",
+        against="SciPy's distributions", error=-np.log10(levels), bound=-np.log10(ALPHA),
+    )  # fmt: skip
     total = scipy.stats.binom(n_pre * n_post, p)
     assert min(total.cdf(rows.size), total.sf(rows.size - 1)) > ALPHA
 

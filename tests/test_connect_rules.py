@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from _connections import dense
+from _measured import measured
 
 import brainfn as bf
 from brainfn import connect
@@ -21,7 +22,10 @@ def test_all_to_all(n_pre, n_post, diagonal, autapses):
     expected = np.ones((n_pre, n_post), int)
     if diagonal is not None and not autapses:
         expected -= np.eye(n_pre, n_post, diagonal, dtype=int)
-    np.testing.assert_array_equal(dense(structure, n_post), expected)
+    measured(
+        "connect.AllToAll", "number of synapses of each pair", against="NumPy",
+        error=dense(structure, n_post) - expected, bound=0,
+    )  # fmt: skip
     assert all(x.dtype == jnp.int32 for x in structure)
     rows = np.split(np.asarray(structure[0]), np.asarray(structure[1])[1:-1])
     assert all((np.diff(row) > 0).all() for row in rows)
@@ -30,7 +34,10 @@ def test_all_to_all(n_pre, n_post, diagonal, autapses):
 @pytest.mark.parametrize("n", [0, 1, 7])
 def test_one_to_one(n):
     structure = connect.OneToOne().build(n, n, diagonal=2)
-    np.testing.assert_array_equal(dense(structure, n), np.eye(n, dtype=int))
+    measured(
+        "connect.OneToOne", "number of synapses of each pair", against="NumPy",
+        error=dense(structure, n) - np.eye(n, dtype=int), bound=0,
+    )  # fmt: skip
     assert all(x.dtype == jnp.int32 for x in structure)
 
 

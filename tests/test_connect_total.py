@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
+from _measured import measured
 
 import brainfn as bf
 from brainfn import connect
@@ -100,7 +101,11 @@ def test_pairs_are_uniform(multapses, autapses, diagonal, seed):
         # A pair is drawn at most once in each turn: hypergeometric, so the variance is smaller.
         statistic /= 1 - n / counts.size
     chi2 = scipy.stats.chi2(counts.size - 1)
-    assert min(chi2.cdf(statistic), chi2.sf(statistic)) > ALPHA
+    measured(
+        "connect.FixedTotalNumber", "all pairs equally likely, -log10 p of chi-square",
+        against="closed form", error=-math.log10(min(chi2.cdf(statistic), chi2.sf(statistic))),
+        bound=-math.log10(ALPHA),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -118,7 +123,11 @@ def test_numbers_per_pair_are_multinomial(seed):
     possible = np.array([c for c in itertools.product(range(n + 1), repeat=4) if sum(c) == n])
     observed = [(codes == c @ (n + 1) ** np.arange(4)).sum() for c in possible]
     expected = scipy.stats.multinomial(n, [1 / 4] * 4).pmf(possible) * turns
-    assert scipy.stats.chisquare(observed, expected, sum_check=False).pvalue > ALPHA
+    p = scipy.stats.chisquare(observed, expected, sum_check=False).pvalue
+    measured(
+        "connect.FixedTotalNumber", "numbers of pairs are multinomial, -log10 p of chi-square",
+        against="SciPy's distributions", error=-math.log10(p), bound=-math.log10(ALPHA),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from _measured import measured
 
 import brainfn as bf
 from brainfn.input import Constant, Poisson, TimeSeries
@@ -21,8 +22,11 @@ def at(series, step):
 
 def test_time_series_holds_each_sample_and_is_zero_outside():
     series = TimeSeries(np.array([1.0, 2.0, 3.0]), interval=0.2, start=0.3)
-    values = [at(series, n) for n in range(12)]
-    assert values == [0, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 0]
+    values = np.array([at(series, n) for n in range(12)])
+    measured(
+        "input.TimeSeries", "samples of 0.2 ms from 0.3 ms", against="written out",
+        error=values - [0, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 0], bound=0,
+    )  # fmt: skip
 
 
 def test_time_series_that_started_before():
@@ -79,9 +83,12 @@ def test_poisson_rate_and_window():
     assert not out[11000:].any()
     inside = out[1000:11000]
     p = -np.expm1(-rates * dt)
-    # 5 sigma of a binomial count.
-    sigma = np.sqrt(10000 * p * (1 - p))
-    assert (np.abs(inside.sum(0) - 10000 * p) <= 5 * sigma).all()
+    assert not inside[:, 0].any()
+    sigma = np.sqrt(10000 * p * (1 - p))[1:]
+    measured(
+        "input.Poisson", "number of steps with spikes, in standard errors", against="closed form",
+        error=(inside.sum(0) - 10000 * p)[1:] / sigma, bound=5,
+    )  # fmt: skip
     # Independent between trains and steps: correlations within 5 / sqrt(10000).
     busy = inside[:, 2:].astype(float)
     assert abs(np.corrcoef(busy.T)[0, 1]) < 0.05

@@ -29,7 +29,7 @@ def test_rate_coding():
     # A source emits them as they are.
     net = bf.Network({"in": inp.Signal(3)})
     out = bf.simulate(net, inputs={"in": s[:20, 1]}, duration=2.0, dt=0.1).outputs["in"]
-    np.testing.assert_array_equal(out, s[:20, 1])
+    measured("input.Signal", "values", against="the input", error=out - s[:20, 1], bound=0)
     narrow = inp.encode_rate(jnp.asarray(x, jnp.float32), 5, key=jr.key(0))
     assert narrow.dtype == jnp.float32
 

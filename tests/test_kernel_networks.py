@@ -56,7 +56,7 @@ def both(local, groups, layers, clock, key, monkeypatch, names, batch=None):
         assert bf.kernel.reports()[name] == "generated", bf.kernel.reports()[name]
 
     def plain(name, size, constants, context, variables):
-        return _local._advance(constants, context, variables)
+        return _local.advance_group(constants, context, variables)
 
     monkeypatch.setattr(_local, "_generated", plain)
     return ours, jax.jit(lambda *xs: step(*xs))(groups, layers, key)

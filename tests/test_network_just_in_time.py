@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from _measured import measured
 
 import brainfn as bf
 
@@ -90,7 +91,10 @@ def test_equals_the_same_synapses_stored(rule, law):
 
 def test_autapses_and_degrees():
     out = network(bf.connect.JustInTime(RULES["out-degree"]), 1.0).matrix("exc").todense()
-    assert np.all(np.count_nonzero(out, axis=1) == 9)
+    measured(
+        "connect.JustInTime", "out-degrees", against="their number",
+        error=np.count_nonzero(out, axis=1) - 9, bound=0,
+    )  # fmt: skip
     into = network(bf.connect.JustInTime(RULES["in-degree"]), 1.0).matrix("exc").todense()
     assert np.all(np.count_nonzero(into, axis=0) == 5)
     everything = network(bf.connect.JustInTime(RULES["all"]), 1.0).matrix("exc").todense()

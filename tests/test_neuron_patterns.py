@@ -158,8 +158,9 @@ def test_the_twenty_kinds_of_izhikevich(name):
     )  # fmt: skip
 
 
-# a in 1/s, A1 / C and A2 / C in V/s; I / C in V/s by piece, some of them ours; the number
-# of spikes, at least and at most.
+# a in 1/s, A1 / C and A2 / C in V/s, all twenty as in table 1 (and in the replication of Detorakis,
+# 2017, ReScience); I / C in V/s by piece, of which those of class 1 and 2, threshold variability
+# and some durations are ours; the number of spikes, at least and at most.
 MIHALAS_NIEBUR = {
     "tonic spiking": ((0, 0, 0), [(200, 1.5)], (4, 12)),
     "class 1": ((0, 0, 0), [(500, 1.01)], (3, 8)),

@@ -88,7 +88,8 @@ def test_gif_without_noise():
         errors.append((v[index, i] - case["V_m"][i])[usual])
         errors.append(current[index - 1, i] - case["I_stc"][i])
     measured(
-        "neuron.GIF", "v and spike-triggered current over 300 ms, equal spikes, without noise",
+        ["neuron.GIF", "neuron.SpikeTriggered"],
+        "v and spike-triggered current over 300 ms, equal spikes, without noise",
         against="NEST 3.10", error=np.concatenate(errors), bound=1e-9, unit="mV, pA",
     )  # fmt: skip
 

@@ -136,6 +136,7 @@ def stored(case):
         "lif": bf.neuron.LIF(2, v_init=-65.0),
         "adex": bf.neuron.AdEx(2, v_init=-65.0, v_rest=-65.0),
         "point": bf.neuron.PointNeuron(2, point, v_init=-65.0),
+        "smooth": bf.neuron.FitzHughNagumo(2),
         "refractory": bf.neuron.LIF(2, v_threshold=-70.0, v_reset=-80.0, v_init=-65.0),
     }[case]
 
@@ -143,7 +144,7 @@ def stored(case):
 def test_jumps_are_added_at_the_end_of_a_step():
     """Against the same network without jumps, in every kind of neuron, by the weight times the
     number of spikes; merged or not, with a delay for each synapse, and in tiny steps."""
-    names = ("lif", "adex", "point", "refractory")
+    names = ("lif", "adex", "point", "smooth", "refractory")
     w = np.array([[2.0, 0.0], [1.5, -3.0]])
     delays = bf.delay.Synaptic(np.array([0.5, 0.5, 0.7]))
 

@@ -148,8 +148,13 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
     $$h_{1\infty} = h_{2\infty} = \frac{1}{1 + e^{(v + 58)/10.6}},\quad
     \tau_{h_1} = 120 + \frac{1}{e^{(v - 1329)/200} + e^{-(v + 130)/7.1}}$$
 
-    $$\tau_{h_2} = \tau_\mathrm{slow} \text{ below } -70 \text{ mV},\quad
-    \tau_{h_1} \text{ above}$$
+    $$\tau_{h_2} = \tau_{h_1} \text{ below } -70 \text{ mV},\quad
+    \tau_\mathrm{slow} \text{ above}$$
+
+    Both parts recover together, and the second inactivates slowly. Ports of the model disagree: the
+    slow time constant is above -70 mV in those for NEURON, which name the voltage-clamp data as
+    their check, and like that of the A-current of the same paper; it is below in one for XPP. Some
+    raise $m_\infty$ to the power of four.
 
     **Arguments:**
 
@@ -161,7 +166,9 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
 
         Huguenard and McCormick (1992), "Simulation of the currents involved in rhythmic
         oscillations in thalamic relay neurons", J. Neurophysiol. 68:1373-1383,
-        doi:10.1152/jn.1992.68.4.1373.
+        doi:10.1152/jn.1992.68.4.1373. Data: Huguenard and Prince (1991), "Slow inactivation of a
+        TEA-sensitive K current in acutely isolated rat thalamic relay neurons", J. Neurophysiol.
+        66:1316-1328, doi:10.1152/jn.1991.66.4.1316.
     """
 
     g: Parameter = conductance(2.2)
@@ -173,7 +180,7 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
         del ions
         tau_m = 9.9 + bell((v - 81) / 25.6, -(v + 132) / 18)
         tau_1 = 120 + bell((v - 1329) / 200, -(v + 130) / 7.1)
-        tau_2 = jnp.where(v < -70, self.tau_slow, tau_1)
+        tau_2 = jnp.where(v < -70, tau_1, self.tau_slow)
         h = jax.nn.sigmoid(-(v + 58) / 10.6)
         return {
             "m": inf_tau(jax.nn.sigmoid((v + 43) / 17), tau_m),

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int32, Integer
 
 from .._custom_types import Key
 from .._errors import from_host, is_concrete
-from ._cells import COLUMNS, ROWS, Blocks, Groups, box_distances, boxes, by_place, draw
+from ._cells import COLUMNS, ROWS, Blocks, Groups, Near, boxes, by_place, draw
 from ._check import as_degree, as_flag, check_key, check_synapses
 from ._counter import key_words
 from ._kernel import NEVER, AbstractKernel, check_targets, differs, of_targets, on_host
@@ -174,7 +174,8 @@ class ByDistance(AbstractRule):
         check_fits("ByDistance", self.pre, self.post, n_pre, n_post)
         check_targets(self.kernel, n_post)
         pre, post = self.pre.on_host("pre"), self.post.on_host("post")
-        return _Space(on_host(self.kernel), pre, post, self.pre.period, self.part)
+        kernel = on_host(self.kernel)
+        return _Space(kernel, pre, post, self.pre.period, self.part, differs(kernel))
 
 
 class _Space(NamedTuple):
@@ -185,14 +186,17 @@ class _Space(NamedTuple):
     post: Float64[np.ndarray, "n_post dimensions"]
     period: tuple[float | None, ...]
     part: str
+    differs: bool  # whether a parameter of the kernel differs between targets
 
     def law(
         self, i: Int32[np.ndarray, " pairs"], j: Int32[np.ndarray, " pairs"]
     ) -> Float64[np.ndarray, " pairs"]:
         """The probability of each pair; what is not positive never occurs."""
-        kernel = of_targets(self.kernel, j)
+        kernel = of_targets(self.kernel, j) if self.differs else self.kernel
         values = kernel(displacements(self.pre, self.post, self.period, i, j))
-        return {"positive": values, "negative": -values, "both": np.abs(values)}[self.part]
+        if self.part == "positive":
+            return values
+        return -values if self.part == "negative" else np.abs(values)
 
     def bounds(self, rows: Groups, columns: Groups, incoming: bool) -> Callable[[int], Blocks]:
         """The bounds of a group of rows, which are targets if `incoming`."""
@@ -200,13 +204,11 @@ class _Space(NamedTuple):
             boxes(self.post if incoming else self.pre, rows),
             boxes(self.pre if incoming else self.post, columns),
         )
-        reach = self.kernel.reach()
+        within = Near(others, self.period, self.kernel.reach())
 
         def blocks(g: int) -> Blocks:
-            near, far = box_distances(g, of, others, self.period)
-            group = np.flatnonzero(near <= reach)
-            near, far = near[group], far[group]
-            if not differs(self.kernel):
+            group, near, far = within.of(g, of)
+            if not self.differs:
                 return Blocks(group, self._bound(self.kernel, near, far))
             if incoming:
                 targets = rows.order[rows.start[g] : rows.start[g + 1]]
@@ -225,5 +227,7 @@ class _Space(NamedTuple):
 
     def _bound(self, kernel: Any, near: Any, far: Any) -> Any:
         low, high = kernel.bounds(near, far)
-        most = {"positive": high, "negative": -low, "both": np.maximum(high, -low)}[self.part]
+        most = high if self.part == "positive" else -low
+        if self.part == "both":
+            most = np.maximum(high, -low)
         return np.where(most > NEVER, most, 0.0)

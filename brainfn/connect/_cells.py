@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int32, Int64, UInt32
 from .._errors import empty_on_host, from_host
 from ._check import check_synapses
 from ._chunk import in_order
-from ._counter import threefry, unit_exponential
+from ._counter import Lots, exponential, stream, threefry, uniform
 from ._rule import Structure
 
 # Neurons in a group, of the side whose connections are drawn together and of the other. They decide
@@ -26,6 +26,10 @@ _DENSE = 0.3
 # Pairs that are looked at in one piece.
 _PIECE = 2**18
 _MARGIN = 6.0
+# Synapses after which memory is looked at again.
+_CHECKED = 2**22
+# Groups that are enclosed in one larger box.
+_TOGETHER = 32
 
 
 class Groups(NamedTuple):
@@ -119,6 +123,30 @@ def box_distances(
     return np.sqrt(near) * (1 - 1e-9), np.sqrt(far) * (1 + 1e-9)
 
 
+class Near:
+    """The groups that may be within reach of a box, without a look at each of them: they are
+    enclosed in larger boxes, some at a time."""
+
+    def __init__(self, others: Boxes, period: Sequence[float | None], reach: float):
+        self.others, self.period, self.reach = others, period, reach
+        first = np.arange(0, others.centre.shape[0], _TOGETHER)
+        low, high = others.centre - others.half, others.centre + others.half
+        low, high = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+        self.larger = Boxes((low + high) / 2, (high - low) / 2)
+
+    def of(
+        self, one: int, of: Boxes
+    ) -> tuple[Int64[np.ndarray, " near"], *tuple[Float64[np.ndarray, " near"], ...]]:
+        """Groups, and the shortest and the longest distance to each."""
+        near, _ = box_distances(one, of, self.larger, self.period)
+        start = np.flatnonzero(near <= self.reach) * _TOGETHER
+        some = expand(start, np.minimum(self.others.centre.shape[0] - start, _TOGETHER))
+        others = Boxes(self.others.centre[some], self.others.half[some])
+        near, far = box_distances(one, of, others, self.period)
+        within = near <= self.reach
+        return some[within], near[within], far[within]
+
+
 class Blocks(NamedTuple):
     """The groups of columns that a group of rows may connect to, with the bound of each."""
 
@@ -128,8 +156,8 @@ class Blocks(NamedTuple):
 
 # The probability of each pair of a presynaptic and a postsynaptic neuron.
 Law = Callable[[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]], Any]
-# A row of its group, a neuron, and a block, for each of some pairs.
-Pairs = tuple[Int64[np.ndarray, " n"], Int32[np.ndarray, " n"], Int64[np.ndarray, " n"]]
+# A row of its group and a neuron, for each of some pairs.
+Pairs = tuple[Int64[np.ndarray, " n"], Int32[np.ndarray, " n"]]
 
 
 def draw(
@@ -154,27 +182,17 @@ def draw(
     - `shape`: `(n_pre, n_post)`.
     - `diagonal`: of the pairs that are left out, if any.
     """
-    lots = another_key(words, 0)
 
     def of_group(g: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         own = rows.order[rows.start[g] : rows.start[g + 1]]
         group, bound = blocks(g)
-        taken, seen = [], 0
-        for part, dense in ((bound <= _DENSE, False), (bound > _DENSE, True)):
+        taken = []
+        for part, kind in ((bound <= _DENSE, _some), (bound > _DENSE, _each)):
             part &= bound > 0
-            near, most = group[part], bound[part]
-            candidates = (
-                _all(own.size, columns, near)
-                if dense
-                else _some(words, g, own.size, columns, near, most)
-            )
-            for i, j, block in candidates:
-                if law is not None or dense:
-                    p = most[block] if law is None else law(own[i], j)
-                    limit = p if dense else p / most[block]
-                    keep = _uniform(lots, g, seen, i.size) < limit
-                    i, j, seen = i[keep], j[keep], seen + i.size
-                taken.append(i * shape[1] + j)
+            if part.any():
+                lots = stream(words, g, kind is _each)
+                for i, j in kind(lots, own, columns, group[part], bound[part], law):
+                    taken.append(i * shape[1] + j)
         place = np.sort(np.concatenate(taken)) if taken else np.zeros(0, np.int64)
         i = place // max(shape[1], 1)
         j = (place - i * shape[1]).astype(np.int32)
@@ -192,74 +210,75 @@ def another_key(words: UInt32[np.ndarray, "2"], turn: int) -> UInt32[np.ndarray,
     return np.array([word[0] for word in fresh])
 
 
-def _uniform(
-    words: UInt32[np.ndarray, "2"], stream: int, start: int, n: int
-) -> Float64[np.ndarray, " n"]:
-    """Numbers `start` to `start + n` of a stream of uniform numbers."""
-    counter = np.arange(start // 2, (start + n + 1) // 2, dtype=np.uint32)
-    both = np.empty((counter.size, 2))
-    for side, bits in enumerate(threefry(words, counter, np.full(1, stream, np.uint32))):
-        np.multiply(bits, 2.0**-32, out=both[:, side])
-    return both.reshape(-1)[start % 2 :][:n]
-
-
 def _some(
-    words: UInt32[np.ndarray, "2"],
-    stream: int,
-    n_rows: int,
+    lots: Lots,
+    own: Int32[np.ndarray, " rows"],
     columns: Groups,
     group: Int64[np.ndarray, " blocks"],
     bound: Float64[np.ndarray, " blocks"],
+    law: Law | None,
 ) -> Iterator[Pairs]:
-    """Each pair with the probability that is the bound of its block.
+    """Pairs, with few candidates.
 
     A Poisson process runs along all pairs, on each of which it spends a time of -log(1 - bound):
-    those where it has an event are chosen.
+    those where it has an event are candidates. One of probability p is taken if its first event is
+    before -log(1 - p), since that alone has the probability p.
     """
-    sizes = columns.sizes[group]
+    sizes = columns.start[group + 1] - columns.start[group]
     rates = -np.log1p(-bound)
-    ends = np.cumsum(rates * sizes * n_rows)
-    if group.size == 0:
-        return
-    at = _events(words, stream, float(ends[-1]))
-    block = np.searchsorted(ends, at, side="right")
-    before = np.where(block > 0, ends[block - 1], 0.0)
-    width = sizes[block]
-    pair = np.minimum(((at - before) / rates[block]).astype(np.int64), n_rows * width - 1)
-    # In ascending order, so pairs with several events stand side by side.
-    first = np.ones(at.size, bool)
-    first[1:] = (np.diff(pair) != 0) | (np.diff(block) != 0)
-    block, pair, width = block[first], pair[first], width[first]
+    ends = np.cumsum(rates * sizes * own.size)
+    at = _events(lots, float(ends[-1]))
+    # Both ascend, so the events of a block stand side by side, as do those of a pair.
+    counts = np.diff(np.searchsorted(at, ends), prepend=0)
+    at -= np.repeat(np.concatenate([np.zeros(1), ends[:-1]]), counts)
+    at *= np.repeat(1 / rates, counts)
+    width = np.repeat(sizes, counts)
+    pair = np.minimum(at.astype(np.int64), width * own.size - 1)
+    keep = np.ones(at.size, bool)
+    np.not_equal(pair[1:], pair[:-1], out=keep[1:])
+    keep[np.cumsum(counts[:-1])[counts[1:] > 0]] = True
     i = pair // width
-    yield i, columns.order[columns.start[group[block]] + pair - i * width], block
+    j = columns.order[np.repeat(columns.start[group], counts) + (pair - i * width)]
+    if law is not None:
+        # What is left is the time since the pair began; nothing is lost to a p close to one here.
+        at -= pair
+        at *= np.repeat(rates, counts)
+        keep &= at < -np.log(1 - np.minimum(law(own[i], j), _DENSE))
+    yield i[keep], j[keep]
 
 
-def _events(words: UInt32[np.ndarray, "2"], stream: int, end: float) -> Float64[np.ndarray, " n"]:
+def _events(lots: Lots, end: float) -> Float64[np.ndarray, " n"]:
     """The events of a Poisson process of rate 1 before `end`."""
-    parts, last, drawn = [], 0.0, 0
+    parts, last = [], 0.0
     while last < end:
         left = end - last
-        pairs = int(left + _MARGIN * math.sqrt(left) + 16) // 2
-        counter = np.arange(drawn, drawn + pairs, dtype=np.uint32)
-        gaps = np.empty((pairs, 2))
-        for side, bits in enumerate(threefry(words, counter, np.full(1, stream, np.uint32))):
-            gaps[:, side] = unit_exponential(bits)
-        gaps[0, 0] += last  # so that sums do not depend on where parts begin
-        parts.append(np.cumsum(gaps))
-        last, drawn = float(parts[-1][-1]), drawn + pairs
+        gaps = exponential(lots, int(left + _MARGIN * math.sqrt(left) + 16))
+        gaps[0] += last  # so that sums do not depend on where parts begin
+        parts.append(np.cumsum(gaps, out=gaps))
+        last = float(gaps[-1])
     events = np.concatenate(parts) if parts else np.zeros(0)
     return events[: np.searchsorted(events, end)]
 
 
-def _all(n_rows: int, columns: Groups, group: Int64[np.ndarray, " blocks"]) -> Iterator[Pairs]:
-    """All pairs, some columns at a time."""
+def _each(
+    lots: Lots,
+    own: Int32[np.ndarray, " rows"],
+    columns: Groups,
+    group: Int64[np.ndarray, " blocks"],
+    bound: Float64[np.ndarray, " blocks"],
+    law: Law | None,
+) -> Iterator[Pairs]:
+    """Pairs, with a look at all of them, some columns at a time."""
     members = columns.members(group)
-    block = np.repeat(np.arange(group.size), columns.sizes[group])
-    step = max(1, _PIECE // max(n_rows, 1))
+    most = np.repeat(bound, columns.sizes[group])
+    step = max(1, _PIECE // max(own.size, 1))
     for start in range(0, members.size, step):
         # Column by column, so that the order does not depend on the pieces.
-        j, own = members[start : start + step], block[start : start + step]
-        yield np.tile(np.arange(n_rows), j.size), np.repeat(j, n_rows), np.repeat(own, n_rows)
+        j = members[start : start + step]
+        i, j = np.tile(np.arange(own.size), j.size), np.repeat(j, own.size)
+        p = np.repeat(most[start : start + step], own.size) if law is None else law(own[i], j)
+        keep = uniform(lots, i.size) < p
+        yield i[keep], j[keep]
 
 
 def assemble(
@@ -267,11 +286,15 @@ def assemble(
 ) -> Structure:
     """The structure from chunks, each with some rows, how many columns each has, and these."""
     parts, counts, total = [], np.zeros(n_rows, np.int64), 0
+    checked = 0
     for _, (rows, each, columns) in chunks:
         counts[rows] = each
         total += columns.size
-        check_synapses(name, total, copies=2)
+        if total - checked > _CHECKED:  # asks the system for its free memory
+            check_synapses(name, total, copies=2)
+            checked = total
         parts.append((rows, each, columns))
+    check_synapses(name, total, copies=2)
     starts = np.zeros(n_rows + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
     indices = empty_on_host(total, np.int32)

@@ -93,6 +93,39 @@ def unit_exponential(bits: Bits) -> Float32[np.ndarray, "..."]:
     return np.where(bits >> np.uint32(31) == 1, series, far)
 
 
+# Numbers that are drawn one after the other.
+Lots = np.random.BitGenerator
+
+
+def stream(words: UInt32[np.ndarray, "2"], number: int, other: bool = False) -> Lots:
+    """Stream `number` of a key, or another one of the same number: Philox-4x64, whose bits NumPy
+    promises not to change, and which is faster than `threefry` where a stream is read from its
+    beginning on.
+
+    ??? cite
+
+        Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
+        doi:10.1145/2063384.2063405.
+    """
+    key = np.array([int(words[0]) | int(words[1]) << 32, 2 * number + other], np.uint64)
+    return np.random.Philox(key=key)
+
+
+def uniform(lots: Lots, n: int) -> Float64[np.ndarray, " n"]:
+    """Uniform numbers in [0, 1), multiples of 2^-53."""
+    bits = lots.random_raw(n)
+    bits >>= np.uint64(11)
+    return np.multiply(bits, 2.0**-53)
+
+
+def exponential(lots: Lots, n: int) -> Float64[np.ndarray, " n"]:
+    """Standard exponential numbers."""
+    u = uniform(lots, n)
+    np.subtract(1.0, u, out=u)  # exact
+    np.log(u, out=u)
+    return np.negative(u, out=u)
+
+
 def fine_exponential(bits: Words) -> Float64[np.ndarray, "..."]:
     """Standard exponential numbers in float64 from 64 bits, exact next to zero to 2^-64."""
     high, low = bits

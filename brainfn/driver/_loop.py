@@ -11,8 +11,9 @@ import jax.tree_util as jtu
 from jax import lax
 
 from .._model import Clock
-from ..event import vary_like
+from ..event import vary_like, with_derivative
 from ..record import AbstractEvents, AbstractReducer
+from ._native import may_run_natively, rewrite
 from ._result import Snapshot
 
 
@@ -117,6 +118,28 @@ def advance(
 
     **Returns:** the end, the summaries of reducers, and the rows of each other recorder.
     """
+    recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
+    arguments = (model, start, summaries, series, fixed, key, record, example)
+    numbers = (dt, n_steps, every, segment)
+    if may_run_natively(model, recorders, fixed, every, segment):
+        return _natively(*arguments, *numbers)
+    return _scanned(*arguments, *numbers)
+
+
+def _scanned(
+    model: Any,
+    start: Snapshot,
+    summaries: tuple[Any, ...],
+    series: Any,
+    fixed: Any,
+    key: Any,
+    record: Any,
+    example: Example,
+    dt: float,
+    n_steps: int,
+    every: int,
+    segment: int | None,
+) -> tuple[Snapshot, tuple[Any, ...], tuple[Any, ...]]:
     one = _one(model, start, series, fixed, key, dt)
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
     # Inside `jax.shard_map`, the carry of the loop varies like everything that flows into it.
@@ -173,6 +196,9 @@ def advance(
         for r, k, s in zip(recorders, kept, seen, strict=True)
     )
     return Snapshot(state, step, dt, driving), summaries, kept
+
+
+_natively = with_derivative(_scanned, _scanned, rewrite=rewrite)
 
 
 def _checkpointed(

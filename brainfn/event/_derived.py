@@ -39,10 +39,10 @@ def with_derivative(
     - `tangent`: instead of `slow`, a function `(arguments, tangents) -> tangent of the output`,
         both tuples in the form that `fast` takes, with `None` for tangents that are zero. The value
         stays that of `fast`; higher derivatives are those of `tangent`.
-    - `rewrite`: for CPU, `rewrite(flat, avals, places, batch)` gives another function of the arrays
-        to be used in place of `flat`, which is `fast` as a flat function of arrays, or `None`.
-        `places` are the arguments of `fast` with the position of each array in its place, and
-        `batch` is the number of times that `vmap` repeats the function.
+    - `rewrite`: for CPU, `rewrite(flat, avals, arguments, batch)` gives another function of the
+        arrays to be used in place of `flat`, which is `fast` as a flat function of arrays, or
+        `None`. `arguments(arrays)` are the arguments of `fast` with these (or with anything else in
+        their place), and `batch` the sizes of the axes that `vmap` added.
 
     **Returns:** the function.
     """
@@ -129,8 +129,10 @@ def with_derivative(
         def flat(*operands: Any) -> list[Any]:
             return apply(fast, operands, static, axes)
 
-        places = jtu.tree_unflatten(structure, _filled(range(len(avals)), others, where))
-        return rewrite(flat, avals, places, _batch_size(avals, axes))
+        def arguments(arrays: Sequence[Any]) -> Any:
+            return jtu.tree_unflatten(structure, _filled(arrays, others, where))
+
+        return rewrite(flat, avals, arguments, _batch_sizes(avals, axes))
 
     operator = define(
         f"with_derivative_{fast.__name__.strip('_<>')}",
@@ -154,13 +156,13 @@ def with_derivative(
     return function
 
 
-def _batch_size(avals: Sequence[Any], axes: Any) -> int:
-    """The product of the sizes of all axes that `vmap` added."""
-    shapes, total = [list(x.shape) for x in avals], 1
+def _batch_sizes(avals: Sequence[Any], axes: Any) -> tuple[int, ...]:
+    """The sizes of all axes that `vmap` added."""
+    shapes, found = [list(x.shape) for x in avals], []
     for in_axes in reversed(axes):
         sizes = [s.pop(a) for s, a in zip(shapes, in_axes, strict=True) if a is not None]
-        total *= sizes[0]
-    return total
+        found.append(sizes[0])
+    return tuple(found)
 
 
 def _shapes(arrays: Sequence[Any]) -> tuple[Any, Any]:

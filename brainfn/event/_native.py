@@ -59,14 +59,15 @@ def _without(reason: str) -> None:
     )
 
 
-def threads() -> tuple[int, int] | None:
-    """The address of the function of the native library that runs parts of a job in its threads,
-    and their number; None without the library."""
+def threads() -> tuple[int, int, int] | None:
+    """The addresses of two functions of the native library, which run the parts of a job in its
+    threads, in any order and all at once; and the number of threads. None without the library."""
     lib = library()
     if lib is None:
         return None
-    function = ctypes.cast(lib.brainfn_run_parts, ctypes.c_void_p).value
-    return (0 if function is None else function), int(lib.brainfn_threads())
+    both = (lib.brainfn_run_parts, lib.brainfn_run_together)
+    in_parts, together = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in both)
+    return in_parts, together, int(lib.brainfn_threads())
 
 
 _registered: set[str] = set()

@@ -1,5 +1,4 @@
 import abc
-import math
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,8 @@ from jaxtyping import Array, Float
 
 from .. import random
 from .._custom_types import FloatArrayLike, Key
+
+Values = Float[Array, "..."]
 
 
 def _parameter(default: float | None = None) -> Any:
@@ -62,15 +63,6 @@ def _expand(owner: str, name: str, value: FloatArrayLike, like: Array) -> Array:
     return jnp.broadcast_to(jnp.asarray(value, like.dtype), shape)
 
 
-def _require(owner: str, key: Key | None) -> Key:
-    if key is None:
-        raise ValueError(
-            f"`init.{owner}` draws random numbers and needs `key`; got None. "
-            "Try `key=jax.random.key(0)`."
-        )
-    return key
-
-
 class AbstractInitializer(eqx.Module):
     """How an array is filled initially: states and weights.
 
@@ -88,7 +80,7 @@ class AbstractInitializer(eqx.Module):
     @abc.abstractmethod
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
+    ) -> Values:
         """Make an array.
 
         **Arguments:**
@@ -119,12 +111,38 @@ class Constant(AbstractInitializer):
 
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
+    ) -> Values:
         del key
         return _expand("Constant", "value", self.value, jnp.zeros(shape, dtype))
 
 
-class Normal(AbstractInitializer):
+class _AbstractDraw(AbstractInitializer):
+    """The template of random numbers that are independent of each other: `draw` makes them."""
+
+    @property
+    def elementwise(self) -> bool:
+        return True
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
+    ) -> Values:
+        if key is None:
+            raise ValueError(
+                f"`init.{type(self).__name__}` draws random numbers and needs `key`; got None. "
+                "Try `key=jax.random.key(0)`."
+            )
+        return self.draw(key, jnp.zeros(shape, dtype))
+
+    @abc.abstractmethod
+    def draw(self, key: Key, like: Values) -> Values:
+        """Numbers of the shape and dtype of `like`."""
+
+    def wide(self, name: str, like: Values) -> Values:
+        """A parameter for each number."""
+        return _expand(type(self).__name__, name, getattr(self, name), like)
+
+
+class Normal(_AbstractDraw):
     r"""Independent normal values, $x \sim \mathcal{N}(\mu, \sigma^2)$.
 
     **Arguments:**
@@ -140,18 +158,12 @@ class Normal(AbstractInitializer):
         _check_finite("Normal", mean=self.mean, std=self.std)
         _check(self.std >= 0, f"`std` of `init.Normal` must not be negative; got {self.std}.")
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        x = _draw(random.normal, _require("Normal", key), shape, dtype)
-        return _expand("Normal", "mean", self.mean, x) + _expand("Normal", "std", self.std, x) * x
+    def draw(self, key: Key, like: Values) -> Values:
+        x = _draw(random.normal, key, like)
+        return self.wide("mean", like) + self.wide("std", like) * x
 
 
-class Uniform(AbstractInitializer):
+class Uniform(_AbstractDraw):
     r"""Independent uniform values, $x \sim \mathcal{U}[\mathrm{low}, \mathrm{high})$.
 
     **Arguments:**
@@ -167,19 +179,12 @@ class Uniform(AbstractInitializer):
         _check_finite("Uniform", low=self.low, high=self.high)
         _check_order("Uniform", self.low, self.high)
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        x = _draw(random.uniform, _require("Uniform", key), shape, dtype)
-        low = _expand("Uniform", "low", self.low, x)
-        return low + (_expand("Uniform", "high", self.high, x) - low) * x
+    def draw(self, key: Key, like: Values) -> Values:
+        low = self.wide("low", like)
+        return low + (self.wide("high", like) - low) * _draw(random.uniform, key, like)
 
 
-class TruncatedNormal(AbstractInitializer):
+class TruncatedNormal(_AbstractDraw):
     r"""Independent normal values, redrawn until they lie in $[\mathrm{low}, \mathrm{high}]$.
 
     The distribution of "draw again if out of range", as used for delays and weights that must keep
@@ -202,29 +207,19 @@ class TruncatedNormal(AbstractInitializer):
         _check(self.std > 0, f"`std` of `init.TruncatedNormal` must be positive; got {self.std}.")
         _check_order("TruncatedNormal", self.low, self.high)
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        key = _require("TruncatedNormal", key)
-        like = jnp.zeros(shape, dtype)
-        mean, std, low, high = (
-            _expand("TruncatedNormal", name, value, like) for name, value in vars(self).items()
-        )
-        root = np.sqrt(2).astype(dtype)
+    def draw(self, key: Key, like: Values) -> Values:
+        mean, std, low, high = (self.wide(name, like) for name in ("mean", "std", "low", "high"))
+        root = np.sqrt(2).astype(like.dtype)
         a, b = (lax.erf((bound - mean) / (std * root)) for bound in (low, high))
-        u = a + (b - a) * _draw(random.uniform, key, shape, dtype)
+        u = a + (b - a) * _draw(random.uniform, key, like)
         # At u = -1 or 1 the inverse is infinite.
-        edge = 1 - jnp.finfo(dtype).epsneg
+        edge = 1 - jnp.finfo(like.dtype).epsneg
         x = root * lax.erf_inv(jnp.clip(u, -edge, edge))
         # Rounding of mean + std * x may exceed a bound in the last digit.
         return jnp.clip(mean + std * x, low, high)
 
 
-class LogNormal(AbstractInitializer):
+class LogNormal(_AbstractDraw):
     r"""Independent lognormal values, $x = e^{\mu + \sigma z}$ with $z \sim \mathcal{N}(0, 1)$.
 
     It is given by its own mean and standard deviation, from which
@@ -254,23 +249,17 @@ class LogNormal(AbstractInitializer):
         _check_positive("LogNormal", mean=self.mean)
         _check(self.std >= 0, f"`std` of `init.LogNormal` must not be negative; got {self.std}.")
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        z = _draw(random.normal, _require("LogNormal", key), shape, dtype)
-        mean = _expand("LogNormal", "mean", self.mean, z)
-        ratio = _expand("LogNormal", "std", self.std, z) / mean
+    def draw(self, key: Key, like: Values) -> Values:
+        z = _draw(random.normal, key, like)
+        mean = self.wide("mean", like)
+        ratio = self.wide("std", like) / mean
         square = jnp.log1p(ratio * ratio)
         # The root has no derivative at zero, where all values are equal.
         sigma = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         return mean * jnp.exp(sigma * z - 0.5 * square)
 
 
-class Exponential(AbstractInitializer):
+class Exponential(_AbstractDraw):
     r"""Independent exponential values, with density $e^{-x / m} / m$ for $x \ge 0$.
 
     **Arguments:**
@@ -286,18 +275,11 @@ class Exponential(AbstractInitializer):
             self.mean >= 0, f"`mean` of `init.Exponential` must not be negative; got {self.mean}."
         )
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        x = _draw(random.exponential, _require("Exponential", key), shape, dtype)
-        return _expand("Exponential", "mean", self.mean, x) * x
+    def draw(self, key: Key, like: Values) -> Values:
+        return self.wide("mean", like) * _draw(random.exponential, key, like)
 
 
-class Gamma(AbstractInitializer):
+class Gamma(_AbstractDraw):
     r"""Independent gamma values, with density
     $\frac{x^{k - 1} e^{-x / \theta}}{\Gamma(k)\,\theta^k}$ for $x \ge 0$; mean $k \theta$ and
     standard deviation $\sqrt{k}\,\theta$.
@@ -316,20 +298,13 @@ class Gamma(AbstractInitializer):
         _check_positive("Gamma", shape=self.shape)
         _check(self.scale >= 0, f"`scale` of `init.Gamma` must not be negative; got {self.scale}.")
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        key, like = _require("Gamma", key), jnp.zeros(shape, dtype)
-        k = _expand("Gamma", "shape", self.shape, like).reshape(-1)
-        x = jnp.exp(random.log_gamma(key, k, k.size, dtype)).reshape(shape)
-        return _expand("Gamma", "scale", self.scale, like) * x
+    def draw(self, key: Key, like: Values) -> Values:
+        k = self.wide("shape", like).reshape(-1)
+        x = jnp.exp(random.log_gamma(key, k, k.size, like.dtype)).reshape(like.shape)
+        return self.wide("scale", like) * x
 
 
-class Beta(AbstractInitializer):
+class Beta(_AbstractDraw):
     r"""Independent values with a beta distribution on an interval:
     $x = \mathrm{low} + (\mathrm{high} - \mathrm{low})\,y$ with density
     $\propto y^{a - 1} (1 - y)^{b - 1}$ for $0 \le y \le 1$, and mean of $y$ $a / (a + b)$.
@@ -350,21 +325,14 @@ class Beta(AbstractInitializer):
         _check_positive("Beta", a=self.a, b=self.b)
         _check_order("Beta", self.low, self.high)
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    def __call__(
-        self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
-        key, like = _require("Beta", key), jnp.zeros(shape, dtype)
-        a, b = (_expand("Beta", name, getattr(self, name), like).reshape(-1) for name in "ab")
+    def draw(self, key: Key, like: Values) -> Values:
+        a, b = (self.wide(name, like).reshape(-1) for name in "ab")
         # The ratio of gamma numbers, by their logarithms: both may be too small for a float.
-        first = random.log_gamma(random.fold_in(key, 0), a, a.size, dtype)
-        second = random.log_gamma(random.fold_in(key, 1), b, b.size, dtype)
-        y = jax.nn.sigmoid(first - second).reshape(shape)
-        low = _expand("Beta", "low", self.low, like)
-        return low + (_expand("Beta", "high", self.high, like) - low) * y
+        first = random.log_gamma(random.fold_in(key, 0), a, a.size, like.dtype)
+        second = random.log_gamma(random.fold_in(key, 1), b, b.size, like.dtype)
+        y = jax.nn.sigmoid(first - second).reshape(like.shape)
+        low = self.wide("low", like)
+        return low + (self.wide("high", like) - low) * y
 
 
 class Clipped(AbstractInitializer):
@@ -399,17 +367,15 @@ class Clipped(AbstractInitializer):
 
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike, *, key: Key | None = None
-    ) -> Float[Array, "..."]:
+    ) -> Values:
         y = self.of(shape, dtype, key=key)
         low = _expand("Clipped", "low", self.low, y)
         return jnp.clip(y, low, _expand("Clipped", "high", self.high, y))
 
 
-def _draw(
-    draw: Callable[..., Array], key: Key, shape: tuple[int, ...], dtype: DTypeLike
-) -> Float[Array, "..."]:
+def _draw(draw: Callable[..., Array], key: Key, like: Values) -> Values:
     """Draws for an array of any shape, row by row."""
-    return draw(key, math.prod(shape), dtype).reshape(shape)
+    return draw(key, like.size, like.dtype).reshape(like.shape)
 
 
 def _check_positive(owner: str, **parameters: FloatArrayLike) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ._axes import Axes, Place
 from ._program import DTYPES, Node, Program, Unsupported, is_read
 
-_HEADER = pathlib.Path(__file__).parent / "native" / "vector.h"
+_NATIVE = pathlib.Path(__file__).parent / "native"
 
 
 class Kernel(NamedTuple):
@@ -69,33 +69,61 @@ _ANY_COST, _ARRAY_COST = 0.05, 0.1
 def emit(program: Program, axes: Axes, needed: Sequence[int], writes: Sequence[int]) -> Kernel:
     """The kernel that computes the nodes `writes`; `needed` are all nodes in it, in order. Inputs
     and nodes of kind `"other"` are read from arrays."""
-    nodes = program.nodes
-    inner = len(axes.extents) - 1
-    reads = tuple(i for i in needed if is_read(nodes, i))
-    wide = any(np.dtype(nodes[i].dtype).itemsize == 8 for i in needed)
-    writer = _Writer(program, axes, needed, writes)
-    body = writer.body()
-    total = sum(_COST.get(nodes[i].kind, _ANY_COST) for i in needed if inner in axes.varies[i]) * (
-        2 if wide else 1
-    ) + _ARRAY_COST * (len(reads) + len(writes))
+    reads = reads_of(program, needed)
+    wide = is_wide(program, needed)
     text = "\n".join(
         [
             f"#define WIDEST {8 if wide else 4}",
-            _header(),
+            header("vector.h"),
             "namespace {",
-            *_pointers(nodes, reads, writes),
-            *body,
-            *_unit(program, axes, reads, writes),
+            *pass_of(program, axes, needed, writes),
             "}  // namespace",
-            *_handler(program, axes, reads, writes, total),
+            *_handler(program, axes, reads, writes, cost_of(program, axes, needed, writes)),
         ]
     )
     return Kernel(text, "brainfn_generated", reads, tuple(writes))
 
 
+def pass_of(
+    program: Program,
+    axes: Axes,
+    needed: Sequence[int],
+    writes: Sequence[int],
+    listed: int | None = None,
+) -> list[str]:
+    """Declarations of `Call`, which holds the arrays, and of the function `unit` that computes a
+    range of the innermost axis. The neurons that node `listed` is true for are appended to a list,
+    if it is given."""
+    nodes, reads = program.nodes, reads_of(program, needed)
+    return [
+        *_pointers(nodes, reads, writes, listed is not None),
+        *_Writer(program, axes, needed, writes, listed).body(),
+        *_unit(program, axes, reads, writes),
+    ]
+
+
+def reads_of(program: Program, needed: Sequence[int]) -> tuple[int, ...]:
+    """The nodes that a kernel reads from arrays."""
+    return tuple(i for i in needed if is_read(program.nodes, i))
+
+
+def is_wide(program: Program, needed: Sequence[int]) -> bool:
+    """Whether a kernel has numbers of 64 bits."""
+    return any(np.dtype(program.nodes[i].dtype).itemsize == 8 for i in needed)
+
+
+def cost_of(program: Program, axes: Axes, needed: Sequence[int], writes: Sequence[int]) -> float:
+    """Roughly the nanoseconds that each element takes."""
+    inner, reads = len(axes.extents) - 1, reads_of(program, needed)
+    moving = [program.nodes[i].kind for i in needed if inner in axes.varies[i]]
+    total = sum(_COST.get(kind, _ANY_COST) for kind in moving)
+    return total * (2 if is_wide(program, needed) else 1) + _ARRAY_COST * (len(reads) + len(writes))
+
+
 @ft.cache
-def _header() -> str:
-    return _HEADER.read_text().replace("#pragma once\n", "")
+def header(name: str) -> str:
+    """The text of a C++ header of this room."""
+    return (_NATIVE / name).read_text().replace("#pragma once\n", "")
 
 
 def _vector(node: Node) -> str:
@@ -111,8 +139,14 @@ class _Writer:
     """Writes the statements of a loop and of what comes before it."""
 
     def __init__(
-        self, program: Program, axes: Axes, needed: Sequence[int], writes: Sequence[int]
+        self,
+        program: Program,
+        axes: Axes,
+        needed: Sequence[int],
+        writes: Sequence[int],
+        listed: int | None,
     ) -> None:
+        self.listed = listed
         self.nodes, self.axes, self.needed, self.writes = program.nodes, axes, needed, writes
         self.reads = [i for i in needed if is_read(self.nodes, i)]
         self.inner = len(axes.extents) - 1
@@ -121,7 +155,7 @@ class _Writer:
             if not is_read(self.nodes, i):
                 for j in self.nodes[i].inputs:
                     uses[j] += 1
-        for i in writes:
+        for i in (*writes, *(() if listed is None else (listed,))):
             uses[i] += 1
         self.uses = uses
         self.joined = self._joined()
@@ -149,6 +183,8 @@ class _Writer:
             text = f"const {_vector(self.nodes[i])} x{i} = {self._value(i)};"
             (within if self._moves(i) else before).append(text)
         stores = [self._store(i, k) for k, i in enumerate(self.writes)]
+        if self.listed is not None:
+            stores.append(f"append(p.list, here, x{self.listed}, p.limit);")
         return [
             "__attribute__((noinline)) void run(",
             "    const Arrays& p, int64_t first, int64_t stop, int64_t shift, const int64_t* at) {",
@@ -415,8 +451,12 @@ def _whole(node: Node, axes: Axes, i: int, inner: int) -> bool:
     return False
 
 
-def _pointers(nodes: Sequence[Node], reads: Sequence[int], writes: Sequence[int]) -> list[str]:
+def _pointers(
+    nodes: Sequence[Node], reads: Sequence[int], writes: Sequence[int], listed: bool
+) -> list[str]:
     lines = ["struct Arrays {"]
+    if listed:
+        lines += ["  List* list = nullptr;", "  int64_t limit = 0;"]
     for i in reads:
         lines.append(f"  const {_number(nodes[i])}* a{i};")
         lines.append(f"  int64_t s{i} = 1, n{i} = 0;")
@@ -501,18 +541,21 @@ def _length(node: Node, axes: Axes, i: int, place: Place) -> int:
     return node.shape[axes.places[i].index(place)]
 
 
-def _handler(
-    program: Program, axes: Axes, reads: Sequence[int], writes: Sequence[int], cost: float
+def bind(
+    program: Program,
+    axes: Axes,
+    reads: Sequence[int],
+    writes: Sequence[int],
+    read: Mapping[int, str],
+    written: Mapping[int, str],
 ) -> list[str]:
+    """Statements that give a `Call` named `c` its arrays. `read` and `written` are expressions for
+    the XLA buffers of the nodes."""
     nodes, inner = program.nodes, len(axes.extents) - 1
-    lines = [
-        'extern "C" XLA_FFI_Error* brainfn_generated(XLA_FFI_CallFrame* frame) {',
-        "  if (asked_for_version(frame)) return nullptr;",
-        "  Call c;",
-    ]
+    lines: list[str] = []
     extents: dict[int, str] = {}
     for k, i in enumerate(writes):
-        lines.append(f"  const auto& o{k} = result(frame, {k});")
+        lines.append(f"  const auto& o{k} = {written[i]};")
         lines.append(f"  c.arrays.o{k} = static_cast<{_number(nodes[i])}*>(o{k}.data);")
         for axis, stride in _strides(nodes[i], axes.places[i], f"o{k}").items():
             if axis != inner:
@@ -524,8 +567,8 @@ def _handler(
                 extents.setdefault(place.axis, f"o{k}.dims[{d}]")
             if place.axis == inner:
                 lines.append(f"  c.arrays.m{k} = o{k}.dims[{d}];")
-    for k, i in enumerate(reads):
-        lines.append(f"  const auto& a{i} = argument(frame, {k});")
+    for i in reads:
+        lines.append(f"  const auto& a{i} = {read[i]};")
         lines.append(f"  c.arrays.a{i} = static_cast<const {_number(nodes[i])}*>(a{i}.data);")
         for axis, stride in _strides(nodes[i], axes.places[i], f"a{i}").items():
             if axis == inner:
@@ -543,6 +586,26 @@ def _handler(
                 lines.append(f"  c.arrays.a{i} += {' * '.join([str(start), *later])};")
     for axis in range(inner + 1):
         lines.append(f"  c.extent[{axis}] = {extents.get(axis, str(axes.extents[axis]))};")
+    return lines
+
+
+def _handler(
+    program: Program, axes: Axes, reads: Sequence[int], writes: Sequence[int], cost: float
+) -> list[str]:
+    inner = len(axes.extents) - 1
+    lines = [
+        'extern "C" XLA_FFI_Error* brainfn_generated(XLA_FFI_CallFrame* frame) {',
+        "  if (asked_for_version(frame)) return nullptr;",
+        "  Call c;",
+        *bind(
+            program,
+            axes,
+            reads,
+            writes,
+            {i: f"argument(frame, {k})" for k, i in enumerate(reads)},
+            {i: f"result(frame, {k})" for k, i in enumerate(writes)},
+        ),
+    ]
     rows = " * ".join(f"c.extent[{axis}]" for axis in range(inner)) or "1"
     lines += [
         f"  const int64_t rows = {rows}, n = c.extent[{inner}];",
@@ -569,8 +632,8 @@ def _handler(
         "  in_parts(static_cast<int>(parts), part);",
         "  return nullptr;",
         "}",
-        'extern "C" void brainfn_set_threads(void* threads, int count) {',
-        "  the_threads = reinterpret_cast<Threads>(threads);",
+        'extern "C" void brainfn_set_threads(void* in_parts, void*, int count) {',
+        "  the_threads = reinterpret_cast<Threads>(in_parts);",
         "  the_thread_count = count;",
         "}",
     ]

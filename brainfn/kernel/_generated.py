@@ -2,6 +2,7 @@
 
 import ctypes
 import functools as ft
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ._program import Node, Program, Unsupported, array_of, closure, evaluate, i
 
 # Below this many numbers a call is dominated by what it takes to begin it, and compiling is not
 # worth its time.
-_FEWEST = 512
+FEWEST = 512
 _FLAGS = (
     *("-O2", "-march=native", "-w"),
     # The meaning of each operation is IEEE's; nothing reads floating-point flags or errno.
@@ -56,14 +57,14 @@ def generated(function: Callable[..., Any]) -> Callable[..., Any]:
         del name, size
         return function(constants, context, variables)
 
-    def rewrite(flat: Any, avals: Any, places: Any, batch: int) -> Any:
-        name, size, _, _, variables = places
+    def rewrite(flat: Any, avals: Any, arguments: Any, batch: tuple[int, ...]) -> Any:
+        name, size, _, _, variables = arguments(range(len(avals)))
         state = tuple(jtu.tree_leaves(variables))
-        if size * batch < _FEWEST:
+        if size * math.prod(batch) < FEWEST:
             return None
         try:
             made = _plan(flat, avals, state)
-            target = _target(made.kernel)
+            target = compiled(made.kernel.source, made.kernel.symbol)
             _reports[name] = "generated"
         except Unsupported as reason:
             _reports[name] = f"XLA: {reason}"
@@ -96,9 +97,19 @@ class Plan(NamedTuple):
     aliases: dict[int, int]
 
 
-def _plan(flat: Callable[..., Any], avals: Sequence[Any], state: Sequence[int]) -> Plan:
+def check_enabled() -> None:
+    """Raise if nothing is to be generated."""
     if not enabled() or os.environ.get("BRAINFN_GENERATE", "1") == "0":
         raise Unsupported("generated kernels are turned off")
+
+
+def report(name: str, how: str) -> None:
+    """Note how a function runs."""
+    _reports[name] = how
+
+
+def _plan(flat: Callable[..., Any], avals: Sequence[Any], state: Sequence[int]) -> Plan:
+    check_enabled()
     program = program_of(flat, avals)
     nodes = program.nodes
     moving: set[int] = set()
@@ -121,7 +132,7 @@ def _plan(flat: Callable[..., Any], avals: Sequence[Any], state: Sequence[int]) 
         returned.append((True, writes.index(i)))
     if not writes:
         raise Unsupported("it computes nothing")
-    needed = _within(program, writes)
+    needed = within(program, writes)
     axes = axes_of(program, needed, writes)
     kernel = emit(program, axes, needed, writes)
     others = {j for j in (array_of(nodes, i) for i in kernel.reads) if nodes[j].kind == "other"}
@@ -145,7 +156,7 @@ def _is_input(node: Node, k: int) -> bool:
     return node.kind == "input" and node.params == (k,)
 
 
-def _within(program: Program, writes: Sequence[int]) -> list[int]:
+def within(program: Program, writes: Sequence[int]) -> list[int]:
     """The nodes that a kernel computes or reads, in order: not what XLA computes for it."""
     found: set[int] = set()
     todo = list(writes)
@@ -158,16 +169,18 @@ def _within(program: Program, writes: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def _target(kernel: Kernel) -> str:
+def compiled(source: str, symbol: str) -> str:
+    """The name in XLA of the compiled handler of a generated source."""
     pool = threads()
     if pool is None:
         raise Unsupported("there is no native library")
 
     def ready(library: ctypes.CDLL) -> None:
-        library.brainfn_set_threads(ctypes.c_void_p(pool[0]), pool[1])
+        in_parts, together, count = pool
+        library.brainfn_set_threads(ctypes.c_void_p(in_parts), ctypes.c_void_p(together), count)
 
     try:
-        target = compiled_target(Source(kernel.source, None, kernel.symbol, "cpu", _FLAGS), ready)
+        target = compiled_target(Source(source, None, symbol, "cpu", _FLAGS), ready)
     except CompileError as error:
         raise Unsupported(f"its kernel does not compile: {error}") from error
     if target is None:

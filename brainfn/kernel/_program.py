@@ -164,13 +164,44 @@ class _Tracer:
         types = [out.aval.dtype, *(self.nodes[i].dtype for i in inputs)]
         if any(t not in DTYPES for t in types):
             return self.others(equation, inputs)
-        if name == "mul":  # a product with one, exactly
-            for a, b in (inputs, inputs[::-1]):
-                if _is_one(self.nodes, a) and self.nodes[b].shape == out.aval.shape:
-                    return [b]
+        simpler = self.simplified(name, inputs, equation)
+        if simpler is not None:
+            return [simpler]
         kept = tuple(_hashable(params.get(k)) for k in wanted)
         node = Node(name, inputs, kept, tuple(out.aval.shape), out.aval.dtype, (equation, 0))
         return [self.add(node, (name, inputs, kept, node.shape, node.dtype))]
+
+    def simplified(self, name: str, inputs: tuple[int, ...], equation: Any) -> int | None:
+        """A node with the same bits as a sum or product with fewer operations: derivatives are full
+        of products with 1 and -1."""
+        nodes, aval = self.nodes, equation.outvars[0].aval
+        if name not in ("add", "add_any", "sub", "mul", "neg"):
+            return None
+        if not np.issubdtype(aval.dtype, np.floating):
+            return None
+
+        def make(kind: str, *operands: int) -> int:
+            shape = tuple(aval.shape)
+            node = Node(kind, operands, (), shape, aval.dtype, (equation, 0))
+            return self.add(node, (kind, operands, (), shape, aval.dtype))
+
+        def negated(i: int) -> int | None:
+            return nodes[i].inputs[0] if nodes[i].kind == "neg" else None
+
+        if name == "neg":
+            return negated(inputs[0])
+        a, b = inputs
+        minus_a, minus_b = negated(a), negated(b)
+        if name == "mul":
+            for x, y in ((a, b), (b, a)):
+                if nodes[y].shape == aval.shape and _value_of(nodes, x) in (1, -1):
+                    return y if _value_of(nodes, x) == 1 else make("neg", y)
+            return None
+        if name == "sub":
+            return None if minus_b is None else make("add", a, minus_b)
+        if minus_b is not None:
+            return make("sub", a, minus_b)
+        return None if minus_a is None else make("sub", b, minus_a)
 
     def others(self, equation: Any, inputs: tuple[int, ...]) -> list[int]:
         made, name = [], equation.primitive.name
@@ -182,14 +213,14 @@ class _Tracer:
         return made
 
 
-def _is_one(nodes: Sequence[Node], i: int) -> bool:
-    """Whether a node is the number one, maybe repeated."""
+def _value_of(nodes: Sequence[Node], i: int) -> float | None:
+    """The number that a node is, maybe repeated."""
     node = nodes[i]
     while node.kind == "broadcast_in_dim":
         node = nodes[node.inputs[0]]
     if node.kind != "constant" or not np.issubdtype(node.dtype, np.floating):
-        return False
-    return bool(np.frombuffer(node.params[1], node.dtype)[0] == 1)
+        return None
+    return float(np.frombuffer(node.params[1], node.dtype)[0])
 
 
 def _inner(equation: Any) -> core.ClosedJaxpr | None:

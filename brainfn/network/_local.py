@@ -68,27 +68,13 @@ class Local(eqx.Module):
         advanced: dict[int, Any] = {}
         neurons = sum(group.size for group in self.groups)
         keys = self.keys(key)
-        for g, model in enumerate(self.populations):
-            terms = self.terms[g]
-            # A layer that reaches other groups, too, is advanced below.
-            own = {t.layer: t.synapse for port in terms.values() for t in port if t.size == t.total}
-            mine = {i: layers[i] for i in own}
-            shared = {
-                t.layer: layers[t.layer]
-                for port in terms.values()
-                for t in port
-                if t.layer not in own
-            }
-            whole = (
-                (model, terms, own),
-                (injected[g], clock, keys[g], shared),
-                (groups[g], mine),
-            )
+        for g, group in enumerate(self.groups):
+            whole = self.arguments(g, groups[g], layers, injected[g], clock, keys[g])
             if _traceable(injected[g]):
-                name = ", ".join(self.groups[g].names)
+                name = ", ".join(group.names)
                 (state, after), out = _generated(name, neurons, *whole)
             else:
-                (state, after), out = _advance(*whole)
+                (state, after), out = advance_group(*whole)
             advanced.update(after)
             states.append(state)
             emitted.append(self._checked(g, out))
@@ -100,6 +86,18 @@ class Local(eqx.Module):
         for i, layer in zip(left, waiting, strict=True):
             advanced[i] = self.layers[i].synapse.advance(layer, clock.dt)
         return tuple(states), tuple(advanced[i] for i in range(len(layers))), tuple(emitted)
+
+    def arguments(
+        self, g: int, state: Any, layers: Sequence[Any], injected: Any, clock: Any, key: Any
+    ) -> tuple[Any, Any, Any]:
+        """The arguments of [`brainfn.network._local.advance_group`][] for a group."""
+        ports = self.terms[g].values()
+        # A layer that reaches other groups, too, is advanced with all of them.
+        own = {t.layer: t.synapse for terms in ports for t in terms if t.size == t.total}
+        mine = {i: layers[i] for i in own}
+        shared = {t.layer: layers[t.layer] for terms in ports for t in terms if t.layer not in own}
+        constants = self.populations[g], self.terms[g], own
+        return constants, (injected, clock, key, shared), (state, mine)
 
     def _checked(self, g: int, out: Any) -> Any:
         said = self.populations[g].emits()
@@ -125,7 +123,7 @@ def group_key(key: Key, group: Group, model: AbstractPopulation) -> Any:
     return random.named(key, name)
 
 
-def _advance(constants: Any, context: Any, variables: Any) -> tuple[Any, Any]:
+def advance_group(constants: Any, context: Any, variables: Any) -> tuple[Any, Any]:
     """One step of a group and of the receptors that reach no other."""
     model, terms, own = constants
     injected, clock, key, shared = context
@@ -160,7 +158,7 @@ def _traceable(injected: Any) -> bool:
     return all(eqx.is_array_like(x) for x in jax.tree.leaves(injected))
 
 
-_generated = generated(_advance)
+_generated = generated(advance_group)
 
 
 class Sender(eqx.Module):

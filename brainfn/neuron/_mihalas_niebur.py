@@ -64,7 +64,9 @@ class MihalasNiebur(AbstractIntegrateAndFire[Induced]):
 
         Mihalas and Niebur (2009), "A generalized linear integrate-and-fire neural model produces
         diverse spiking behaviors", Neural Comput. 21:704-718, doi:10.1162/neco.2008.12-07-680, with
-        its values as defaults: those of an adapting neuron, and 200 pF.
+        its values (table 1) as defaults: those of an adapting neuron, and 200 pF. Checked against
+        Detorakis (2017), "[Re] A generalized linear integrate-and-fire neural model produces
+        diverse spiking behaviors", ReScience 3, which takes them from the same table.
     """
 
     size: int = size_field()

@@ -1,37 +1,31 @@
 """Single-compartment Hodgkin-Huxley cells."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
+from .._custom_types import FloatScalarLike, Initial, Key, Parameter
 from .._errors import nearest
 from .._field import (
     AbstractPart,
     check_fields,
     check_parameter,
     fields,
-    float_dtype,
     option,
     param,
-    replace,
     size as size_field,
 )
-from .._model import Clock
 from ..channel import AbstractChannel, AbstractIon, gate_slopes, open_gates, start_gates
-from ..event import materialize
 from ..init import initial, start
-from ..solver import AbstractLocalSolver, Independent, integrate
+from ..solver import Independent
 from ..surrogate import AbstractSurrogate
-from ._base import AbstractNeuron
 from ._declared import solver, surrogate
 from ._drive import AbstractDrive, as_drive
+from ._smooth import AbstractSmoothNeuron
 
 
 class PointState(eqx.Module):
@@ -47,7 +41,7 @@ class PointState(eqx.Module):
     ions: dict[str, Any]
 
 
-class PointNeuron(AbstractNeuron[PointState]):
+class PointNeuron(AbstractSmoothNeuron[PointState]):
     r"""Single-compartment cells with ion channels, of the Hodgkin-Huxley type.
 
     $$C \frac{dv}{dt} = I(t, v) - \sum_k I_k, \qquad \frac{dx}{dt} = r(v)\,(x_\infty(v) - x)$$
@@ -123,26 +117,7 @@ class PointNeuron(AbstractNeuron[PointState]):
                 )
         _check_sizes(self)
 
-    @property
-    def elementwise(self) -> bool:
-        return True
-
-    @property
-    def jumps(self) -> bool:
-        return True
-
-    @property
-    def support(self) -> FloatArrayLike:
-        return math.inf if self.surrogate is None else self.surrogate.support
-
-    def emits(self) -> jax.ShapeDtypeStruct:
-        dtype = jnp.dtype(bool) if self.surrogate is None else float_dtype(self.capacitance)
-        return jax.ShapeDtypeStruct((self.size,), dtype)
-
-    def distance(self, state: Any) -> Float[Array, " size"]:
-        return (state.v - self.v_threshold) / self.width
-
-    def init(self, *, key: Key | None = None) -> PointState:
+    def initial(self, key: Key | None) -> PointState:
         default = jnp.full((), -65.0, self.capacitance.dtype)
         v = start(self.v_init, default, self.size, key)
         ions = {name: ion.rest(v) for name, ion in self.ions.items()}
@@ -171,23 +146,6 @@ class PointNeuron(AbstractNeuron[PointState]):
         return PointState(
             jnp.broadcast_to(slope / self.capacitance, v.shape), Independent(tuple(gates)), ions
         )
-
-    def step(
-        self, state: PointState, inputs: Any, clock: Clock, *, key: Key | None = None
-    ) -> tuple[PointState, Spikes]:
-        del key
-        drive = as_drive(inputs, state.v)
-        jump = drive.jump(state.v)
-        if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
-            drive = drive.held(0.0, clock.dt)
-        new = integrate(self.solver, self.vector_field, state, clock.dt, drive)
-        if jump is not None:
-            new = replace(new, v=new.v + jump)
-        new = materialize(new)
-        fired: Bool[Array, " size"] = (state.v < self.v_threshold) & (new.v >= self.v_threshold)
-        if self.surrogate is None:
-            return new, fired
-        return new, self.surrogate(self.distance(new), fired)
 
 
 def _check_sizes(cell: PointNeuron) -> None:

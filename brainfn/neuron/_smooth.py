@@ -12,7 +12,7 @@ import jax.tree_util as jtu
 from jaxtyping import Array, Float
 
 from .._custom_types import FloatArrayLike, FloatScalarLike, Key, Spikes
-from .._field import float_dtype
+from .._field import float_dtype, replace
 from .._model import Clock
 from ..event import materialize
 from ..solver import AbstractLocalSolver, integrate
@@ -36,7 +36,8 @@ class AbstractSmoothNeuron(AbstractNeuron[Y], Generic[Y]):
 
     A model declares its parameters and two methods, `initial` and `vector_field`. From these the
     template makes `init` and `step`: one step of any Diffrax solver, and a spike, with a surrogate
-    derivative, where `v` crosses `v_threshold` upwards. The state is what `initial` returns.
+    derivative, where `v` crosses `v_threshold` upwards; jumps of `v` by delta synapses come after
+    the integration. The state is what `initial` returns.
 
     ```python
     class VanDerPol(bf.neuron.AbstractSmoothNeuron):
@@ -83,6 +84,10 @@ class AbstractSmoothNeuron(AbstractNeuron[Y], Generic[Y]):
         return True
 
     @property
+    def jumps(self) -> bool:
+        return tuple(self.ports()) == ("",)
+
+    @property
     def support(self) -> FloatArrayLike:
         return math.inf if self.surrogate is None else self.surrogate.support
 
@@ -101,9 +106,13 @@ class AbstractSmoothNeuron(AbstractNeuron[Y], Generic[Y]):
     ) -> tuple[Y, Spikes]:
         del key
         drive = as_drives(inputs, self.ports(), state.v)
+        jump = drive.jump(state.v) if isinstance(drive, AbstractDrive) else None
         if isinstance(self.solver, AbstractLocalSolver) and self.solver.holds_inputs:
             drive = jtu.tree_map(lambda d: d.held(0.0, clock.dt), drive, is_leaf=_is_drive)
-        new = materialize(integrate(self.solver, self.vector_field, state, clock.dt, drive))
+        new = integrate(self.solver, self.vector_field, state, clock.dt, drive)
+        if jump is not None:
+            new = replace(new, v=new.v + jump)
+        new = materialize(new)
         fired = (state.v < self.v_threshold) & (new.v >= self.v_threshold)
         if self.surrogate is None:
             return new, fired

@@ -82,7 +82,10 @@ def thalamic_reticular(
         Destexhe, Contreras, Sejnowski and Steriade (1994), "A model of spindle rhythmicity in the
         isolated thalamic reticular nucleus", J. Neurophysiol. 72:803-818,
         doi:10.1152/jn.1994.72.2.803, reduced to the currents and with the values of Destexhe et al.
-        (1996), J. Neurophysiol. 76:2049-2070, doi:10.1152/jn.1996.76.3.2049.
+        (1996), J. Neurophysiol. 76:2049-2070, doi:10.1152/jn.1996.76.3.2049. T-current, leak,
+        calcium and area (70 x 64.86 um) were checked against ports of ModelDB 3343, which have
+        other sodium and potassium currents; the densities of these two, 200 and 20 mS/cm2, were
+        not.
     """
     s = of_area(area, size)
     channels = (

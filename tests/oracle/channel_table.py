@@ -250,7 +250,7 @@ VOLTAGE: dict[str, tuple[dict[str, Function], list[float]]] = {
             ),
             "h1": steady(lambda v: S(v, -58, -10.6), k2_slow),
             "h2": steady(
-                lambda v: S(v, -58, -10.6), lambda v: mpf(8930) if v < -70 else k2_slow(v)
+                lambda v: S(v, -58, -10.6), lambda v: k2_slow(v) if v < -70 else mpf(8930)
             ),
         },
         [],

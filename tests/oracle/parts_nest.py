@@ -276,6 +276,39 @@ def chain() -> dict[str, Any]:
     }
 
 
+def izhikevich() -> dict[str, Any]:
+    """Four kinds of Izhikevich (2003) under a constant current, by the forward Euler rule in steps
+    of 0.1 ms, and by the scheme of the paper (two half steps of v, then u) in steps of 1 us."""
+    duration, before = 200.0, {"V_m": -65.0, "U_m": -13.0}
+    kinds = {
+        "regular spiking": (0.02, 0.2, -65.0, 8.0, 10.0),
+        "intrinsically bursting": (0.02, 0.2, -55.0, 4.0, 10.0),
+        "chattering": (0.02, 0.2, -50.0, 2.0, 10.0),
+        "fast spiking": (0.1, 0.2, -65.0, 2.0, 10.0),
+    }
+    names = ("a", "b", "c", "d", "I_e")
+    out: dict[str, Any] = {"duration": duration, "start": before, "dt": {}}
+    out["parameters"] = {name: dict(zip(names, x, strict=True)) for name, x in kinds.items()}
+    for scheme, dt in (("euler", 0.1), ("published", 0.001)):
+        begin(dt)
+        spikes, meters = [], []
+        for own in out["parameters"].values():
+            consistent = {"consistent_integration": scheme == "euler"}
+            cell = nest.Create("izhikevich", params=own | before | consistent)
+            spikes.append(nest.Create("spike_recorder"))
+            nest.Connect(cell, spikes[-1])
+            meters.append(record(cell, ["V_m", "U_m"], 1.0))
+        nest.Simulate(duration)
+        out["dt"][scheme] = dt
+        out[scheme] = [{"spikes": recorder.events["times"]} for recorder in spikes]
+        if scheme == "euler":
+            out[scheme] = [
+                found | traces(meter, ["V_m", "U_m"])
+                for found, meter in zip(out[scheme], meters, strict=True)
+            ]
+    return out
+
+
 CASES = {
     "adex": adex,
     "squid": squid,
@@ -284,6 +317,7 @@ CASES = {
     "conductances": conductances,
     "nmda": nmda,
     "chain": chain,
+    "izhikevich": izhikevich,
 }
 
 

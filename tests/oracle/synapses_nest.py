@@ -122,11 +122,36 @@ def quantal() -> dict[str, Any]:
     return {"times": times, "count": count, "kinds": out}
 
 
+def gap_junction() -> dict[str, Any]:
+    """Two `hh_psc_alpha_gap` that a junction couples; one is driven. Within an interval of
+    communication NEST iterates cubic interpolations of the potentials until they agree."""
+    dt, duration, current, weight, interval = 0.01, 25.0, 200.0, 20.0, 0.5
+    begin(dt)
+    nest.wfr_tol, nest.wfr_interpolation_order, nest.wfr_max_iterations = 1e-9, 3, 100
+    cells = nest.Create("hh_psc_alpha_gap", 2)
+    cells[0].I_e = current
+    rule = {"rule": "one_to_one", "make_symmetric": True}
+    syn = {"synapse_model": "gap_junction", "weight": weight}
+    nest.Connect(cells[0], cells[1], rule, syn)
+    meters = [record(cell, ["V_m"], interval) for cell in cells]
+    names = ("C_m", "g_Na", "g_Kv1", "g_Kv3", "g_L", "E_Na", "E_K", "E_L", "V_m")
+    parameters = {key: cells[0].get(key) for key in names}
+    nest.Simulate(duration)
+    return {
+        "parameters": parameters,
+        "current": current,
+        "weight": weight,
+        "t": meters[0].events["times"],
+        "V_m": [meter.events["V_m"] for meter in meters],
+    }
+
+
 CASES = {
     "delta": delta,
     "conductances": conductances,
     "three_states": three_states,
     "quantal": quantal,
+    "gap_junction": gap_junction,
 }
 
 

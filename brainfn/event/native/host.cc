@@ -39,6 +39,9 @@ int brainfn_threads() { return brainfn::max_threads(); }
 
 // The pool, for kernels in libraries of their own.
 void brainfn_run_parts(int parts, void (*work)(void*, int), void* context) { brainfn::run_parts(parts, work, context); }
+bool brainfn_run_together(int parts, void (*work)(void*, int), void* context) {
+  return brainfn::run_together(parts, work, context);
+}
 
 int64_t brainfn_check_csr(const int32_t* indices, const void* indptr, int wide, int64_t n_rows, int64_t n_cols,
                           int64_t* where) {

@@ -32,7 +32,8 @@ class Pool {
     for (int i = 0; i < workers; ++i) std::thread([this] { work(); }).detach();
   }
 
-  bool run(int parts, void (*fn)(void*, int), void* context) {
+  // With `together` every part has a thread of its own, so parts may wait for each other.
+  bool run(int parts, void (*fn)(void*, int), void* context, bool together = false) {
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
     fn_ = fn;
     context_ = context;
@@ -43,19 +44,20 @@ class Pool {
       std::lock_guard<std::mutex> lock(mutex_);
       wake_.notify_all();
     }
-    claim();
+    claim(together ? 1 : parts);
     while (done_.load(std::memory_order_acquire) != parts) pause_briefly();
     busy_.store(false, std::memory_order_release);
     return true;
   }
 
  private:
-  // Takes parts of the current job until none is left. A part that was taken keeps the job alive until it is done, so
+  // Takes parts of the current job until none is left, or `most` of them. A part that was taken keeps the job alive until it is done, so
   // fn_ and context_ are read after a successful claim only.
-  void claim() {
+  void claim(int most) {
     uint64_t t = ticket_.load(std::memory_order_acquire);
-    while ((t & 0xffff) < (t >> 16 & 0xffff)) {
+    while (most > 0 && (t & 0xffff) < (t >> 16 & 0xffff)) {
       if (!ticket_.compare_exchange_weak(t, t + 1, std::memory_order_acq_rel)) continue;
+      --most;
       fn_(context_, static_cast<int>(t & 0xffff));
       done_.fetch_add(1, std::memory_order_acq_rel);
       t = ticket_.load(std::memory_order_acquire);
@@ -79,7 +81,7 @@ class Pool {
           sleepers_.fetch_sub(1);
         }
       }
-      claim();
+      claim(1 << 16);
     }
   }
 
@@ -117,15 +119,29 @@ int max_threads() {
   return n;
 }
 
+namespace {
+
+// The pool, or null where there is none: with one thread, and in a forked child.
+Pool* pool() {
+  if (max_threads() <= 1 || forked.load(std::memory_order_relaxed)) return nullptr;
+  std::call_once(pool_once, [] {
+    the_pool.store(new Pool(max_threads() - 1));  // never destroyed: its threads may outlive main
+    pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
+  });
+  return the_pool.load(std::memory_order_acquire);
+}
+
+}  // namespace
+
 void run_parts(int parts, void (*fn)(void*, int), void* context) {
-  if (max_threads() > 1 && !forked.load(std::memory_order_relaxed)) {
-    std::call_once(pool_once, [] {
-      the_pool.store(new Pool(max_threads() - 1));  // never destroyed: its threads may outlive main
-      pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
-    });
-    if (the_pool.load(std::memory_order_acquire)->run(parts, fn, context)) return;
-  }
+  Pool* threads = pool();
+  if (threads != nullptr && threads->run(parts, fn, context)) return;
   for (int part = 0; part < parts; ++part) fn(context, part);
+}
+
+bool run_together(int parts, void (*fn)(void*, int), void* context) {
+  Pool* threads = pool();
+  return threads != nullptr && parts <= max_threads() && threads->run(parts, fn, context, true);
 }
 
 }  // namespace brainfn

@@ -12,6 +12,10 @@ int max_threads();
 // Calls fn(context, part) for part = 0 .. parts - 1, in any order and on any thread. Parts must be independent.
 void run_parts(int parts, void (*fn)(void*, int), void* context);
 
+// The same for parts that wait for each other: each gets a thread of its own. False, and nothing is done, where that is
+// not possible.
+bool run_together(int parts, void (*fn)(void*, int), void* context);
+
 template <typename F>
 void parallel(int parts, F& f) {
   if (parts <= 1) {

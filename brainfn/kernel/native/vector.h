@@ -349,11 +349,19 @@ INLINE V min_of(V a, V b) {
 // Those with a number that is neither zero nor NaN.
 template <typename V>
 INLINE V max_with(V x, V number) {
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<V, f32> && sizeof(V) == 32) return __builtin_ia32_maxps256(number, x);
+  if constexpr (std::is_same_v<V, f64> && sizeof(V) == 32) return __builtin_ia32_maxpd256(number, x);
+#endif
   return number > x ? number : x;
 }
 
 template <typename V>
 INLINE V min_with(V x, V number) {
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<V, f32> && sizeof(V) == 32) return __builtin_ia32_minps256(number, x);
+  if constexpr (std::is_same_v<V, f64> && sizeof(V) == 32) return __builtin_ia32_minpd256(number, x);
+#endif
   return number < x ? number : x;
 }
 
@@ -371,16 +379,13 @@ INLINE mask finite(V x) {
   return as_mask(abs_of(x) < from_bits<V>(Format<V>::kInfinity));
 }
 
-// x = k ln 2 + r + lost with a whole number k and |r| <= ln(2) / 2; returns r, and k in the low bits of `shifted`.
+// x = k ln 2 + r with a whole number k and |r| <= ln(2) / 2; returns r, and k in the low bits of `shifted`.
 template <typename V>
-INLINE V reduced(V x, V& lost, V& shifted) {
+INLINE V reduced(V x, V& shifted) {
   using F = Format<V>;
   shifted = fma(x, splat<V>(lane<V>(1.44269504088896340736)), splat<V>(F::kWhole));
   const V k = shifted - F::kWhole;
-  const V near = fma(k, splat<V>(-F::kLn2High), x), low = splat<V>(-F::kLn2Low);
-  const V r = fma(k, low, near);
-  lost = fma(k, low, near - r);
-  return r;
+  return fma(k, splat<V>(-F::kLn2Low), fma(k, splat<V>(-F::kLn2High), x));
 }
 
 template <typename V>
@@ -390,14 +395,23 @@ constexpr lane<V> inverse_factorial(int n) {
   return static_cast<lane<V>>(1 / f);
 }
 
+// Coefficients `from`, ... `from` + N - 1 of exp as a polynomial in r, in pairs of pairs: a chain of products would be
+// four times as long as it needs to be, and a kernel waits for it.
+template <typename V, int N>
+INLINE V series(V r, V r2, V r4, int from) {
+  const auto c = [&](int i) { return splat<V>(inverse_factorial<V>(from + i)); };
+  if constexpr (N == 1) return c(0);
+  if constexpr (N == 2) return fma(c(1), r, c(0));
+  if constexpr (N == 3) return fma(c(2), r2, fma(c(1), r, c(0)));
+  if constexpr (N == 4) return fma(fma(c(3), r, c(2)), r2, fma(c(1), r, c(0)));
+  if constexpr (N > 4) return fma(series<V, N - 4>(r, r2, r4, from + 4), r4, series<V, 4>(r, r2, r4, from));
+}
+
 // exp(r) - 1 for |r| <= ln(2) / 2, by its Taylor series.
 template <typename V>
 INLINE V small_expm1(V r) {
-  using F = Format<V>;
-  V p = splat<V>(inverse_factorial<V>(F::kExpTerms));
-#pragma GCC unroll 16
-  for (int n = F::kExpTerms - 1; n >= 2; --n) p = fma(p, r, splat<V>(inverse_factorial<V>(n)));
-  return fma(r * r, p, r);
+  const V r2 = r * r;
+  return fma(r2, series<V, Format<V>::kExpTerms - 1>(r, r2, r2 * r2, 2), r);
 }
 
 // 2^k for whole numbers k within the range of exponents.
@@ -408,8 +422,7 @@ INLINE V power_of_two(signed_of<V> k) {
 
 template <typename V>
 INLINE V limited(V x, lane<V> low, lane<V> high) {
-  const V y = x < low ? splat<V>(low) : x;
-  return y > high ? splat<V>(high) : y;  // NaN stays
+  return min_with(max_with(x, splat<V>(low)), splat<V>(high));  // NaN stays
 }
 
 template <typename V>
@@ -421,22 +434,22 @@ INLINE signed_of<V> whole_bits(V shifted) {
 template <typename V>
 INLINE V exp_of(V x) {
   using F = Format<V>;
-  V lost, shifted;
-  const V r = reduced(limited(x, F::kExpLow, F::kExpHigh), lost, shifted);
+  V shifted;
+  const V r = reduced(limited(x, F::kExpLow, F::kExpHigh), shifted);
   const V p = small_expm1(r) + 1;
   // In two factors: the first product is exact, and the second rounds once where the result is subnormal.
   const auto n = whole_bits(shifted), half = n >> 1;
   const V y = p * power_of_two<V>(half) * power_of_two<V>(n - half);
-  return x != x ? x : y;
+  return y;
 }
 
 // exp(x) - 1 except at zero, whose sign is lost.
 template <typename V>
 INLINE V plain_expm1(V x) {
   using F = Format<V>;
-  V lost, shifted;
-  const V r = reduced(limited(x, F::kMinusOne, F::kExpHigh), lost, shifted);
-  const V p = small_expm1(r) + lost;
+  V shifted;
+  const V r = reduced(limited(x, F::kMinusOne, F::kExpHigh), shifted);
+  const V p = small_expm1(r);
   const V scale = power_of_two<V>(whole_bits(shifted) - 1);  // half of 2^k, which may be too large
   const V half = fma(scale, p, scale - lane<V>(0.5));
   return half + half;
@@ -669,6 +682,34 @@ void in_parts(int parts, F& work) {
 #else
   the_threads(parts, [](void* context, int part) { (*static_cast<F*>(context))(part); }, &work);
 #endif
+}
+
+// Neurons that spiked in a step.
+struct List {
+  int32_t* neurons = nullptr;
+  int64_t count = 0;
+};
+
+// Appends the lanes of `m` whose position, from `at` on, is below `limit`.
+INLINE void append(List* list, int64_t at, mask m, int64_t limit) {
+  uint32_t on = 0;
+#if defined(__AVX2__)
+  if constexpr (sizeof(mask) == 32 && WIDEST == 4) {
+    typedef float v8 __attribute__((vector_size(32)));
+    on = static_cast<uint32_t>(__builtin_ia32_movmskps256((v8)m));
+  } else if constexpr (sizeof(mask) == 32 && WIDEST == 8) {
+    typedef double v4 __attribute__((vector_size(32)));
+    on = static_cast<uint32_t>(__builtin_ia32_movmskpd256((v4)m));
+  } else
+#endif
+  {
+    for (int i = 0; i < W; ++i) on |= (m[i] ? 1u : 0u) << i;
+  }
+  if (__builtin_expect(on == 0, 1)) return;
+  for (; on; on &= on - 1) {
+    const int64_t i = at + __builtin_ctz(on);
+    if (i < limit) list->neurons[list->count++] = static_cast<int32_t>(i);
+  }
 }
 
 // Answers XLA when it asks for the version of this handler; whether it did.

@@ -1,0 +1,433 @@
+// Many steps of a network in one call: spikes as lists, one block of neurons for each thread.
+//
+// Thread t owns a range of the neurons of every group, with their receptors and ring buffers; only lists of spikes are
+// read by others. Threads meet once in each step that ends a smallest delay. A sum has its terms in the order in which
+// one thread would add them, so the results do not depend on the number of threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#if defined(__x86_64__)
+#define RELAX() __builtin_ia32_pause()
+#else
+#define RELAX() ((void)0)
+#endif
+
+#include <sched.h>
+
+namespace {
+
+// Runs parts that wait for each other, one in each thread; false where they can't all run at the same time.
+typedef bool (*Together)(int parts, void (*work)(void*, int), void* context);
+Together the_together = nullptr;
+
+class Barrier {
+ public:
+  explicit Barrier(int n) : n_(n) {}
+  void wait() {
+    if (n_ == 1) return;
+    const int phase = phase_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_ - 1) {
+      arrived_.store(0, std::memory_order_relaxed);
+      phase_.store(phase + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
+      // A thread that shares its core with another program must let it go on.
+      if (spins < 4000) {
+        RELAX();
+      } else {
+        sched_yield();
+      }
+    }
+  }
+
+ private:
+  const int n_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<int> phase_{0};
+};
+
+// A group of neurons; `advance` makes a step of [from, to) and appends the spikes to a list.
+struct Group {
+  int64_t n = 0;
+  void (*advance)(const void* call, int64_t from, int64_t to, List* list) = nullptr;
+  const void* call = nullptr;
+  int32_t* counts = nullptr;  // spikes so far, or null
+  double cost = 0;            // microseconds a step
+  int64_t longest = 1;        // the longest delay of its lines
+};
+
+// Neighbouring neurons in a delay line.
+struct Piece {
+  int64_t first, at, size;  // neurons of the group, and where they are in the line
+};
+
+// A delay line: dense rows of signals before and after the loop.
+struct Line {
+  int group = 0;
+  int64_t steps = 1, width = 0;
+  void* rows = nullptr;
+  int bytes = 1;  // of a signal
+  std::vector<Piece> pieces;
+};
+
+// Connections from a range of a group to accumulators, or with delays of their own to a ring buffer.
+struct Route {
+  int source = 0, target = 0;         // groups
+  int64_t steps = 1;                  // delay
+  int64_t first = 0, rows = 0;        // neurons of the source
+  int64_t column = 0, columns = 0;    // neurons of the target
+  const int32_t* indices = nullptr;
+  const void* indptr = nullptr;       // null: `fan` in each row
+  bool wide = false;
+  int64_t fan = 0;
+  const void* weights = nullptr;
+  bool scalar = false;
+  void* sums = nullptr;
+  const void* delays = nullptr;       // of each synapse, in `delay_bytes` bytes
+  int delay_bytes = 0;
+  int64_t slots = 0, width = 0;       // of the ring buffer
+};
+
+// A ring buffer whose present slot is added to accumulators.
+struct Ring {
+  int group = 0;
+  int64_t slots = 0, width = 0;
+  void* rows = nullptr;
+  void* sums = nullptr;
+};
+
+struct Loop {
+  int64_t step = 0, steps = 0;
+  std::vector<Group> groups;
+  std::vector<Line> lines;
+  std::vector<Route> routes;
+  std::vector<Ring> rings;
+};
+
+template <typename T>
+class Runner {
+ public:
+  Runner(const Loop& loop, int threads) : loop_(loop), threads_(threads), barrier_(threads) {
+    least_ = 1 << 20;
+    for (const Route& r : loop.routes) least_ = std::min(least_, r.steps);
+    for (const Group& g : loop.groups) {
+      // Threads may be up to `least_` steps apart.
+      const int64_t slots = g.longest + std::min<int64_t>(least_, loop.steps) + 1;
+      lists_.emplace_back(slots * threads);
+      storage_.emplace_back(new int32_t[slots * (g.n + 1)]);
+      for (int64_t s = 0; s < slots; ++s) {
+        for (int t = 0; t < threads; ++t) {
+          lists_.back()[s * threads + t].neurons = storage_.back().get() + s * g.n + bound(g, t);
+        }
+      }
+      slots_.push_back(slots);
+    }
+    read_lines();
+  }
+
+  // Makes the steps, or fewer where the other threads do not get their cores.
+  void work(int t) {
+    const int64_t end = loop_.step + loop_.steps;
+    int64_t waited = 0, since = loop_.step;
+    auto begun = Clock::now();
+    for (int64_t step = loop_.step; step < end; ++step) {
+      for (const Route& r : loop_.routes) {
+        if (r.indptr == nullptr) {
+          scatter<Even>(r, step, t);
+        } else if (r.wide) {
+          scatter<int64_t>(r, step, t);
+        } else {
+          scatter<int32_t>(r, step, t);
+        }
+      }
+      for (const Ring& r : loop_.rings) {
+        const Group& g = loop_.groups[r.group];
+        T* sums = static_cast<T*>(r.sums);
+        T* slot = static_cast<T*>(r.rows) + step % r.slots * r.width;
+        const int64_t to = bound(g, t + 1);
+        for (int64_t i = bound(g, t); i < to; ++i) {
+          sums[i] += slot[i];
+          slot[i] = 0;
+        }
+      }
+      for (size_t g = 0; g < loop_.groups.size(); ++g) {
+        const Group& group = loop_.groups[g];
+        List& list = list_of(g, step, t);
+        list.count = 0;
+        group.advance(group.call, bound(group, t), bound(group, t + 1), &list);
+        if (group.counts != nullptr) {
+          for (int64_t k = 0; k < list.count; ++k) ++group.counts[list.neurons[k]];
+        }
+      }
+      if (threads_ == 1 || (step - loop_.step + 1) % least_ != 0) continue;
+      const auto before = Clock::now();
+      barrier_.wait();
+      const auto after = Clock::now();
+      waited += (after - before).count();
+      if (t == 0 && step - since >= 64) {
+        // Most time is spent in waiting: the cores are taken. All threads see this when they meet next.
+        if (waited > (after - begun).count() * 2 / 3) stop_.store(step + least_ + 1, std::memory_order_relaxed);
+        waited = 0;
+        since = step;
+        begun = after;
+      }
+      if (step + 1 >= stop_.load(std::memory_order_relaxed)) {
+        if (t == 0) done_ = step + 1;
+        return;
+      }
+    }
+    if (t == 0) done_ = end;
+  }
+
+  // The step after the last one made.
+  int64_t done() const { return done_; }
+
+  void write_lines() {
+    const int64_t end = done_;
+    for (const Line& line : loop_.lines) {
+      for (int64_t step = std::max(loop_.step, end - line.steps); step < end; ++step) {
+        char* row = static_cast<char*>(line.rows) + step % line.steps * line.width * line.bytes;
+        std::memset(row, 0, line.width * line.bytes);
+        for (int t = 0; t < threads_; ++t) {
+          const List& list = list_of(line.group, step, t);
+          for (int64_t k = 0; k < list.count; ++k) {
+            for (const auto& piece : line.pieces) {
+              const int64_t at = list.neurons[k] - piece.first;
+              if (at < 0 || at >= piece.size) continue;
+              set_one(row, piece.at + at, line.bytes);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // Whether all signals in the lines are spikes: 0 or 1.
+  bool only_spikes() const { return only_spikes_; }
+
+ private:
+  // Row pointers of a matrix with as many elements in each row.
+  struct Even {};
+
+  static void set_one(char* row, int64_t i, int bytes) {
+    if (bytes == 1) {
+      row[i] = 1;
+    } else if (bytes == 4) {
+      reinterpret_cast<float*>(row)[i] = 1;
+    } else {
+      reinterpret_cast<double*>(row)[i] = 1;
+    }
+  }
+
+  static double signal(const char* row, int64_t i, int bytes) {
+    if (bytes == 1) return row[i];
+    if (bytes == 4) return reinterpret_cast<const float*>(row)[i];
+    return reinterpret_cast<const double*>(row)[i];
+  }
+
+  // Multiples of the number of lanes in the widest registers.
+  int64_t bound(const Group& g, int t) const { return t == threads_ ? g.n : g.n * t / threads_ / 64 * 64; }
+
+  List& list_of(size_t g, int64_t step, int t) {
+    const int64_t slots = slots_[g], slot = (step % slots + slots) % slots;
+    return lists_[g][slot * threads_ + t];
+  }
+
+  void read_lines() {
+    std::vector<std::vector<bool>> known;
+    for (const Line& line : loop_.lines) {
+      const Group& g = loop_.groups[line.group];
+      for (int64_t back = 1; back <= line.steps; ++back) {
+        const int64_t step = loop_.step - back;
+        const int64_t at = (step % line.steps + line.steps) % line.steps;
+        const char* row = static_cast<const char*>(line.rows) + at * line.width * line.bytes;
+        std::vector<int32_t> found;
+        for (const auto& piece : line.pieces) {
+          for (int64_t i = 0; i < piece.size; ++i) {
+            const double x = signal(row, piece.at + i, line.bytes);
+            if (x == 0) continue;
+            only_spikes_ = only_spikes_ && x == 1;
+            found.push_back(static_cast<int32_t>(piece.first + i));
+          }
+        }
+        // Several lines of a group hold the same spikes of different neurons, or of fewer steps.
+        for (int t = 0; t < threads_; ++t) {
+          List& list = list_of(line.group, step, t);
+          for (const int32_t i : found) {
+            if (i >= bound(g, t) && i < bound(g, t + 1)) list.neurons[list.count++] = i;
+          }
+          std::sort(list.neurons, list.neurons + list.count);
+          list.count = std::unique(list.neurons, list.neurons + list.count) - list.neurons;
+        }
+      }
+    }
+  }
+
+  template <typename P>
+  static int64_t pointer(const Route& r, int64_t row) {
+    if constexpr (std::is_same_v<P, Even>) {
+      return row * r.fan;
+    } else {
+      return static_cast<const P*>(r.indptr)[row];
+    }
+  }
+
+  // The first of the sorted columns [from, to) that is not below `column`.
+  static int64_t lower(const int32_t* indices, int64_t from, int64_t to, int64_t column) {
+    int64_t n = to - from;
+    while (n > 0) {
+      const int64_t half = n / 2;
+      const bool below = indices[from + half] < column;
+      from = below ? from + half + 1 : from;
+      n = below ? n - half - 1 : half;
+    }
+    return from;
+  }
+
+  template <typename P>
+  void scatter(const Route& r, int64_t step, int t) {
+    const Group& target = loop_.groups[r.target];
+    const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
+    if (to <= 0 || from >= r.columns) return;
+    for (int other = 0; other < threads_; ++other) {
+      const List& list = list_of(r.source, step - r.steps, other);
+      for (int64_t k = 0; k < list.count; ++k) {
+        const int64_t row = list.neurons[k] - r.first;
+        if (row < 0 || row >= r.rows) continue;
+        if (k + 2 < list.count) fetch<P>(r, list.neurons[k + 2] - r.first);
+        int64_t a = pointer<P>(r, row), b = pointer<P>(r, row + 1);
+        if (from > 0) a = lower(r.indices, a, b, from);
+        if (to < r.columns) b = lower(r.indices, a, b, to);
+        add(r, a, b, step);
+      }
+    }
+  }
+
+  template <typename P>
+  static void fetch(const Route& r, int64_t row) {
+    if (row < 0 || row >= r.rows) return;
+    const int64_t a = pointer<P>(r, row), b = std::min(pointer<P>(r, row + 1), a + 128);
+    for (int64_t k = a; k < b; k += 16) __builtin_prefetch(r.indices + k);
+    if (!r.scalar) {
+      const char* w = static_cast<const char*>(r.weights);
+      for (int64_t k = a; k < b; k += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(w + k * sizeof(T));
+    }
+    if (r.delays != nullptr) __builtin_prefetch(static_cast<const char*>(r.delays) + a * r.delay_bytes);
+  }
+
+  void add(const Route& r, int64_t a, int64_t b, int64_t step) {
+    if (r.delays == nullptr) {
+      T* sums = static_cast<T*>(r.sums) + r.column;
+      if (r.scalar) {
+        const T w = *static_cast<const T*>(r.weights);
+        for (int64_t k = a; k < b; ++k) sums[r.indices[k]] += w;
+      } else {
+        const T* w = static_cast<const T*>(r.weights);
+        for (int64_t k = a; k < b; ++k) sums[r.indices[k]] += w[k];
+      }
+      return;
+    }
+    if (r.delay_bytes == 1) {
+      add_later(r, static_cast<const uint8_t*>(r.delays), a, b, step);
+    } else {
+      add_later(r, static_cast<const uint16_t*>(r.delays), a, b, step);
+    }
+  }
+
+  template <typename D>
+  void add_later(const Route& r, const D* delays, int64_t a, int64_t b, int64_t step) {
+    const int64_t now = std::max<int64_t>(step - 1, 0) % r.slots;
+    T* rows = static_cast<T*>(r.sums) + r.column;
+    const T* w = static_cast<const T*>(r.weights);
+    for (int64_t k = a; k < b; ++k) {
+      int64_t slot = now + delays[k];
+      slot = slot >= r.slots ? slot - r.slots : slot;
+      rows[slot * r.width + r.indices[k]] += r.scalar ? *w : w[k];
+    }
+  }
+
+  using Clock = std::chrono::steady_clock;
+
+  const Loop& loop_;
+  const int threads_;
+  Barrier barrier_;
+  std::atomic<int64_t> stop_{INT64_MAX};
+  int64_t done_ = 0;
+  int64_t least_ = 1;
+  bool only_spikes_ = true;
+  std::vector<std::vector<List>> lists_;
+  std::vector<std::unique_ptr<int32_t[]>> storage_;
+  std::vector<int64_t> slots_;
+};
+
+// Makes all steps; whether the signals in the delay lines were spikes.
+template <typename T>
+bool run_loop(const Loop& loop) {
+  double cost = 0;
+  for (const Group& g : loop.groups) cost += g.cost;
+  // Threads have to meet in every step, which takes about a microsecond.
+  const int most = cost < 3 ? 1 : the_thread_count;
+  struct Job {
+    Runner<T>* runner;
+    unsigned mode;
+  } job{nullptr, 0};
+#if defined(__x86_64__)
+  job.mode = __builtin_ia32_stmxcsr();
+#endif
+  const auto work = [](void* context, int t) {
+    Job* job = static_cast<Job*>(context);
+    // Subnormal numbers are treated in every thread as in the one that calls.
+#if defined(__x86_64__)
+    const unsigned own = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(job->mode);
+#endif
+    job->runner->work(t);
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr(own);
+#endif
+  };
+  // Where other programs take the cores, one thread alone is faster than several that wait for each other; after some
+  // steps they try again.
+  Loop rest = loop;
+  int64_t alone = 0, patience = 2048;
+  while (rest.steps > 0) {
+    const int threads = alone > 0 ? 1 : most;
+    Loop now = rest;
+    if (alone > 0) now.steps = std::min(now.steps, alone);
+    Runner<T> runner(now, threads);
+    if (!runner.only_spikes()) return false;
+    job.runner = &runner;
+    if (threads == 1) {
+      work(&job, 0);
+      alone = 0;
+    } else {
+      if (the_together == nullptr || !the_together(threads, work, &job)) {
+        alone = rest.steps;  // the threads have other work
+        continue;
+      }
+      alone = patience;
+      patience *= 2;
+    }
+    runner.write_lines();
+    rest.steps -= runner.done() - rest.step;
+    rest.step = runner.done();
+  }
+  return true;
+}
+
+inline XLA_FFI_Error* failure(XLA_FFI_CallFrame* frame, const char* message) {
+  XLA_FFI_Error_Create_Args args;
+  args.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
+  args.extension_start = nullptr;
+  args.message = message;
+  args.errc = XLA_FFI_Error_Code_INVALID_ARGUMENT;
+  return frame->api->XLA_FFI_Error_Create(&args);
+}
+
+}  // namespace

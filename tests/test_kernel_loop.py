@@ -1,0 +1,174 @@
+"""Loops of networks in one native call make the same steps, bit for bit, as the scan of steps."""
+
+import os
+import subprocess
+import sys
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import brainfn as bf
+from brainfn.driver import _loop
+
+KEY = jr.key(3)
+
+
+def both(net, monkeypatch, name, steps=150, **options):
+    """The result of a native loop, and that of a scan."""
+    options = {"duration": steps * 0.1, "dt": 0.1, "key": KEY, **options}
+    options.setdefault("record", bf.record.SpikeCount())
+    ours = bf.simulate(net, **options)
+    assert bf.kernel.reports()[name] == "generated", bf.kernel.reports()[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "may_run_natively", lambda *_: False)
+        jax.clear_caches()
+        scan = bf.simulate(net, **options)
+    jax.clear_caches()
+    return ours, scan
+
+
+def same(ours, scan):
+    pairs = zip(jax.tree_util.tree_leaves_with_path(ours), jax.tree.leaves(scan), strict=True)
+    for (path, a), b in pairs:
+        assert a.dtype == b.dtype, path
+        np.testing.assert_array_equal(a, b, str(path))
+
+
+def network(case):
+    """Networks that have everything of which a loop is made, in small."""
+    connect, weight = bf.connect.FixedProbability(0.1), bf.init.Uniform(0.0, 8.0)
+    neuron, options, delay = bf.neuron.LIF, {}, None
+    exc, inh = bf.synapse.Exponential(5.0), bf.synapse.Exponential(10.0)
+    conductance = bf.synapse.Conductance
+    if case == "weights of all synapses, fixed fan-out":
+        connect = bf.connect.FixedOutDegree(30)
+    elif case == "one weight, delays of 1.2 ms":
+        weight, delay = 4.0, 1.2
+    elif case == "a delay for each synapse":
+        delay = bf.init.Uniform(0.1, 2.0)
+    elif case == "float spikes":
+        options = {"surrogate": bf.surrogate.ReluGrad()}
+    elif case == "AdEx, alpha":
+        neuron, exc, inh = bf.neuron.AdEx, bf.synapse.Alpha(2.0), bf.synapse.Alpha(4.0)
+    options = {"surrogate": None, "v_init": bf.init.Uniform(-62.0, -50.0), **options}
+    a, b = neuron(420, **options), neuron(151, **options)
+    return bf.Network(
+        {"a": a, "b": b},
+        {
+            "exc": bf.Projection(
+                "a", ["a", "b"], connect, weight=weight, delay=delay, synapse=exc,
+                output=conductance(0.0),
+            ),
+            "inh": bf.Projection(
+                "b", ["a", "b"], connect, weight=20.0, delay=delay, synapse=inh,
+                output=conductance(-80.0),
+            ),
+        },
+        key=jr.key(0),
+    )  # fmt: skip
+
+
+CASES = [
+    "weights of all synapses",
+    "weights of all synapses, fixed fan-out",
+    "one weight, delays of 1.2 ms",
+    "a delay for each synapse",
+    "float spikes",
+    "AdEx, alpha",
+]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_the_bits_are_those_of_the_scan(case, dtype, monkeypatch):
+    if dtype == jnp.float64 and case not in CASES[3:5]:
+        pytest.skip("the numbers' size changes the kernel, which has tests of its own")
+    net = bf._field.astype(network(case), dtype)
+    drive = jnp.asarray(700.0 if "AdEx" in case else 250.0, dtype)
+    ours, scan = both(net, monkeypatch, "loop of a, b", inputs=drive)
+    same(ours, scan)
+    counts = jax.tree.leaves(ours.outputs)
+    assert sum(int(x.sum()) for x in counts) > 200
+
+
+def test_a_run_goes_on_where_it_stopped(monkeypatch):
+    net = network("one weight, delays of 1.2 ms")
+    whole, _ = both(net, monkeypatch, "loop of a, b", steps=300, inputs=250.0)
+    options = {"dt": 0.1, "key": KEY, "inputs": 250.0, "record": bf.record.SpikeCount()}
+    first = bf.simulate(net, duration=17.0, **options)
+    second = bf.simulate(net, duration=13.0, state=first.state, **options)
+    same(second.state, whole.state)
+    summed = jax.tree.map(jnp.add, first.outputs, second.outputs)
+    same(summed, whole.outputs)
+
+
+def test_a_run_without_records(monkeypatch):
+    ours, scan = both(network(CASES[0]), monkeypatch, "loop of a, b", inputs=250.0, record={})
+    same(ours, scan)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "3"])
+def test_the_bits_do_not_depend_on_threads(threads, tmp_path):
+    program = """
+import jax, numpy as np, brainfn as bf
+net, drive = bf.zoo.vogels_abbott("coba-drive", key=jax.random.key(0), surrogate=None, delay=0.3)
+out = bf.simulate(net, inputs=drive, duration=30.0, dt=0.1, key=jax.random.key(1),
+                  record=bf.record.SpikeCount())
+assert bf.kernel.reports()["loop of exc, inh"] == "generated"
+total = sum(int(x.sum()) for x in jax.tree.leaves(out.outputs))
+print(total, float(np.asarray(out.state["exc"].v, np.float64).sum()).hex())
+"""
+    environment = {**os.environ, "BRAINFN_NUM_THREADS": threads}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    said = tmp_path.parent / "threads.txt"
+    if said.exists():
+        assert said.read_text() == done.stdout
+    said.write_text(done.stdout)
+
+
+def test_a_line_with_other_signals_is_refused():
+    net = network(CASES[0])
+    first = bf.simulate(net, duration=15.0, dt=0.1, key=KEY, record=bf.record.SpikeCount())
+    assert bf.kernel.reports()["loop of a, b"] == "generated"
+    assert first.state.model_state.lines[0].buffer.dtype == bool
+    net = network("float spikes")
+    options = {"duration": 15.0, "dt": 0.1, "key": KEY, "record": bf.record.SpikeCount()}
+    state = bf.simulate(net, **options).state
+    half = eqx.tree_at(lambda s: s.model_state.lines[0].buffer, state, replace_fn=lambda x: x + 0.5)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="not spikes"):
+        jax.block_until_ready(bf.simulate(net, state=half, **options).state.model_state)
+
+
+def test_derivatives_and_batches_are_those_of_the_scan():
+    net = network("float spikes")
+
+    def counted(drive):
+        out = bf.simulate(
+            net, inputs=drive, duration=15.0, dt=0.1, key=KEY, record=bf.record.SpikeCount()
+        )
+        return jnp.mean(out.state["a"].v)
+
+    slope = jax.grad(counted)(jnp.asarray(250.0))
+    assert np.isfinite(slope) and slope != 0
+    drives = jnp.asarray([250.0, 260.0])
+    np.testing.assert_allclose(jax.vmap(counted)(drives), [counted(x) for x in drives], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=250.0)},
+        {"record": lambda state, output: state["a"].v[0]},
+        {"every": 2},
+    ],
+)
+def test_what_a_loop_can_not_do_runs_as_a_scan(change):
+    options = {"inputs": 250.0, "record": bf.record.SpikeCount(), **change}
+    out = bf.simulate(network(CASES[0]), duration=15.0, dt=0.1, key=KEY, **options)
+    assert np.all(np.isfinite(out.state["a"].v))
