@@ -180,9 +180,7 @@ def run_wang2002(
 ) -> Trials:
     """`number` trials of each coherence, with the stimulus from 500 ms to 500 ms before the end."""
     size = round(_SIZES["a"] * scale)
-    stop = _ONSET + (duration - 2 * _ONSET) // _INTERVAL * _INTERVAL
-    if stop <= _ONSET:
-        raise ValueError(f"`duration` must be at least 1050 ms, got {duration}.")
+    stop = _stop(duration)
 
     def trial(coherence: Any, key: Key) -> Any:
         network, inputs = wang2002(
@@ -197,6 +195,14 @@ def run_wang2002(
     return run_trials(trial, coherences, number, bins=bins, onset=_ONSET, key=key)
 
 
+def _stop(duration: float) -> float:
+    """The end of the stimulus, 500 ms before that of a trial."""
+    stop = _ONSET + (duration - 2 * _ONSET) // _INTERVAL * _INTERVAL
+    if stop <= _ONSET:
+        raise ValueError(f"`duration` must be at least 1050 ms, got {duration}.")
+    return stop
+
+
 def _count_pools(state: Any, output: Any) -> Any:
     del state
     return jnp.stack([jnp.sum(output[name], dtype=jnp.float32) for name in ("a", "b")])
@@ -205,11 +211,14 @@ def _count_pools(state: Any, output: Any) -> Any:
 def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: Key) -> Outcome:
     del variant
     trials = run_wang2002(scale, duration, dt, key, COHERENCES, _TRIALS)
-    number = len(COHERENCES) * _TRIALS
+    number, shown = len(COHERENCES) * _TRIALS, len(COHERENCES) // 2
 
     def raster(ax: Any) -> None:
+        # The trial whose rates are drawn below.
+        own = jr.split(key, number)[shown * _TRIALS]
+        stop = _stop(duration)
         network, inputs = wang2002(
-            12.8, start=_ONSET, stop=duration - _ONSET, scale=scale, key=key, surrogate=None
+            COHERENCES[shown], start=_ONSET, stop=stop, scale=scale, key=own, surrogate=None
         )
         from .. import plot
 
@@ -219,19 +228,19 @@ def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: 
             inputs=inputs,
             duration=duration,
             dt=dt,
-            key=key,
+            key=own,
             record=lambda state, output: {name: output[name] for name in names},
         )
         spikes = {f"pool {n}": measure.from_dense(np.asarray(out.outputs[n]), dt=dt) for n in names}
         plot.raster(spikes, ax=ax, neurons=160)
-        ax.set_title("coherence 12.8 %")
+        ax.set_title(f"coherence {COHERENCES[shown]:g} %")
 
     return Outcome(
         figures(trials),
         {"coherences": trials.coherences, "rates": trials.rates, "ts": trials.ts},
         f"{number} trials of {round(2000 * scale):,} neurons",
         number * duration,
-        lambda: draw(trials, "Decisions: Wang (2002)", raster, len(COHERENCES) // 2),
+        lambda: draw(trials, "Decisions: Wang (2002)", raster, shown),
     )
 
 
