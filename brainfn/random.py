@@ -166,9 +166,10 @@ def normal(key: Any, size: int, dtype: Any = None) -> Float[Array, " size"]:
 
 def _gauss(words: Words, dtype: Any) -> Float[Array, "..."]:
     u = _unit(words, dtype)
-    # Half a unit of the grid is added, so that the argument lies within (-1, 1).
-    half = 2.0**-54 if u.dtype == jnp.float64 else 2.0**-25
-    x = lax.erf_inv(2 * (u + jnp.asarray(half, u.dtype)) - 1)
+    # Half a unit of the grid is added, so that the argument lies within (-1, 1); last, where it is
+    # exact: beside the largest u it would be rounded to the end of the interval, an infinite draw.
+    half = 2.0**-53 if u.dtype == jnp.float64 else 2.0**-24
+    x = lax.erf_inv((2 * u - 1) + jnp.asarray(half, u.dtype))
     return jnp.asarray(np.sqrt(2), u.dtype) * x
 
 

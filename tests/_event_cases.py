@@ -137,6 +137,20 @@ def one_to_one(rng, n, m, scalar, dtype):
     return of_matrix(ev.OneToOne(weights(rng, n, scalar, dtype), n), both, both)
 
 
+def all_to_all(rng, n, m, scalar, dtype):
+    assert scalar
+    rows, cols = np.divmod(np.arange(n * m), max(m, 1))
+    return of_matrix(ev.AllToAll(weights(rng, (), True, dtype), shape=(n, m)), rows, cols)
+
+
+def all_to_all_but_own(rng, n, m, scalar, dtype):
+    """Without a diagonal that begins at the second column."""
+    case = all_to_all(rng, n, m, scalar, dtype)
+    there = case.cols != case.rows + 1
+    matrix = ev.AllToAll(case.data, shape=(n, m), diagonal=1)
+    return of_matrix(matrix, case.rows[there], case.cols[there])
+
+
 def delayed(rng, n, m, scalar, dtype, longest=4, now=11):
     rows, cols = draw(rng, n, m, 3 * n + 2)
     delays = rng.integers(1, longest + 1, rows.size)
@@ -186,7 +200,18 @@ FORMATS = {
         fan_out_transposed,
         dense,
         one_to_one,
+        all_to_all,
+        all_to_all_but_own,
         delayed,
         long_delayed,
     )
 }
+# Formats with one weight only, with many only, and those without a kernel.
+SCALAR = ("all_to_all", "all_to_all_but_own")
+MANY = ("dense",)
+NO_KERNEL = SCALAR
+
+
+def is_scalar(name, scalar):
+    """Whether the weight is one number, where either is possible as wished."""
+    return name in SCALAR or (scalar and name not in MANY)

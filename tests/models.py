@@ -188,7 +188,10 @@ random_neurons = ("GIF",)
 # Populations driven by a current that emit something else than spikes.
 all_readouts = {"LeakyIntegrator": lambda n=3, **o: bf.neuron.LeakyIntegrator(n, **o)}
 
-all_rates = {"Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o)}
+all_rates = {
+    "Tanh": lambda n=3, **o: bf.rate.Tanh(n, **o),
+    "WongWang": lambda n=3, **o: bf.rate.WongWang(n, **o),
+}
 
 # Some need the ion "ca": those of `all_ions` whose names begin with calcium, but for a permeable
 # channel, which needs a concentration outside.

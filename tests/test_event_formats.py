@@ -19,13 +19,19 @@ def make(name, rng, dtype=np.float64):
     if name.startswith("one_to_one"):
         data = rng.normal(size=() if name.endswith("scalar") else 11)
         return ev.OneToOne(jnp.asarray(np.asarray(data, dtype)), 11)
+    if name.startswith("all_to_all"):
+        diagonal = 2 if name.endswith("but_own") else None
+        return ev.AllToAll(np.asarray(rng.normal(), dtype), shape=(11, 37), diagonal=diagonal)
     rows, cols = rng.integers(0, 11, 60), rng.integers(0, 37, 60)
     return ev.CSR.fromcoo(
         jnp.asarray(rng.normal(size=60).astype(dtype)), rows, cols, shape=(11, 37)
     )
 
 
-NAMES = ["csr", "dense", "fanout", "fanout_scalar", "one_to_one", "one_to_one_scalar"]
+NAMES = [
+    *("csr", "dense", "fanout", "fanout_scalar", "one_to_one", "one_to_one_scalar"),
+    *("all_to_all", "all_to_all_but_own"),
+]
 
 
 def replaced(matrix, data):
@@ -106,9 +112,9 @@ def test_all_formats_in_one_call(dtype):
     blocks = [ev.Block(m, 0, i, 0, 2 * i) for i, m in enumerate(matrices)]
     spikes = jnp.asarray(rng.random(20) < 0.5)
     need = jnp.asarray(rng.random(20) < 0.5)
-    start = jnp.asarray(rng.normal(size=50).astype(dtype))
+    start = jnp.asarray(rng.normal(size=55).astype(dtype))
     wanted, back = np.array(start, np.float64), np.zeros(20)
-    ct = rng.normal(size=50)
+    ct = rng.normal(size=55)
     for i, m in enumerate(matrices):
         d = np.asarray(m.todense(), np.float64)
         wanted[2 * i : 2 * i + d.shape[1]] += np.asarray(spikes)[i : i + d.shape[0]] @ d
@@ -147,6 +153,11 @@ def test_all_formats_in_one_call(dtype):
             "shape of indices",
         ),
         (lambda: ev.OneToOne(1.0), ValueError, "size is needed"),
+        (lambda: ev.AllToAll(np.ones(2), shape=(1, 2)), ValueError, "one number, got shape"),
+        (lambda: ev.AllToAll(np.nan, shape=(1, 2)), ValueError, "must be finite"),
+        (lambda: ev.AllToAll(1.0, shape=(1, 2), diagonal=0.5), TypeError, "diagonal must be a"),
+        (lambda: ev.AllToAll(1.0, shape=(1 << 16, 1 << 16)).tocsr(), ValueError, "too many"),
+        (lambda: ev.on_pre(ev.AllToAll(1.0, shape=(1, 2)), [True]), TypeError, "store its weights"),
         (lambda: ev.OneToOne(np.ones(3), 4), ValueError, "but size is 4"),
         (lambda: ev.OneToOne(np.ones((3, 3))), ValueError, "one number or a vector"),
     ],

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _event_cases import FORMATS, with_data
+from _event_cases import FORMATS, NO_KERNEL, is_scalar, with_data
 
 import brainfn.event as ev
 from brainfn.event import _prim
@@ -14,7 +14,7 @@ NAMES = [name for name in FORMATS if name not in ("wide_csc", "long_delayed")]
 
 
 # The reference does not distinguish these from other formats.
-ALIKE = ("csr_transposed", "fan_out_transposed", "one_to_one")
+ALIKE = ("csr_transposed", "fan_out_transposed", "one_to_one", *NO_KERNEL)
 
 
 @pytest.mark.parametrize("dtype", HALF)
@@ -26,7 +26,7 @@ def test_products_and_gradients(monkeypatch, name, dtype, native):
     if not native:
         monkeypatch.setattr(_prim, "handler_available", lambda *args: False)
     rng = np.random.default_rng(0)
-    case = FORMATS[name](rng, 9, 11, False, np.float32)
+    case = FORMATS[name](rng, 9, 11, is_scalar(name, False), np.float32)
     n, m = case.shape
     x = (rng.normal(size=(3, n)) * (rng.random((3, n)) < 0.6)).astype(np.float32)
     v = rng.normal(size=(3, m)).astype(np.float32)

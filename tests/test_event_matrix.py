@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _event_cases import FORMATS
+from _event_cases import FORMATS, MANY, NO_KERNEL, SCALAR
 
 import brainfn.event as ev
 from brainfn.event import _prim
 
-CASES = [(name, False) for name in FORMATS] + [(name, True) for name in FORMATS if name != "dense"]
+CASES = [(name, False) for name in FORMATS if name not in SCALAR]
+CASES += [(name, True) for name in FORMATS if name not in MANY]
 
 
 def close(got, wanted, atol=1e-12):
@@ -54,7 +55,7 @@ def everything(case):
 
 
 # The reference does not distinguish these from other formats.
-ALIKE = ("wide_csc", "long_delayed", "csr_transposed", "fan_out_transposed")
+ALIKE = ("wide_csc", "long_delayed", "csr_transposed", "fan_out_transposed", *NO_KERNEL)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,9 @@ def test_transformations(monkeypatch, name, scalar, native):
     run = everything(case)
     arguments = [jnp.asarray(a) for a in (x, v, data)]
     text = run.lower(*arguments).as_text()
-    assert bool(re.search("brainfn_(scatter|gather|sddmm)", text)) == native
+    assert bool(re.search("brainfn_(scatter|gather|sddmm)", text)) == (
+        native and name not in NO_KERNEL
+    )
     out = run(*arguments)
     a = case.dense(data)
     close(out["vmap x"], x @ a[0])

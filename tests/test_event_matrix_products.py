@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _event_cases import FORMATS
+from _event_cases import FORMATS, is_scalar
 from hypothesis import given, settings
 from jax.sharding import PartitionSpec as P
 
@@ -33,7 +33,7 @@ def close(got, wanted, atol=1e-12):
 )
 def test_products_equal_dense(name, seed, size, scalar, dtype, spikes, batch):
     rng = np.random.default_rng(seed)
-    case = FORMATS[name](rng, *size, scalar and name != "dense", dtype)
+    case = FORMATS[name](rng, *size, is_scalar(name, scalar), dtype)
     n, m = case.shape
     wanted = case.dense()
     shape = (n,) if batch is None else (batch, n)
@@ -60,7 +60,7 @@ def test_transposes_are_adjoint(name):
     """<A u, w> = <u, A^T w> for the three primitives and each of their operands, natively; the
     derivative is the slope of the value."""
     rng = np.random.default_rng(1)
-    case = FORMATS[name](rng, 14, 9, False, np.float64)
+    case = FORMATS[name](rng, 14, 9, is_scalar(name, False), np.float64)
     x, v = (jnp.asarray(rng.normal(size=k)) for k in case.shape)
 
     def sddmm(x, v):
@@ -92,7 +92,7 @@ def test_transposes_are_adjoint(name):
 def test_shard_map_over_the_batch(name):
     mesh = jax.make_mesh((2,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
     rng = np.random.default_rng(2)
-    case = FORMATS[name](rng, 10, 8, False, np.float64)
+    case = FORMATS[name](rng, 10, 8, is_scalar(name, False), np.float64)
     n, m = case.shape
     x, ct = jnp.asarray(rng.normal(size=(4, n))), jnp.asarray(rng.normal(size=(4, m)))
 

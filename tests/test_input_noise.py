@@ -165,3 +165,10 @@ def test_signal_and_noise_in_float32():
     assert out.state["e"].v.dtype == jnp.float32
     assert bool(jnp.all(jnp.isfinite(out.state["e"].v)))
     assert eqx.tree_equal(out.outputs["p"][:, 0] == 2.0, jnp.ones(20, bool))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_rarest_normal_numbers_are_finite(dtype):
+    """One of 2^24 draws has all bits set: in float32 it was infinite once."""
+    ends = [bf.random._gauss((jnp.uint32(w), jnp.uint32(w)), dtype) for w in (0, 2**32 - 1)]
+    assert np.isfinite(ends[0]) and float(ends[0]) == -float(ends[1])

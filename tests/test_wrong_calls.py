@@ -447,7 +447,7 @@ def test_wrong_call(name):
 def test_new_weight_of_another_length():
     import equinox as eqx
 
-    net = network(projection())
+    net = network(projection(format="csr"))
     wrong = eqx.tree_at(lambda n: n.projections["a"].weight, net, jnp.ones(4))
     with pytest.raises(ValueError, match=r"`weight`.*\(9,\)"):
         simulate(wrong)

@@ -1,5 +1,6 @@
 """Event-driven sparse operators: JAX primitives with native kernels, differentiable and batched."""
 
+from ._all_to_all import AllToAll as AllToAll
 from ._block import Block as Block, block_matvec as block_matvec
 from ._compile import (
     CompileError as CompileError,

@@ -36,7 +36,7 @@ from ._prim import (
     shard_like,
     zero_tangent,
 )
-from ._reference import contributions
+from ._reference import contributions, spread_sums
 
 ROWS, COLS, WEIGHTS, NEEDS, STRUCTURE = range(5)
 
@@ -54,7 +54,8 @@ class BlockSpec(NamedTuple):
     where the weights are stored as (columns, rows); `"ell"` (indices,); `"one_to_one"` ();
     `"permuted"` (indices, indptr, order), the k-th element has weight `order[k]`; `"delayed"`
     (indices, indptr, delays, now), extra (length, width): the array over columns is a ring buffer
-    of `length` slots of `width`, and the k-th element meets slot `(now + delays[k]) % length`.
+    of `length` slots of `width`, and the k-th element meets slot `(now + delays[k]) % length`;
+    `"all_to_all"` (), extra `(diagonal,)` where the elements (i, i + diagonal) are left out.
     """
 
     kind: str
@@ -105,6 +106,17 @@ def contract(
 ):
     """Add the terms to the accumulators of `role`. `term.arrays[role]` is the position of its
     accumulator."""
+    spread = [t for t in terms if t.block.kind in _SPREAD]
+    if 0 < len(spread) < len(terms):
+        # A call of their own, of a few sums: they have no kernel, and all others would lose theirs.
+        terms = [t for t in terms if t.block.kind not in _SPREAD]
+        out = contract(role, batch, accumulators, masks, terms)
+        touched = sorted({t.arrays[role] for t in spread})
+        spread = [_retarget(t, role, touched.index(t.arrays[role])) for t in spread]
+        some = contract(role, batch, [out[i] for i in touched], [masks[i] for i in touched], spread)
+        for i, value in zip(touched, some, strict=True):
+            out[i] = value
+        return out
     operands: list[list] = [[], [], [], [], []]
     spec_masks: list[list] = [[], [], [], []]
     seen: list[dict[int, int]] = [{}, {}, {}, {}, {}]
@@ -275,12 +287,20 @@ def _outputs(role, *avals, spec):
 def _reference(role, *operands, spec):
     groups = spec.split(operands)
     accumulators = groups[role]
-    for term in terms_of(spec, operands):
+    terms = terms_of(spec, operands)
+    spread = [_retarget(t, role, t.block.arrays[role]) for t in terms if t.block.kind in _SPREAD]
+    if spread:
+        accumulators = spread_sums(role, spec.batch, spread, accumulators)
+    for term in terms:
+        if term.block.kind in _SPREAD:
+            continue
         i = term.block.arrays[role]
         accumulators[i] = contributions(role, spec.batch, term, accumulators[i])
     return accumulators
 
 
+# Kinds that have no kernel: a few sums, which XLA does as well.
+_SPREAD = ("all_to_all",)
 _KINDS = {
     "csr": 0,
     "dense": 1,
@@ -322,7 +342,7 @@ def native_call(role, *avals, spec):
         return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
         return None
-    if _is_matrix_product(spec):
+    if _is_matrix_product(spec) or any(b.kind in _SPREAD for b in spec.blocks):
         return None
     if any(a.size >= 2**31 for group in groups[:2] for a in group):
         return None

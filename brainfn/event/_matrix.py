@@ -70,7 +70,8 @@ class AbstractMatrix(eqx.Module):
     @property
     @abc.abstractmethod
     def weight_shape(self) -> tuple[int, ...] | None:
-        """Shape of an array with one weight for each synapse; `None` for a just-in-time matrix."""
+        """Shape of an array with one weight for each synapse; `None` for a matrix that can't store
+        one for each (just-in-time, all-to-all)."""
 
     @property
     def synapses(self) -> int:

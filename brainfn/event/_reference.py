@@ -4,12 +4,16 @@ platform."""
 import functools
 import math
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import _jit_reference
+
+ROWS, COLS, WEIGHTS = range(3)
 
 
 def row_ids(indptr: jax.Array, nnz: int) -> jax.Array:
@@ -92,6 +96,16 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
     return flat.at[..., positions[role]].add(value).reshape(accumulator.shape)
 
 
+def left_out(shape: tuple[int, int], extra: tuple[int, ...]) -> tuple[int, int]:
+    """The range of rows `i` of an all-to-all block whose element `(i, i + diagonal)` is left
+    out."""
+    if not extra:
+        return 0, 0
+    (diagonal,) = extra
+    start = min(max(-diagonal, 0), shape[0])
+    return start, max(start, min(shape[0], shape[1] - diagonal))
+
+
 def sum_dtype(x) -> np.dtype:
     """The dtype in which `x` is summed: its own, but float32 for half precision."""
     return np.dtype(np.float32) if x.dtype.itemsize == 2 else np.dtype(x.dtype)
@@ -160,3 +174,108 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
         return _add(accumulator, jnp.broadcast_to(value, accumulator.shape))
     at = accumulator.at[..., slices[role]]
     return at.add(jnp.broadcast_to(value, (*accumulator.shape[:-1], value.shape[-1])))
+
+
+def spread_sums(role: int, batch: tuple[int, ...], terms: Sequence, accumulators: list) -> list:
+    """`accumulators` plus what all-to-all blocks add to them: sums over one side, spread over the
+    other, without the diagonals that are left out.
+
+    Each segment is summed once and added to once, however many blocks there are between them.
+    """
+    sums: dict[Any, Any] = {}
+    added: dict[Any, list] = {}
+    for term in terms:
+        if math.prod(term.block.shape) == 0:
+            continue
+        target = term.arrays[role]
+        value = _spread_sum(role, batch, term, sum_dtype(accumulators[target]), sums)
+        place = _segment(role, term.block) if role != WEIGHTS else None
+        added.setdefault((target, place), []).append((value, term))
+    out = list(accumulators)
+    for (target, place), values in added.items():
+        y = out[target]
+        mask = values[0][1].masks[role]
+        total = functools.reduce(operator.add, [_widened(v, mask) for v, _ in values])
+        if place is None:
+            out[target] = _add(y, jnp.broadcast_to(total, y.shape))
+            continue
+        start, size = place
+        part = jax.lax.slice_in_dim(y, start, start + size, axis=-1)
+        part = _add(part, jnp.broadcast_to(total, part.shape))
+        whole = size == y.shape[-1]
+        out[target] = part if whole else jax.lax.dynamic_update_slice_in_dim(y, part, start, -1)
+    return out
+
+
+def _segment(role: int, block) -> tuple[int, int]:
+    return (block.row_offset, block.col_offset)[role], block.shape[role]
+
+
+def _widened(value: tuple[jax.Array, tuple[bool, ...]], mask) -> jax.Array:
+    """Over all batch dimensions of an accumulator; those it lacks have been summed."""
+    x, has = value
+    missing = [i for i, d in enumerate(d for d, own in enumerate(mask) if own) if not has[d]]
+    return jnp.expand_dims(x, missing)
+
+
+def _spread_sum(
+    role: int, batch: tuple[int, ...], term, dtype: Any, sums: dict[Any, Any]
+) -> tuple[jax.Array, tuple[bool, ...]]:
+    """What one block adds, and which batch dimensions it has: all that its operands and its
+    accumulator have in common."""
+    block = term.block
+    ours, need = term.masks, term.need
+    union = _union(batch, term._replace(masks=[m for r, m in enumerate(ours) if r != role]))
+    # Row i meets column i + diagonal there: the same number of rows and of columns.
+    start, stop = left_out(block.shape, block.extra)
+    shift = (0, *block.extra) if block.extra else (0, 0)
+    own = [slice(start + d, stop + d) for d in shift]
+
+    def segment(r, x, mask):
+        begin, size = _segment(r, block)
+        return jax.lax.slice_in_dim(x, begin, begin + size, axis=-1).astype(dtype), mask
+
+    def side(r):
+        """A segment that is summed: the array, its sum and which batch dimensions they have."""
+        masked = need if r == ROWS else ()
+        key = (r, id(term.arrays[r]), *_segment(r, block), *map(id, masked[:1]))
+        if key not in sums:
+            x, mask = segment(r, term.arrays[r], ours[r])
+            if masked:
+                n, other = segment(ROWS, *masked)
+                both = tuple(a or b for a, b in zip(mask, other, strict=True))
+                x = _align(x, (*mask, True), (*both, True)) * _align(
+                    n, (*other, True), (*both, True)
+                )
+                mask = both
+            sums[key] = x, jnp.sum(x, -1), mask
+        return sums[key]
+
+    def aligned(x, mask, core=()):
+        return _align(x, (*mask, *core), (*union, *core))
+
+    if role == WEIGHTS:
+        (x, x_sum, x_mask), (v, v_sum, v_mask) = side(ROWS), side(COLS)
+        value = aligned(x_sum, x_mask) * aligned(v_sum, v_mask)
+        if stop > start:
+            pairs = [
+                aligned(a[..., part], mask, (True,))
+                for a, mask, part in ((x, x_mask, own[ROWS]), (v, v_mask, own[COLS]))
+            ]
+            value = value - jnp.sum(pairs[0] * pairs[1], -1)
+    else:
+        x, total, mask = side(1 - role)
+        weight = aligned(term.arrays[WEIGHTS].astype(dtype), ours[WEIGHTS])
+        value = (aligned(total, mask) * weight)[..., None]
+        if stop > start:
+            edges = [(0, 0, 0)] * (x.ndim - 1)
+            around = (own[role].start, block.shape[role] - own[role].stop, 0)
+            mine = jax.lax.pad(x[..., own[1 - role]], jnp.zeros((), dtype), (*edges, around))
+            value = value - aligned(mine, mask, (True,)) * weight[..., None]
+        if role == ROWS and need:
+            n, other = segment(ROWS, *need)
+            value = value * aligned(n, other, (True,))
+    full = tuple(n for n, has in zip(batch, union, strict=True) if has)
+    core = value.shape[sum(union) :]
+    value = _reduce(jnp.broadcast_to(value, (*full, *core)), ours[role], union)
+    return value, tuple(a and b for a, b in zip(union, ours[role], strict=True))

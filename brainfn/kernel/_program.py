@@ -243,6 +243,8 @@ def _inner(equation: Any) -> core.ClosedJaxpr | None:
 def _hashable(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return tuple(_hashable(y) for y in x)
+    if isinstance(x, np.integer):  # as `vmap` makes them
+        return int(x)
     if isinstance(x, int | str | type(None) | bool):
         return x
     return str(x)

@@ -13,6 +13,7 @@ from .._custom_types import Key
 from .._errors import nearest
 from .._field import float_dtype
 from .._population import AbstractPopulation
+from ..delay import Axonal
 from ..event import CSR, AbstractMatrix, with_columns
 from ..synapse import AbstractRelease
 from ._delays import build_delays, is_rounded
@@ -213,6 +214,11 @@ def _pathway(
     n_pre = populations[projection.pre].size
     sizes = [populations[post].ports()[port] for post in projection.post]
     matrix = _connect(name, projection, n_pre, sizes, key)
+    if projection.plasticity is not None and matrix.weight_shape is None:
+        raise ValueError(
+            f"`plasticity` of projection {name!r} needs a weight for each synapse, but "
+            f"{type(matrix).__name__} does not store them. Try format='csr' or 'dense'."
+        )
     k = None if key is None else jr.fold_in(key, _DELAYS)
     rule = projection.connect if isinstance(projection.connect, connect.AbstractRule) else None
     delay, delays, synaptic = build_delays(name, projection.delay, n_pre, matrix, rule, k)
@@ -258,11 +264,20 @@ def _connect(
             key=key,
             diagonal=diagonal,
             dtype=float_dtype(projection.synapse),
-            format=projection.format,
+            format=_format(projection),
         )
     except (TypeError, ValueError, MemoryError) as error:
         error.add_note(f"(in projection {name!r})")
         raise
+
+
+def _format(projection: Projection) -> str | None:
+    """The format, where the default has to store what changes or differs between synapses."""
+    rule = projection.connect
+    if projection.format is not None or not isinstance(rule, connect.AllToAll):
+        return projection.format
+    shared = projection.delay is None or isinstance(projection.delay, float | Axonal)
+    return None if shared and projection.plasticity is None else "csr"
 
 
 def _place(

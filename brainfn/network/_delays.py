@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # Synaptic delays are stored in two bytes.
 _LONGEST = 65535
+_UNSTORED = {
+    "jit": "just-in-time ones. Leave JustInTime out",
+    "all_to_all": "all-to-all ones. Try format='csr'",
+}
 _DELAY = Declared("ms", "nonnegative", False, False)
 
 
@@ -31,7 +35,8 @@ def check_delay(label: str, delay: Any) -> Any:
         return delay
     value = as_parameter(delay)
     check_parameter(f"delay` of `{label}", value, _DELAY, None)
-    if not is_concrete(value):
+    # Under `jit` an array made of a number is traced, but the number itself is known.
+    if not is_concrete(delay):
         raise TypeError(f"`delay` of {label} sets the length of a buffer, so it can't be traced.")
     # A Python float keeps all its digits, as it is converted to steps.
     return float(np.asarray(delay, np.float64)) if np.ndim(value) == 0 else value
@@ -122,9 +127,8 @@ def _one_each(matrix: AbstractMatrix, rule: AbstractRule | None) -> bool:
 def _check_stored(name: str, matrix: AbstractMatrix, rule: AbstractRule | None) -> None:
     if matrix.weight_shape is None:
         raise ValueError(
-            f"`delay` of projection {name!r}: delays for each synapse need stored "
-            "connections, not just-in-time ones. Leave JustInTime out, or give one delay, or one "
-            "for each presynaptic neuron."
+            f"`delay` of projection {name!r}: delays for each synapse need stored connections, "
+            f"not {_UNSTORED[matrix.kind]}, or give one delay, or one for each presynaptic neuron."
         )
     if rule is not None and not isinstance(matrix, CSR):
         raise ValueError(

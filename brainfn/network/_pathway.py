@@ -22,7 +22,7 @@ class Pathway(eqx.Module):
 
     - `weight`: the weights: one leaf, or the distribution of a just-in-time matrix.
     - `matrices`: the structure without the weights. One matrix; several, a range of columns each,
-        only for just-in-time matrices whose targets are not contiguous.
+        only for just-in-time and all-to-all matrices whose targets are not contiguous.
     - `columns`: the offset of each matrix in the synaptic layer.
     - `delays`: in ms, one for each presynaptic neuron, or one for each synapse if `synaptic`;
       `None` if all have the same, `delay`.

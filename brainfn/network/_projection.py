@@ -55,8 +55,10 @@ class Projection(eqx.Module):
         step. Given delays must be whole numbers of steps; others are rounded to the nearest, at
         least one. A signal emitted in step $n$ with a delay of $d$ steps acts in step $n + d$.
     - `format`: how the connections of a rule are stored: `"csr"` (the default),
-        `"fixed_fanout"`, `"fixed_fanin"`, `"dense"`, or `"jit"`, which does not store them but
-        regenerates them whenever they are used; see [`brainfn.connect.matrix`][].
+        `"fixed_fanout"`, `"fixed_fanin"`, `"dense"`, `"all_to_all"`, the default of
+        [`brainfn.connect.AllToAll`][] with one number as weight, one delay and no plasticity, whose
+        cost is that of its neurons; or `"jit"`, which does not store connections but regenerates
+        them whenever they are used; see [`brainfn.connect.matrix`][].
     - `port`: the target port, for a population with several ports (`"apical"`).
     - `name`: the key in `network.projections`; by default `pre`, or `"pre->post"` if several
       projections leave `pre`.
@@ -124,7 +126,7 @@ class Projection(eqx.Module):
         label = f"projection {name or pre!r}"
         weight = _check_connections(label, connect, weight)
         if isinstance(connect, AbstractRule):
-            check_format(f"format` of `{label}", connect, format)
+            check_format(f"format` of `{label}", connect, format, weight)
         elif format is not None:
             raise ValueError(
                 f"`format` of {label}: the matrix given as `connect` has a format; leave it out."

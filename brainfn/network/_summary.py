@@ -29,7 +29,7 @@ def summary(
     for name in layout.projections:
         pathway = pathways[name]
         synapses = sum(matrix.synapses for matrix in pathway.matrices)
-        about = "about " if pathway.matrices[0].weight_shape is None else ""
+        about = "about " if pathway.matrices[0].kind == "jit" else ""
         size = sum(_bytes(matrix) for matrix in (*pathway.matrices, pathway.weight))
         size += _bytes(pathway.delays)
         total += size

@@ -11,9 +11,13 @@ from ._entry import (
 )
 from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
 from ._microcircuit import microcircuit as microcircuit
+from ._izhikevich import izhikevich2003 as izhikevich2003
 from ._networks import NETWORKS as NETWORKS
+from ._polychronous import SlowSTDP as SlowSTDP, polychronous as polychronous
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,
     VogelsAbbott as VogelsAbbott,
     vogels_abbott as vogels_abbott,
 )
+from ._wang import wang2002 as wang2002
+from ._wong_wang import wong_wang as wong_wang

@@ -5,7 +5,11 @@ from ._cobahh import COBAHH
 from ._entry import Entry
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._microcircuit import MICROCIRCUIT
+from ._izhikevich import IZHIKEVICH2003
+from ._polychronous import POLYCHRONOUS
 from ._vogels_abbott import COBA, CUBA
+from ._wang import WANG2002
+from ._wong_wang import WONG_WANG
 
 NETWORKS: dict[str, Entry] = {
     entry.name: entry
@@ -16,6 +20,10 @@ NETWORKS: dict[str, Entry] = {
         BRUNEL_NETWORK,
         MICROCIRCUIT,
         HPC_BENCHMARK,
+        IZHIKEVICH2003,
+        POLYCHRONOUS,
+        WANG2002,
+        WONG_WANG,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
