@@ -10,8 +10,8 @@ from ._entry import (
     Variant as Variant,
 )
 from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
-from ._microcircuit import microcircuit as microcircuit
 from ._izhikevich import izhikevich2003 as izhikevich2003
+from ._microcircuit import microcircuit as microcircuit
 from ._networks import NETWORKS as NETWORKS
 from ._polychronous import SlowSTDP as SlowSTDP, polychronous as polychronous
 from ._vogels_abbott import (

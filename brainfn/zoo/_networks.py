@@ -4,8 +4,8 @@ from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
 from ._entry import Entry
 from ._hpc_benchmark import HPC_BENCHMARK
-from ._microcircuit import MICROCIRCUIT
 from ._izhikevich import IZHIKEVICH2003
+from ._microcircuit import MICROCIRCUIT
 from ._polychronous import POLYCHRONOUS
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
