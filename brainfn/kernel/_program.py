@@ -185,6 +185,10 @@ class _Tracer:
             node = Node(kind, operands, (), shape, aval.dtype, (equation, 0))
             return self.add(node, (kind, operands, (), shape, aval.dtype))
 
+        def negative(i: int) -> int:
+            minus = negated(i)
+            return make("neg", i) if minus is None else minus
+
         def negated(i: int) -> int | None:
             return nodes[i].inputs[0] if nodes[i].kind == "neg" else None
 
@@ -195,10 +199,17 @@ class _Tracer:
         if name == "mul":
             for x, y in ((a, b), (b, a)):
                 if nodes[y].shape == aval.shape and _value_of(nodes, x) in (1, -1):
-                    return y if _value_of(nodes, x) == 1 else make("neg", y)
+                    return y if _value_of(nodes, x) == 1 else negative(y)
+            for x, y in ((minus_a, b), (minus_b, a)):
+                if x is not None:
+                    return make("neg", make("mul", x, y))
             return None
         if name == "sub":
-            return None if minus_b is None else make("add", a, minus_b)
+            if minus_b is not None:
+                return make("add", a, minus_b)
+            return None if minus_a is None else make("neg", make("add", minus_a, b))
+        if minus_a is not None and minus_b is not None:
+            return make("neg", make("add", minus_a, minus_b))
         if minus_b is not None:
             return make("sub", a, minus_b)
         return None if minus_a is None else make("sub", b, minus_a)
@@ -214,13 +225,14 @@ class _Tracer:
 
 
 def _value_of(nodes: Sequence[Node], i: int) -> float | None:
-    """The number that a node is, maybe repeated."""
-    node = nodes[i]
-    while node.kind == "broadcast_in_dim":
+    """The number that a node is, maybe repeated or negated."""
+    node, sign = nodes[i], 1.0
+    while node.kind in ("broadcast_in_dim", "neg"):
+        sign = -sign if node.kind == "neg" else sign
         node = nodes[node.inputs[0]]
     if node.kind != "constant" or not np.issubdtype(node.dtype, np.floating):
         return None
-    return float(np.frombuffer(node.params[1], node.dtype)[0])
+    return sign * float(np.frombuffer(node.params[1], node.dtype)[0])
 
 
 def _inner(equation: Any) -> core.ClosedJaxpr | None:

@@ -128,6 +128,7 @@ class Runner {
       }
       slots_.push_back(slots);
     }
+    for (const Route& r : loop.routes) shares_.push_back(shares(r));
     read_lines();
   }
 
@@ -137,13 +138,15 @@ class Runner {
     int64_t waited = 0, since = loop_.step;
     auto begun = Clock::now();
     for (int64_t step = loop_.step; step < end; ++step) {
-      for (const Route& r : loop_.routes) {
+      for (size_t i = 0; i < loop_.routes.size(); ++i) {
+        const Route& r = loop_.routes[i];
+        const int32_t* ends = shares_[i].empty() ? nullptr : shares_[i].data();
         if (r.indptr == nullptr) {
-          scatter<Even>(r, step, t);
+          scatter<Even>(r, ends, step, t);
         } else if (r.wide) {
-          scatter<int64_t>(r, step, t);
+          scatter<int64_t>(r, ends, step, t);
         } else {
-          scatter<int32_t>(r, step, t);
+          scatter<int32_t>(r, ends, step, t);
         }
       }
       for (const Ring& r : loop_.rings) {
@@ -290,23 +293,60 @@ class Runner {
     return from;
   }
 
+  // Where in each row the share of each thread but the last ends, for loops that are long enough to gain from it; else
+  // empty, and every row is searched when it is used.
+  std::vector<int32_t> shares(const Route& r) const {
+    if (r.indptr == nullptr) return shares_of<Even>(r);
+    return r.wide ? shares_of<int64_t>(r) : shares_of<int32_t>(r);
+  }
+
   template <typename P>
-  void scatter(const Route& r, int64_t step, int t) {
+  std::vector<int32_t> shares_of(const Route& r) const {
+    std::vector<int32_t> out;
+    if (threads_ == 1 || r.rows > loop_.steps * 4) return out;
+    const Group& target = loop_.groups[r.target];
+    out.resize(r.rows * (threads_ - 1));
+    for (int64_t row = 0; row < r.rows; ++row) {
+      const int64_t a = pointer<P>(r, row), b = pointer<P>(r, row + 1);
+      for (int t = 0; t < threads_ - 1; ++t) {
+        out[row * (threads_ - 1) + t] = static_cast<int32_t>(lower(r.indices, a, b, bound(target, t + 1) - r.column) - a);
+      }
+    }
+    return out;
+  }
+
+  template <typename P>
+  void scatter(const Route& r, const int32_t* ends, int64_t step, int t) {
     const Group& target = loop_.groups[r.target];
     const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
     if (to <= 0 || from >= r.columns) return;
+    const int others = threads_ - 1;
     for (int other = 0; other < threads_; ++other) {
       const List& list = list_of(r.source, step - r.steps, other);
       for (int64_t k = 0; k < list.count; ++k) {
         const int64_t row = list.neurons[k] - r.first;
         if (row < 0 || row >= r.rows) continue;
+        if (k + 8 < list.count) fetch_pointer<P>(r, ends, list.neurons[k + 8] - r.first);
         if (k + 2 < list.count) fetch<P>(r, list.neurons[k + 2] - r.first);
-        int64_t a = pointer<P>(r, row), b = pointer<P>(r, row + 1);
-        if (from > 0) a = lower(r.indices, a, b, from);
-        if (to < r.columns) b = lower(r.indices, a, b, to);
+        const int64_t begin = pointer<P>(r, row), end = pointer<P>(r, row + 1);
+        int64_t a = begin, b = end;
+        if (ends != nullptr) {
+          if (t > 0) a = begin + ends[row * others + t - 1];
+          if (t < others) b = begin + ends[row * others + t];
+        } else {
+          if (from > 0) a = lower(r.indices, a, b, from);
+          if (to < r.columns) b = lower(r.indices, a, b, to);
+        }
         add(r, a, b, step);
       }
     }
+  }
+
+  template <typename P>
+  void fetch_pointer(const Route& r, const int32_t* ends, int64_t row) const {
+    if (row < 0 || row >= r.rows) return;
+    if constexpr (!std::is_same_v<P, Even>) __builtin_prefetch(static_cast<const P*>(r.indptr) + row);
+    if (ends != nullptr) __builtin_prefetch(ends + row * (threads_ - 1));
   }
 
   template <typename P>
@@ -364,6 +404,7 @@ class Runner {
   std::vector<std::vector<List>> lists_;
   std::vector<std::unique_ptr<int32_t[]>> storage_;
   std::vector<int64_t> slots_;
+  std::vector<std::vector<int32_t>> shares_;
 };
 
 // Makes all steps; whether the signals in the delay lines were spikes.
