@@ -8,7 +8,7 @@ from importlib import metadata
 
 import jax
 
-from . import event
+from . import event, kernel
 
 _PACKAGES = ("brainfn", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy")
 
@@ -19,7 +19,8 @@ def config_dict() -> dict[str, str | int | bool | list[str] | dict[str, str]]:
     **Returns:** a dictionary with the version of every package that results depend on (`"not
     installed"` if brainfn is used from its sources), `python`, `platform`, `processor`, `cpu_count`
     (cores available to this process), `backend` and `devices` as JAX names them, `x64` (whether
-    float64 is on) and `kernels` (which event operators run natively).
+    float64 is on), `kernels` (which event operators run natively) and `generated` (how the functions
+    with generated kernels run that were compiled so far in this process).
     """
     config: dict[str, str | int | bool | list[str] | dict[str, str]] = {}
     config.update({name: _version(name) for name in _PACKAGES})
@@ -31,6 +32,7 @@ def config_dict() -> dict[str, str | int | bool | list[str] | dict[str, str]]:
     config["devices"] = [str(device) for device in jax.devices()]
     config["x64"] = bool(jax.config.read("jax_enable_x64"))
     config["kernels"] = dict(event.kernels())
+    config["generated"] = kernel.reports() or {"(none)": "no function was compiled yet"}
     return config
 
 

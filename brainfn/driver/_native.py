@@ -71,7 +71,7 @@ def rewrite(flat: Any, avals: Any, arguments: Any, batch: Any) -> Callable[..., 
     size = sum(group.size for group in model.layout.groups)
     if batch or size < kernel.FEWEST or n_steps < _FEWEST_STEPS:
         return None
-    name = "loop of " + ", ".join(model.layout.populations)
+    name = kernel.loop_name(model.layout.populations)
     try:
         kernel.check_enabled()
         run = _planned(avals, arguments, dt, n_steps)

@@ -16,6 +16,7 @@ from ._loop import (
     LoopLine as LoopLine,
     LoopRing as LoopRing,
     LoopRoute as LoopRoute,
+    loop_name as loop_name,
     loop_source as loop_source,
 )
 from ._program import (

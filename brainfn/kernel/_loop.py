@@ -1,6 +1,6 @@
 """The source of a loop over steps of a network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ._axes import Axes
@@ -68,6 +68,11 @@ class LoopRing(NamedTuple):
 
 
 SYMBOL = "brainfn_loop"
+
+
+def loop_name(populations: Iterable[str]) -> str:
+    """The name of the loop of a network in `reports`."""
+    return "loop of " + ", ".join(populations)
 
 
 def loop_source(

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax.tree_util as jtu
 
+from ..kernel import loop_name, reports
 from ..synapse import AbstractRelease
 from ._layout import Layout
 from ._pathway import Pathway, Receptor
@@ -18,7 +19,9 @@ def summary(
     pathways: Mapping[str, Pathway],
     layout: Layout,
 ) -> str:
-    """A table of populations and projections: sizes, synapses, memory, and what was merged."""
+    """A table of populations and projections: sizes, synapses, memory, what was merged, and how the
+    groups run: a report goes by the names of populations, so it may be that of another network with
+    the same names."""
     lines = ["populations"]
     for name in layout.populations:
         model = populations[name]
@@ -65,6 +68,13 @@ def summary(
         if len(members) > 1:
             kind = type(receptor.synapse).__name__
             lines.append(f"  one {kind} synapse is shared by {', '.join(members)}")
+    lines.append("kernels, as last compiled on CPU")
+    how = reports()
+    for group in layout.groups:
+        name = ", ".join(group.names)
+        lines.append(f"  {name}: {how.get(name, 'not yet run')}")
+    whole = loop_name(layout.populations)
+    lines.append(f"  the loop over steps: {how.get(whole, 'not yet run, or a scan')}")
     lines.append(f"connectivity: {_megabytes(total)}")
     return "\n".join(lines)
 
