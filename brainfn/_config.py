@@ -19,8 +19,8 @@ def config_dict() -> dict[str, str | int | bool | list[str] | dict[str, str]]:
     **Returns:** a dictionary with the version of every package that results depend on (`"not
     installed"` if brainfn is used from its sources), `python`, `platform`, `processor`, `cpu_count`
     (cores available to this process), `backend` and `devices` as JAX names them, `x64` (whether
-    float64 is on), `kernels` (which event operators run natively) and `generated` (how the functions
-    with generated kernels run that were compiled so far in this process).
+    float64 is on), `kernels` (which event operators run natively) and `generated` (how the
+    functions run that were compiled so far: as generated kernels or by XLA, and why).
     """
     config: dict[str, str | int | bool | list[str] | dict[str, str]] = {}
     config.update({name: _version(name) for name in _PACKAGES})

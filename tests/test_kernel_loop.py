@@ -111,6 +111,18 @@ def test_a_run_without_records(monkeypatch):
     same(ours, scan)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_spikes_are_recorded_as_bits(together, monkeypatch):
+    record = bf.record.Spikes()
+    if together:
+        record = {"count": bf.record.SpikeCount(), "spikes": record}
+    ours, scan = both(network(CASES[0]), monkeypatch, "loop of a, b", inputs=250.0, record=record)
+    same(ours, scan)
+    ours = bf.run(network(CASES[0]), duration=30.0, dt=0.1, chunk=15.0, key=KEY, inputs=250.0,
+                  record=bf.record.Spikes(), progress=False)  # fmt: skip
+    assert sum(map(len, ours.outputs.values())) > 200
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_the_bits_do_not_depend_on_threads(threads, tmp_path):
     program = """

@@ -15,8 +15,8 @@ from .._model import Clock
 from ..event import CSR, Delayed, FixedFanout
 from ..kernel import LoopGroup, LoopLine, LoopRing, LoopRoute, Unsupported
 from ..network import NetworkStepper, advance_group
-from ..record import SpikeCount
-from ..synapse import Spikes
+from ..record import Packed, SpikeCount, Spikes
+from ..synapse import Spikes as Unchanged
 from ._result import Snapshot
 
 # Fewer steps than this are not worth what it takes to compile their loop.
@@ -34,10 +34,16 @@ def may_run_natively(
         and every == 1
         and segment is None
         and fixed.constant
-        and len(recorders) <= 1
-        and all(type(r) is SpikeCount for r in recorders)
-        and all(type(sender.release) is Spikes for sender in model.senders)
+        and all(_is_known(r) for r in recorders)
+        and len({type(r) for r in recorders}) == len(recorders)
+        and all(type(sender.release) is Unchanged for sender in model.senders)
     )
+
+
+def _is_known(recorder: Any) -> bool:
+    """Whether the native loop can record this."""
+    everything = type(recorder) is Spikes and recorder.populations is None
+    return everything or type(recorder) is SpikeCount
 
 
 class _Operands:
@@ -106,7 +112,11 @@ def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..
     positions = _Arrays(where[0], where[1], where[2], driven_at)
     state_tree = _state_of(positions)
     state = jtu.tree_leaves(state_tree)
-    operands = _Operands(state)
+    recorders = _recorders(arguments(avals)[6])
+    sizes = [group.size for group in model.layout.groups]
+    # Bits of spikes are written like state; they are not among the arguments.
+    bits = [-1 - g for g in range(len(sizes))] if Spikes in recorders else []
+    operands = _Operands([*state, *bits])
     extra: list[Callable[..., Any]] = []
     count = n + len(leaves)
     groups = []
@@ -129,7 +139,10 @@ def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..
         values = [*given, *jtu.tree_leaves(_driven(model, start, series, fixed, dt))]
         for make in extra:
             values.append(make(values))
-        inputs = [values[k] for k in (*operands.state, *operands.others)]
+        inputs = [
+            jnp.zeros((n_steps, -(-sizes[-1 - k] // 8)), jnp.uint8) if k < 0 else values[k]
+            for k in (*operands.state, *operands.others)
+        ]
         state = inputs[: len(operands.state)]
         results = jax.ffi.ffi_call(
             target,
@@ -137,16 +150,23 @@ def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..
             input_output_aliases={i: i for i in range(len(state))},
         )(*inputs, jnp.asarray(n_steps, jnp.int32))
         new_groups, layers, buffers, rings, counts = jtu.tree_unflatten(
-            jtu.tree_structure(state_tree), results
+            jtu.tree_structure(state_tree), results[: len(results) - len(bits)]
         )
         after = dataclasses.replace(
             start.model_state, groups=new_groups, layers=layers, lines=buffers, rings=rings
         )
         done = start.step + jnp.asarray(n_steps, start.step.dtype)
         end = Snapshot(after, done, dt, start.inputs)
-        return jtu.tree_leaves((end, counts, (None,) * len(counts)))
+        rows = Packed(tuple(results[len(results) - len(bits) :]), model.layout.places)
+        kept = tuple(rows if kind is Spikes else None for kind in recorders)
+        return jtu.tree_leaves((end, counts, kept))
 
     return run
+
+
+def _recorders(record: Any) -> list[type]:
+    known = jtu.tree_leaves(record, is_leaf=_is_known)
+    return [type(r) for r in known]
 
 
 def _state_of(arrays: _Arrays) -> Any:
@@ -236,9 +256,9 @@ def _group(
     size = shapes.model.layout.groups[g].size
     if axes.extents != (size,):
         raise Unsupported("its arrays differ in length")
-    counts = None
-    if positions.summaries:
-        counts = operands.place(jtu.tree_leaves(positions.summaries)[g])
+    counted = jtu.tree_leaves(positions.summaries)
+    counts = operands.place(counted[g]) if counted else None
+    bits = operands.place(-1 - g) if -1 - g in operands.state else None
     senders = shapes.model.senders
     steps = [
         line.steps
@@ -246,7 +266,7 @@ def _group(
         if sender.group == g
     ]
     longest = max(steps, default=1)
-    group = LoopGroup(program, axes, needed, writes, listed, read, written, counts, longest)
+    group = LoopGroup(program, axes, needed, writes, listed, read, written, counts, bits, longest)
     return group, outside
 
 

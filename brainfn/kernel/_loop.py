@@ -14,6 +14,7 @@ class LoopGroup(NamedTuple):
 
     - `listed`: the node that says which neurons spiked.
     - `counts`: the buffer of the numbers of spikes, if they are counted.
+    - `bits`: that of the spikes of all steps as bits, if they are recorded.
     - `longest`: the longest delay of its lines in steps.
     """
 
@@ -25,6 +26,7 @@ class LoopGroup(NamedTuple):
     read: Mapping[int, str]
     written: Mapping[int, str]
     counts: str | None
+    bits: str | None
     longest: int
 
 
@@ -106,6 +108,7 @@ def loop_source(
         "  if (asked_for_version(frame)) return nullptr;",
         "  Loop loop;",
         f"  loop.step = *static_cast<const int32_t*>({step}.data);",
+        "  loop.first = loop.step;",
         f"  loop.steps = *static_cast<const int32_t*>({steps}.data);",
     ]
     for k, g in enumerate(groups):
@@ -125,6 +128,9 @@ def loop_source(
         ]
         if g.counts is not None:
             text.append(f"  group.counts = static_cast<int32_t*>({g.counts}.data);")
+        if g.bits is not None:
+            text.append(f"  group.bits = static_cast<uint8_t*>({g.bits}.data);")
+            text.append(f"  group.row = {g.bits}.dims[1];")
         text += ["  loop.groups.push_back(group);", "  }"]
     for line in lines:
         text += [

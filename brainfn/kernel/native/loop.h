@@ -58,6 +58,8 @@ struct Group {
   void (*advance)(const void* call, int64_t from, int64_t to, List* list) = nullptr;
   const void* call = nullptr;
   int32_t* counts = nullptr;  // spikes so far, or null
+  uint8_t* bits = nullptr;    // rows of bits, one for each step from the first, or null
+  int64_t row = 0;            // bytes of a row
   double cost = 0;            // microseconds a step
   int64_t longest = 1;        // the longest delay of its lines
 };
@@ -103,7 +105,7 @@ struct Ring {
 };
 
 struct Loop {
-  int64_t step = 0, steps = 0;
+  int64_t step = 0, steps = 0, first = 0;
   std::vector<Group> groups;
   std::vector<Line> lines;
   std::vector<Route> routes;
@@ -166,6 +168,11 @@ class Runner {
         group.advance(group.call, bound(group, t), bound(group, t + 1), &list);
         if (group.counts != nullptr) {
           for (int64_t k = 0; k < list.count; ++k) ++group.counts[list.neurons[k]];
+        }
+        if (group.bits != nullptr) {
+          // The first neuron is in the highest bit; no byte belongs to two threads.
+          uint8_t* row = group.bits + (step - loop_.first) * group.row;
+          for (int64_t k = 0; k < list.count; ++k) row[list.neurons[k] / 8] |= 0x80 >> list.neurons[k] % 8;
         }
       }
       if (threads_ == 1 || (step - loop_.step + 1) % least_ != 0) continue;
