@@ -1,12 +1,14 @@
-"""A step of COBA with the native kernel of LIF neurons, without it, and with a user's neuron.
+"""Steps of networks by XLA, with generated kernels, and in the native loop.
 
-    python tests/benchmarks/kernel.py [--scales 1 10 100] [--repeats 5]
+    python tests/benchmarks/kernel.py [--scales 1 10] [--repeats 5] [--networks lif yours adex hh]
 
-Prints the median microseconds per step, interleaved in one process, and the ratios. The user's
-neuron has the equations of `LIF`, written as `docs/write_your_own.md` shows.
+COBA with LIF neurons, with a neuron that a user wrote (the equations of `LIF`, as in
+`docs/write_your_own.md`), with AdEx, and COBAHH. Prints the median microseconds per step,
+interleaved in one process, and the ratios to the native loop.
 """
 
 import argparse
+import os
 import statistics
 import time
 from typing import Any
@@ -15,7 +17,7 @@ import jax
 import jax.random as jr
 
 import brainfn as bf
-from brainfn.network import _local
+from brainfn.driver import _loop
 
 
 class Leaky(bf.neuron.AbstractIntegrateAndFire):
@@ -52,7 +54,7 @@ def network(neuron, scale: float) -> bf.Network:
     n_exc, n_inh = round(3200 * scale), round(800 * scale)
 
     def cells(n):
-        return neuron(n, refractory=5.0, v_init=bf.init.Normal(-55.0, 2.0))
+        return neuron(n, refractory=5.0, v_init=bf.init.Normal(-55.0, 2.0), surrogate=None)
 
     def project(pre, weight, tau, reversal):
         return bf.Projection(
@@ -71,36 +73,45 @@ def network(neuron, scale: float) -> bf.Network:
     )
 
 
+def networks(name: str, scale: float) -> tuple[bf.Network, Any]:
+    if name == "hh":
+        return bf.zoo.cobahh(scale=scale, key=jr.key(0), surrogate=None)
+    kinds = {"lif": bf.neuron.LIF, "yours": Leaky, "adex": bf.neuron.AdEx}
+    return network(kinds[name], scale), 500.0 if name == "adex" else 200.0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 10.0, 100.0])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--networks", nargs="+", default=["lif", "yours", "adex", "hh"])
     args = parser.parse_args()
-    find = _local.find
-    for scale in args.scales:
-        ours = network(bf.neuron.LIF, scale)
-        # Two names of one record, so that each path is compiled and kept on its own.
-        ways = {
-            "kernel": (find, ours, bf.record.SpikeCount()),
-            "no kernel": (lambda *_: None, ours, [bf.record.SpikeCount()]),
-            "user's": (find, network(Leaky, scale), bf.record.SpikeCount()),
-        }
-        duration = 1000.0 if scale <= 1 else 150.0
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for i in range(args.repeats + 1):
-            for name, (choice, net, record) in ways.items():
-                _local.find = choice
-                start = time.perf_counter()
-                out = bf.simulate(
-                    net, inputs=200.0, duration=duration, dt=0.1, key=jr.key(1), record=record
-                )
-                jax.block_until_ready(out)
-                if i:  # the first call compiles
-                    times[name].append((time.perf_counter() - start) / duration * 1e5)
-        _local.find = find
-        step = {name: statistics.median(values) for name, values in times.items()}
-        ratios = {name: round(value / step["kernel"], 2) for name, value in step.items()}
-        print(f"{4000 * scale:,.0f} neurons: {step} us/step, to the kernel's {ratios}")
+    may = _loop.may_run_natively
+    for name in args.networks:
+        for scale in args.scales:
+            net, drive = networks(name, scale)
+            count = bf.record.SpikeCount()
+            # Other names of one record, so that each way is compiled and kept on its own.
+            ways: dict[str, tuple[Any, str, Any]] = {
+                "loop": (may, "1", count),
+                "kernels": (lambda *_: False, "1", [count]),
+                "XLA": (lambda *_: False, "0", {"count": count}),
+            }
+            duration = 1000.0 / scale if scale <= 10 else 50.0
+            times: dict[str, list[float]] = {way: [] for way in ways}
+            for i in range(args.repeats + 1):
+                for way, (choice, generate, record) in ways.items():
+                    _loop.may_run_natively, os.environ["BRAINFN_GENERATE"] = choice, generate
+                    start = time.perf_counter()
+                    out = bf.simulate(
+                        net, inputs=drive, duration=duration, dt=0.1, key=jr.key(1), record=record
+                    )
+                    jax.block_until_ready(out)
+                    if i:  # the first call compiles
+                        times[way].append((time.perf_counter() - start) / duration * 1e5)
+            step = {way: round(statistics.median(values), 1) for way, values in times.items()}
+            ratios = {way: round(value / step["loop"], 2) for way, value in step.items()}
+            print(f"{name}, {4000 * scale:,.0f} neurons: {step} us/step, to the loop's {ratios}")
 
 
 if __name__ == "__main__":
