@@ -368,6 +368,20 @@ def _by_shared_inversion(key: Any, mean: Float[Array, ""], size: int) -> Int32[A
     return lax.while_loop(unfinished, turn, start)[0]
 
 
+def poisson_cumulative(mean: Float[Array, ""]) -> Float[Array, " terms"]:
+    """What `poisson` compares its uniform numbers with, for one mean below 10: the number is how
+    many of these cumulative probabilities are not larger."""
+
+    def turn(carry: Any, n: Any) -> Any:
+        p, total = carry
+        p = p * mean / (n + 1).astype(p.dtype)
+        return (p, total + p), total
+
+    first = jnp.exp(-mean)
+    totals: Array = lax.scan(turn, (first, first), jnp.arange(200, dtype=jnp.int32))[1]
+    return totals
+
+
 def _inverted(
     u: Float[Array, " size"],
     first: Float[Array, " size"],

@@ -111,6 +111,20 @@ def test_a_run_without_records(monkeypatch):
     same(ours, scan)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_poisson_numbers_arrive_as_in_the_scan(dtype, monkeypatch):
+    def arriving(rate, into):
+        made = bf.input.PoissonArrivals(rate, 40.0, into=into)
+        return bf._field.astype(made, dtype)
+
+    net = bf._field.astype(network(CASES[0]), dtype)
+    inputs = {"a": arriving(2.0, "exc"), "b": arriving(17.0, "inh")}
+    same(*both(net, monkeypatch, "loop of a, b", inputs=inputs))
+    # Numbers with a large mean are drawn by XLA, in the scan.
+    large = {"a": arriving(2.0, "exc"), "b": arriving(170.0, "inh")}
+    same(*both(net, monkeypatch, "loop of a, b", inputs=large))
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_spikes_are_recorded_as_bits(together, monkeypatch):
     record = bf.record.Spikes()

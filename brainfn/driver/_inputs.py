@@ -1,5 +1,6 @@
 """Inputs of a model: time series, and inputs with their own state."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,6 +71,11 @@ class Inputs(eqx.Module):
     def constant(self) -> bool:
         """Whether the inputs are the same in each step."""
         return all(isinstance(leaf, Constant) for leaf in self.leaves)
+
+
+def key_codes(name: str) -> tuple[int, int]:
+    """What is folded into the key of a step to derive that of an input."""
+    return zlib.crc32(name.encode()), _INPUT
 
 
 def _key(key: Any, name: str) -> Any:

@@ -7,20 +7,25 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
 
-from .. import kernel
+from .. import kernel, random
 from .._model import Clock
 from ..event import CSR, Delayed, FixedFanout
-from ..kernel import LoopGroup, LoopLine, LoopRing, LoopRoute, Unsupported
+from ..input import Arrival, Constant, PoissonArrivals
+from ..kernel import LoopArrivals, LoopGroup, LoopLine, LoopRing, LoopRoute, Unsupported
 from ..network import NetworkStepper, advance_group
 from ..record import Packed, SpikeCount, Spikes
 from ..synapse import Spikes as Unchanged
+from ._inputs import key_codes
 from ._result import Snapshot
 
 # Fewer steps than this are not worth what it takes to compile their loop.
 _FEWEST_STEPS = 100
+# The native loop draws as JAX does with this option, which is on by default.
+_PARTITIONABLE = "jax_threefry_partitionable"
 
 
 def may_run_natively(
@@ -33,7 +38,7 @@ def may_run_natively(
         and not model.plasticity
         and every == 1
         and segment is None
-        and fixed.constant
+        and all(type(leaf) in (Constant, PoissonArrivals) for leaf in fixed.leaves)
         and all(_is_known(r) for r in recorders)
         and len({type(r) for r in recorders}) == len(recorders)
         and all(type(sender.release) is Unchanged for sender in model.senders)
@@ -72,7 +77,6 @@ class _Arrays(NamedTuple):
 
 def rewrite(flat: Any, avals: Any, arguments: Any, batch: Any) -> Callable[..., Any] | None:
     """For `with_derivative`: the native loop instead of the scan, or `None`."""
-    del flat
     model, *_, dt, n_steps, _, _ = arguments(avals)
     size = sum(group.size for group in model.layout.groups)
     if batch or size < kernel.FEWEST or n_steps < _FEWEST_STEPS:
@@ -80,7 +84,7 @@ def rewrite(flat: Any, avals: Any, arguments: Any, batch: Any) -> Callable[..., 
     name = kernel.loop_name(model.layout.populations)
     try:
         kernel.check_enabled()
-        run = _planned(avals, arguments, dt, n_steps)
+        run = _planned(flat, avals, arguments, dt, n_steps)
     except Unsupported as reason:
         kernel.report(name, f"XLA: {reason}")
         return None
@@ -88,22 +92,32 @@ def rewrite(flat: Any, avals: Any, arguments: Any, batch: Any) -> Callable[..., 
     return run
 
 
-def _driven(model: Any, start: Any, series: Any, fixed: Any, dt: float) -> Any:
-    """The input of a step, the same in all."""
-    values, _ = fixed.evaluate(series, {}, Clock(start.step, dt), None)
-    return model.arrange_inputs(values)
+def _driven(model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float) -> Any:
+    """The input of the groups, the same in all steps; and for what arrives at receptors their
+    layer, first neuron and number, and the input that it comes from."""
+    if key is not None:
+        key = jr.fold_in(key, start.step)
+    values, _ = fixed.evaluate(series, start.inputs, Clock(start.step, dt), key)
+    driven = model.arrange_inputs(values)
+    leaves = jtu.tree_leaves(values, is_leaf=lambda x: isinstance(x, Arrival))
+    of = {id(x.amount): i for i, x in enumerate(leaves) if isinstance(x, Arrival)}
+    found = [(layer, at, size, of.get(id(x))) for layer, at, size, x in driven.arrivals]
+    return driven.values, found
 
 
-def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..., Any]:
+def _planned(
+    flat: Callable[..., Any], avals: Any, arguments: Any, dt: float, n_steps: int
+) -> Callable[..., Any]:
     model, start, summaries, *_ = arguments(avals)
+    sources: list[tuple[int, int, int, int | None]] = []
 
     def inputs_of(*operands: Any) -> Any:
-        model, start, _, series, fixed, *_ = arguments(operands)
-        return _driven(model, start, series, fixed, dt)
+        model, start, _, series, fixed, key, *_ = arguments(operands)
+        driven, found = _driven(model, start, series, fixed, key, dt)
+        sources[:] = found
+        return driven
 
     driven = jax.eval_shape(inputs_of, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals))
-    if driven.arrivals:
-        raise Unsupported("an input is delivered to receptors")
     leaves, structure = jtu.tree_flatten(driven)
     n = len(avals)
     shapes = _Arrays(model, start, summaries, driven)
@@ -127,16 +141,20 @@ def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..
     lines = _lines(shapes, positions, operands)
     routes, number = _routes(shapes, positions, operands)
     rings = _rings(shapes, positions, operands)
+    arrivals, outside, means = _arrivals(
+        shapes, positions, operands, arguments, avals, sources, dt, count + len(extra)
+    )
+    extra.extend(outside)
     step = operands.place(positions.start.step)
     at = len(operands.state) + len(operands.others)
     source = kernel.loop_source(
-        groups, lines, routes, rings, number, step, f"argument(frame, {at})"
+        groups, lines, routes, rings, arrivals, number, step, f"argument(frame, {at})"
     )
     target = kernel.compiled(source, kernel.SYMBOL)
 
     def run(*given: Any) -> Any:
-        model, start, _, series, fixed, *_ = arguments(given)
-        values = [*given, *jtu.tree_leaves(_driven(model, start, series, fixed, dt))]
+        model, start, _, series, fixed, key, *_ = arguments(given)
+        values = [*given, *jtu.tree_leaves(_driven(model, start, series, fixed, key, dt)[0])]
         for make in extra:
             values.append(make(values))
         inputs = [
@@ -161,7 +179,15 @@ def _planned(avals: Any, arguments: Any, dt: float, n_steps: int) -> Callable[..
         kept = tuple(rows if kind is Spikes else None for kind in recorders)
         return jtu.tree_leaves((end, counts, kept))
 
-    return run
+    if not means:
+        return run
+
+    def either(*given: Any) -> Any:
+        # Poisson numbers with a large mean are drawn in another way, which has no kernel.
+        small = jnp.all(jnp.stack([mean(given) for mean in means]) < 10)
+        return jax.lax.cond(small, run, flat, *given)
+
+    return either
 
 
 def _recorders(record: Any) -> list[type]:
@@ -182,7 +208,7 @@ def _group(
 
     def whole(arrays: _Arrays) -> Any:
         state, step = arrays.start.model_state, arrays.start.step
-        injected = arrays.driven.values[g]
+        injected = arrays.driven[g]
         return arrays.model.local.arguments(g, state.groups[g], state.layers, injected, step, None)
 
     if any(
@@ -408,6 +434,61 @@ def _routes(
     if len(dtypes) > 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
         raise Unsupported(f"sums of {sorted(map(str, dtypes))}")
     return out, "double" if np.dtype(np.float64) in dtypes else "float"
+
+
+def _arrivals(
+    shapes: _Arrays,
+    positions: _Arrays,
+    operands: _Operands,
+    arguments: Any,
+    avals: Any,
+    sources: Sequence[tuple[int, int, int, int | None]],
+    dt: float,
+    first: int,
+) -> tuple[list[LoopArrivals], list[Callable[..., Any]], list[Callable[..., Any]]]:
+    """Poisson numbers that arrive in each step; functions of all arrays that compute what they
+    need, which follows from position `first` on; and functions that give their means."""
+    out: list[LoopArrivals] = []
+    outside: list[Callable[..., Any]] = []
+    means: list[Callable[..., Any]] = []
+    if not sources:
+        return out, outside, means
+    fixed, key = arguments(avals)[4:6]
+    if key is None or str(key.dtype) != "key<fry>" or not getattr(jax.config, _PARTITIONABLE):
+        raise Unsupported("random numbers of another kind than Threefry's")
+
+    def place(function: Callable[..., Any]) -> str:
+        outside.append(lambda values: function(values[: len(avals)]))
+        return operands.place(first + len(outside) - 1)
+
+    words = place(lambda given: jr.key_data(arguments(given)[5]))
+    for layer, offset, size, i in sources:
+        leaf = None if i is None else fixed.leaves[i]
+        if type(leaf) is not PoissonArrivals or leaf.rate.shape or leaf.weight.shape:
+            raise Unsupported("an input that is delivered to receptors is not Poisson of one rate")
+        sums, like = _accumulator(shapes, positions, layer)
+        if {leaf.rate.dtype, leaf.weight.dtype} != {like.dtype}:
+            raise Unsupported("rates and sums differ in precision")
+        assert i is not None
+        mean = ft.partial(_mean, arguments, i, dt)
+        means.append(mean)
+        out.append(
+            LoopArrivals(
+                group=_owner(shapes.model, layer),
+                first=offset,
+                size=size,
+                key=words,
+                codes=key_codes(fixed.names[i]),
+                table=place(lambda given, mean=mean: random.poisson_cumulative(mean(given))),
+                weight=place(lambda given, i=i: arguments(given)[4].leaves[i].weight),
+                sums=operands.place(sums),
+            )
+        )
+    return out, outside, means
+
+
+def _mean(arguments: Any, i: int, dt: float, given: Sequence[Any]) -> Any:
+    return arguments(given)[4].leaves[i].rate * dt
 
 
 def _rings(shapes: _Arrays, positions: _Arrays, operands: _Operands) -> list[LoopRing]:

@@ -12,6 +12,7 @@ from ._generated import (
 )
 from ._loop import (
     SYMBOL as SYMBOL,
+    LoopArrivals as LoopArrivals,
     LoopGroup as LoopGroup,
     LoopLine as LoopLine,
     LoopRing as LoopRing,

@@ -69,6 +69,24 @@ class LoopRing(NamedTuple):
     sums: str
 
 
+class LoopArrivals(NamedTuple):
+    """Poisson numbers of one mean times a weight, added in each step to the accumulators `sums` of
+    `size` neurons of a group, from `first` on.
+
+    - `key`: two words; `codes`: what is folded into the key of a step.
+    - `table`: cumulative probabilities.
+    """
+
+    group: int
+    first: int
+    size: int
+    key: str
+    codes: tuple[int, int]
+    table: str
+    weight: str
+    sums: str
+
+
 SYMBOL = "brainfn_loop"
 
 
@@ -82,6 +100,7 @@ def loop_source(
     lines: Sequence[LoopLine],
     routes: Sequence[LoopRoute],
     rings: Sequence[LoopRing],
+    arrivals: Sequence[LoopArrivals],
     number: str,
     step: str,
     steps: str,
@@ -174,6 +193,20 @@ def loop_source(
             f"  r.rows = {ring.rows}.data;",
             f"  r.sums = {ring.sums}.data;",
             "  loop.rings.push_back(r);",
+            "  }",
+        ]
+    for a in arrivals:
+        text += [
+            "  {",
+            "  Arrivals a;",
+            *(f"  a.{name} = {getattr(a, name)};" for name in ("group", "first", "size")),
+            f"  a.key = static_cast<const uint32_t*>({a.key}.data);",
+            *(f"  a.codes[{i}] = {code & 0xFFFFFFFF}u;" for i, code in enumerate(a.codes)),
+            f"  a.table = {a.table}.data;",
+            f"  a.terms = {a.table}.dims[0];",
+            f"  a.weight = {a.weight}.data;",
+            f"  a.sums = {a.sums}.data;",
+            "  loop.arrivals.push_back(a);",
             "  }",
         ]
     said = "a delay line holds signals that are not spikes (0 or 1); set BRAINFN_GENERATE=0"

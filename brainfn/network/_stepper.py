@@ -120,11 +120,9 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
         synapses = [receptor.synapse for receptor in local.layers]
         vectors = [s.accumulator(x) for s, x in zip(synapses, state.layers, strict=True)]
         for layer, start, size, amount in driven.arrivals:
-            vectors[layer] = (
-                vectors[layer]
-                .at[start : start + size]
-                .add(jnp.asarray(amount, vectors[layer].dtype))
-            )
+            # Rounded before it is added, here as in the native loop.
+            added = materialize(jnp.asarray(amount, vectors[layer].dtype))
+            vectors[layer] = vectors[layer].at[start : start + size].add(added)
         vectors, rings = exchange.arrive(signals, vectors, state.rings, state.weights, clock)
         layers = [
             s.with_accumulator(x, y)

@@ -104,12 +104,60 @@ struct Ring {
   void* sums = nullptr;
 };
 
+// Poisson numbers of one mean that arrive at neurons [first, first + size) of a group in each step: those of
+// `random.poisson` with the key of the step and two numbers folded into it.
+struct Arrivals {
+  int group = 0;
+  int64_t first = 0, size = 0;
+  const uint32_t* key = nullptr;
+  uint32_t codes[2] = {0, 0};
+  const void* table = nullptr;  // cumulative probabilities
+  int64_t terms = 0;
+  const void* weight = nullptr;
+  void* sums = nullptr;
+};
+
+// Threefry-2x32 with 20 rounds (Salmon et al. 2011) of single numbers or of vectors.
+template <typename U>
+INLINE void threefry(uint32_t k0, uint32_t k1, U& x0, U& x1) {
+  const uint32_t schedule[3] = {k0, k1, k0 ^ k1 ^ 0x1bd11bdau};
+  constexpr int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
+  x0 += k0;
+  x1 += k1;
+#pragma GCC unroll 5
+  for (int i = 0; i < 5; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const int by = rotations[i % 2][j];
+      x0 += x1;
+      x1 = (x1 << by | x1 >> (32 - by)) ^ x0;
+    }
+    x0 += schedule[(i + 1) % 3];
+    x1 += schedule[(i + 2) % 3] + static_cast<uint32_t>(i + 1);
+  }
+}
+
+struct Words {
+  uint32_t a, b;
+  Words fold(uint32_t data) const {
+    Words out{0, data};
+    threefry(a, b, out.a, out.b);
+    return out;
+  }
+  // Two words of random bits, as `jax.random.bits` makes them.
+  Words bits() const {
+    const Words x = fold(0), y = fold(1);
+    return {x.a ^ x.b, y.a ^ y.b};
+  }
+};
+
 struct Loop {
   int64_t step = 0, steps = 0, first = 0;
   std::vector<Group> groups;
   std::vector<Line> lines;
   std::vector<Route> routes;
   std::vector<Ring> rings;
+  std::vector<Arrivals> arrivals;
 };
 
 template <typename T>
@@ -140,6 +188,7 @@ class Runner {
     int64_t waited = 0, since = loop_.step;
     auto begun = Clock::now();
     for (int64_t step = loop_.step; step < end; ++step) {
+      for (const Arrivals& a : loop_.arrivals) arrive(a, step, t);
       for (size_t i = 0; i < loop_.routes.size(); ++i) {
         const Route& r = loop_.routes[i];
         const int32_t* ends = shares_[i].empty() ? nullptr : shares_[i].data();
@@ -298,6 +347,37 @@ class Runner {
       n = below ? n - half - 1 : half;
     }
     return from;
+  }
+
+  void arrive(const Arrivals& a, int64_t step, int t) {
+    const Group& g = loop_.groups[a.group];
+    const int64_t from = std::max(bound(g, t), a.first), to = std::min(bound(g, t + 1), a.first + a.size);
+    const Words key{a.key[0], a.key[1]};
+    const Words words = key.fold(static_cast<uint32_t>(step)).fold(a.codes[0]).fold(a.codes[1]).bits();
+    const T* table = static_cast<const T*>(a.table);
+    const T weight = *static_cast<const T*>(a.weight);
+    T* sums = static_cast<T*>(a.sums);
+    using V = std::conditional_t<sizeof(T) == 8, f64, f32>;
+    for (int64_t i = from; i < to; i += W) {
+      u32 high{}, low = lanes<u32>() + static_cast<uint32_t>(i - a.first);
+      threefry(words.a, words.b, high, low);
+      V u;
+      if constexpr (sizeof(T) == 8) {
+        u = convert<f64>(high >> 5) * 0x1p-27 + convert<f64>(low >> 6) * 0x1p-53;
+      } else {
+        u = convert<f32>(high >> 8) * 0x1p-24f;
+      }
+      signed_of<V> count{};
+      for (int64_t k = 0; k < a.terms; ++k) {
+        const auto above = u >= table[k];
+        count -= above;
+        int64_t any = 0;
+        for (int l = 0; l < W; ++l) any |= above[l];
+        if (any == 0) break;
+      }
+      const V amount = __builtin_convertvector(count, V) * weight;
+      for (int l = 0; l < W && i + l < to; ++l) sums[i + l] += amount[l];
+    }
   }
 
   // Where in each row the share of each thread but the last ends, for loops that are long enough to gain from it; else
