@@ -157,7 +157,11 @@ def test_all_formats_in_one_call(dtype):
         (lambda: ev.AllToAll(np.nan, shape=(1, 2)), ValueError, "must be finite"),
         (lambda: ev.AllToAll(1.0, shape=(1, 2), diagonal=0.5), TypeError, "diagonal must be a"),
         (lambda: ev.AllToAll(1.0, shape=(1 << 16, 1 << 16)).tocsr(), ValueError, "too many"),
-        (lambda: ev.on_pre(ev.AllToAll(1.0, shape=(1, 2)), [True]), TypeError, "store its weights"),
+        (
+            lambda: ev.on_pre(ev.AllToAll(1.0, shape=(1, 2)), np.ones(1, bool)),
+            TypeError,
+            "store its weights",
+        ),
         (lambda: ev.OneToOne(np.ones(3), 4), ValueError, "but size is 4"),
         (lambda: ev.OneToOne(np.ones((3, 3))), ValueError, "one number or a vector"),
     ],

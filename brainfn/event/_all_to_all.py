@@ -30,7 +30,7 @@ class AllToAll(AbstractMatrix):
     shape: tuple[int, int] = eqx.field(static=True)
     diagonal: int | None = eqx.field(static=True)
 
-    def __init__(self, data: Any, *, shape: tuple[int, ...], diagonal: int | None = None):
+    def __init__(self, data: Any, *, shape: tuple[int, ...], diagonal: Any = None):
         """**Arguments:**
 
         - `data`: the weight, one number.
