@@ -9,7 +9,8 @@ import pathlib
 import re
 
 _DIRECTIVE = re.compile(r"^::: networks$", re.MULTILINE)
-_ASSETS = pathlib.Path(__file__).parents[1] / "assets" / "networks"
+_DOCS = pathlib.Path(__file__).parents[1]
+_ASSETS = _DOCS / "assets" / "networks"
 
 
 def on_page_markdown(markdown, **_):
@@ -50,10 +51,12 @@ def _section(entry):
 
 
 def _shown(entry, name, variant):
-    """What a run gave, if there is one of this variant."""
+    """What a run gave, and its picture, where there are such of this variant."""
+    picture = f"assets/networks/{entry.name}-{name}.png"
+    shown = ["", f"![{variant.title}]({picture})", ""] if (_DOCS / picture).exists() else []
     path = _ASSETS / f"{entry.name}-{name}.json"
     if not path.exists():
-        return []
+        return shown
     run = json.loads(path.read_text())
     lines = [f"`{run['command']}`" + (f", {run['size']}:" if run["size"] else ":"), ""]
     window = run["window"]
@@ -65,8 +68,7 @@ def _shown(entry, name, variant):
         values = [value, *(figures.get(figure) for figures in theirs.values())]
         cells = ["" if x is None else form.format(x) for x in values]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    picture = f"assets/networks/{entry.name}-{name}.png"
-    return [*lines, "", f"![{variant.title}]({picture})", ""]
+    return [*lines, *shown]
 
 
 def _capital(text):
