@@ -192,11 +192,6 @@ def test_distributions_are_those_of_nest():
     compare("small", 1)
 
 
-@pytest.mark.slow
-def test_distributions_at_a_tenth_are_those_of_nest():
-    compare("tenth", 1)
-
-
 def test_the_original_start():
     network, _ = bf.zoo.microcircuit(scale=0.01, key=KEY, start="original", dtype=jnp.float32)
     v = np.asarray(network.init(key=KEY, dt=0.1)["L4E"].v)
