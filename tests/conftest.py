@@ -12,9 +12,11 @@ Nothing of `brainfn` may be imported here: the import hook that checks annotatio
 """
 
 import os
+import pathlib
 
 import hypothesis
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -24,3 +26,14 @@ jax.config.update("jax_num_cpu_devices", 2)
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_programs():
+    """Programs that XLA compiled are dropped once they fill much memory: a process that keeps
+    thousands of them grows to many gigabytes, and at last XLA crashes."""
+    yield
+    statm = pathlib.Path("/proc/self/statm")
+    resident = int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0
+    if resident > 2e9:
+        jax.clear_caches()

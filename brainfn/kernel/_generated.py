@@ -18,7 +18,7 @@ from ._program import Node, Program, Unsupported, array_of, closure, evaluate, i
 
 # Below this many numbers a call is dominated by what it takes to begin it, and compiling is not
 # worth its time.
-FEWEST = 512
+FEWEST = 128
 _FLAGS = (
     *("-O2", "-march=native", "-w"),
     # The meaning of each operation is IEEE's; nothing reads floating-point flags or errno.
