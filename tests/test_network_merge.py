@@ -229,9 +229,9 @@ def _loop_kernels(network):
 
 
 def test_the_step_does_not_grow_with_populations_and_projections(monkeypatch):
+    """DESIGN 5: 8 populations and 64 projections trace to a step of the same size as 2 and 4."""
     # A small network has no kernels, a large one has: compare what XLA makes of both.
     monkeypatch.setenv("BRAINFN_GENERATE", "0")
-    """DESIGN 5: 8 populations and 64 projections trace to a step of the same size as 2 and 4."""
     small, large = microcircuit(2, 4), microcircuit(8, 64)
     assert len(large.layout.groups) == 1
     assert len(large.layout.layers) == 2
