@@ -185,3 +185,15 @@ def test_a_summary_says_how_a_network_runs():
     bf.simulate(net, inputs=drive, duration=15.0, dt=0.1, key=key, record=count)
     assert "  the loop over steps: generated" in net.summary()
     assert bf.config_dict()["generated"]["exc, inh"] == "generated"
+
+
+def test_wrong_functions_and_settings_are_refused(monkeypatch):
+    with pytest.raises(TypeError, match="`function` must be a function, got 3"):
+        bf.kernel.generated(3)
+    x = jnp.zeros(N)
+    less = bf.kernel.generated(lambda constants, context, variables: (variables[0], ()))
+    with pytest.raises(TypeError, match="'less' must return .variables, output."):
+        less("less", N, (), (), (x,))
+    monkeypatch.setenv("BRAINFN_GENERATE", "no")
+    with pytest.raises(ValueError, match="BRAINFN_GENERATE must be 0 or 1, got 'no'"):
+        jax.jit(lambda *xs: fast("setting", N, *xs))(*arguments())

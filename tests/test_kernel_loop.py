@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
+import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -169,6 +171,67 @@ def test_a_line_with_other_signals_is_refused():
     half = eqx.tree_at(lambda s: s.model_state.lines[0].buffer, state, replace_fn=lambda x: x + 0.5)
     with pytest.raises(ValueError, match="not spikes"):
         jax.block_until_ready(bf.simulate(net, state=half, **options).state.model_state)
+
+
+class Coupled(bf.neuron.AbstractIntegrateAndFire):
+    """Neurons of which each is coupled to the one before it: not elementwise."""
+
+    size: int = bf.size()
+    tau: Any = bf.param(20.0, unit="ms", sign="positive")
+    v_rest: Any = bf.param(0.0, unit="mV")
+    refractory: Any = bf.param(2.0, unit="ms", sign="nonnegative")
+    v_init: Any = bf.init.initial()
+    solver: Any = bf.neuron.solver()
+    surrogate: Any = bf.neuron.surrogate()
+    detach_reset: bool = bf.flag(False)
+
+    @property
+    def elementwise(self):
+        return False
+
+    def initial(self, key):
+        return bf.neuron.Voltage(bf.init.start(self.v_init, self.v_rest, self.size, key))
+
+    def vector_field(self, t, y, drive):
+        before = jax.lax.pad(y.v[:-1], jnp.zeros((), y.v.dtype), [(1, 0, 0)])
+        return bf.neuron.Voltage((before - 2 * y.v + drive(t, y.v)) / self.tau)
+
+    def distance(self, state):
+        return state.v - 1.0
+
+    def on_spike(self, y, spikes):
+        return bf.neuron.Voltage(bf.neuron.reset(y.v, spikes, self.v_rest))
+
+
+def test_neurons_that_read_each_others_state_are_not_advanced_in_place():
+    cells = Coupled(300, v_init=bf.init.Uniform(0.0, 1.0), surrogate=None, solver=dfx.Euler())
+    pair = bf.Projection(
+        "a", "a", bf.connect.FixedOutDegree(5), weight=0.1,
+        synapse=bf.synapse.Exponential(3.0), output=bf.synapse.Current(),
+    )  # fmt: skip
+    net = bf.Network({"a": cells}, {"aa": pair}, key=KEY)
+    count = bf.record.SpikeCount()
+    ours = bf.simulate(net, inputs=2.5, duration=20.0, dt=0.1, key=KEY, record=count)
+    assert bf.kernel.reports()["loop of a"] == "XLA: a neuron reads the state of others"
+    assert ours.outputs["a"].sum() > 100
+
+
+def test_a_state_in_which_all_neurons_spiked_in_all_steps(monkeypatch):
+
+    def project(post):
+        return bf.Projection(
+            "a", post, bf.connect.FixedOutDegree(5), weight=0.5, release=bf.synapse.Spikes(),
+            delay=0.1 if post == "a" else 0.4, synapse=bf.synapse.Exponential(3.0),
+            output=bf.synapse.Current(),
+        )  # fmt: skip
+
+    cells = {name: bf.neuron.LIF(300, surrogate=None) for name in ("a", "b")}
+    net = bf.Network(cells, {"aa": project("a"), "ab": project("b")}, key=KEY)
+    options = {"duration": 15.0, "dt": 0.1, "key": KEY, "record": bf.record.SpikeCount()}
+    state = bf.simulate(net, **options).state
+    lines = lambda s: [line.buffer for line in s.model_state.lines]  # noqa: E731
+    full = eqx.tree_at(lines, state, replace_fn=jnp.ones_like)
+    same(*both(net, monkeypatch, "loop of a, b", state=full))
 
 
 def test_derivatives_and_batches_are_those_of_the_scan():

@@ -152,9 +152,9 @@ class K2CurrentHuguenard(AbstractOhmicChannel):
     \tau_\mathrm{slow} \text{ above}$$
 
     Both parts recover together, and the second inactivates slowly. Ports of the model disagree: the
-    slow time constant is above -70 mV in those for NEURON, which name the voltage-clamp data as
-    their check, and like that of the A-current of the same paper; it is below in one for XPP. Some
-    raise $m_\infty$ to the power of four.
+    slow time constant is above -70 mV in two for NEURON, of which one names the voltage-clamp data
+    as its check, and as in the A-current of the same paper; it is below in one for XPP and one in
+    C. The paper's own equation was not at hand. Some raise $m_\infty$ to the power of four.
 
     **Arguments:**
 

@@ -211,11 +211,9 @@ def _group(
         injected = arrays.driven[g]
         return arrays.model.local.arguments(g, state.groups[g], state.layers, injected, step, None)
 
-    if any(
-        t.layer not in whole(shapes)[2][1]
-        for ts in shapes.model.local.terms[g].values()
-        for t in ts
-    ):
+    reached = {t.layer for terms in shapes.model.local.terms[g].values() for t in terms}
+    _, _, (_, own) = whole(shapes)
+    if not reached <= set(own):
         raise Unsupported("a layer of receptors reaches several groups")
     leaves, structure = jtu.tree_flatten(whole(shapes), is_leaf=_is_shape)
     others = jtu.tree_leaves(whole(positions))
@@ -239,15 +237,8 @@ def _group(
     if len(new) != len(variables):
         raise Unsupported("a population emits several signals")
     listed = _mask_of(nodes, out)
-    time = mine.index(positions.start.step)
-    changing = {i for i, x in enumerate(nodes) if x.kind == "input" and _moves(mine, x, variables)}
-    for i, node in enumerate(nodes):
-        if any(j in changing for j in node.inputs):
-            changing.add(i)
-    timed = {i for i, x in enumerate(nodes) if x.kind == "input" and x.params == (time,)}
-    for i, node in enumerate(nodes):
-        if any(j in timed for j in node.inputs):
-            timed.add(i)
+    changing = _depending(nodes, {k for k, place in enumerate(mine) if place in variables})
+    timed = _depending(nodes, {mine.index(positions.start.step)})
     writes, written = [], {}
     for i, position in zip(new, variables, strict=True):
         node = nodes[i]
@@ -263,11 +254,17 @@ def _group(
     axes = kernel.axes_of(program, needed, [*writes, listed])
     if len(axes.extents) != 1:
         raise Unsupported("its arrays have several axes")
+    # A thread may read only what it overwrites itself, at the same place.
+    at = {written[i]: axes.places[i] for i in writes}
     read, outside = {}, []
     for i in needed:
         if not kernel.is_read(nodes, i):
             continue
         j = kernel.array_of(nodes, i)
+        if j in changing and nodes[j].kind == "input":
+            buffer = operands.place(mine[nodes[j].params[0]])
+            if buffer in at and (i != j or at[buffer] != axes.places[i]):
+                raise Unsupported("a neuron reads the state of others")
         if nodes[j].kind == "other":
             if j in changing or j in timed:
                 raise Unsupported(f"it uses `{nodes[j].params[0]}`")
@@ -304,8 +301,15 @@ def _is_shape(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
-def _moves(mine: Sequence[int], node: Any, variables: Sequence[int]) -> bool:
-    return node.params[0] < len(mine) and mine[node.params[0]] in variables
+def _depending(nodes: Sequence[Any], inputs: set[int]) -> set[int]:
+    """The nodes that depend on some of the inputs."""
+    found: set[int] = set()
+    for i, node in enumerate(nodes):
+        if any(j in found for j in node.inputs) or (
+            node.kind == "input" and node.params[0] in inputs
+        ):
+            found.add(i)
+    return found
 
 
 def _mask_of(nodes: Sequence[Any], i: int) -> int:

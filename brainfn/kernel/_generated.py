@@ -28,7 +28,7 @@ _FLAGS = (
 _reports: dict[str, str] = {}
 
 
-def generated(function: Callable[..., Any]) -> Callable[..., Any]:
+def generated(function: Any) -> Callable[..., Any]:
     """A function that computes the same as `function`, on CPU in one pass over memory.
 
     The function is traced to elementwise operations, which become one loop in C++ that reads and
@@ -50,12 +50,24 @@ def generated(function: Callable[..., Any]) -> Callable[..., Any]:
     `name` identifies it in reports, and `size` is the number of elements that decides whether a
     kernel is worth its cost (that of the whole network, so that the way in which it is stored does
     not change its numbers).
+
+    **Raises:** `TypeError` if `function` is not callable, or returns variables of another
+    structure; `ValueError` if `BRAINFN_GENERATE` is neither 0 nor 1.
     """
+    if not callable(function):
+        raise TypeError(f"generated: `function` must be a function, got {function!r}.")
 
     @ft.wraps(function)
     def named(name: str, size: int, constants: Any, context: Any, variables: Any) -> Any:
-        del name, size
-        return function(constants, context, variables)
+        del size
+        after, output = function(constants, context, variables)
+        if jtu.tree_structure(after) != jtu.tree_structure(variables):
+            raise TypeError(
+                f"generated: {name!r} must return (variables, output), with variables of the "
+                f"structure that it gets, {jtu.tree_structure(variables)}, got "
+                f"{jtu.tree_structure(after)}."
+            )
+        return after, output
 
     def rewrite(flat: Any, avals: Any, arguments: Any, batch: tuple[int, ...]) -> Any:
         name, size, _, _, variables = arguments(range(len(avals)))
@@ -99,7 +111,10 @@ class Plan(NamedTuple):
 
 def check_enabled() -> None:
     """Raise if nothing is to be generated."""
-    if not enabled() or os.environ.get("BRAINFN_GENERATE", "1") == "0":
+    wanted = os.environ.get("BRAINFN_GENERATE", "1")
+    if wanted not in ("0", "1"):
+        raise ValueError(f"BRAINFN_GENERATE must be 0 or 1, got {wanted!r}.")
+    if not enabled() or wanted == "0":
         raise Unsupported("generated kernels are turned off")
 
 
@@ -112,13 +127,14 @@ def _plan(flat: Callable[..., Any], avals: Sequence[Any], state: Sequence[int]) 
     check_enabled()
     program = program_of(flat, avals)
     nodes = program.nodes
+    wanted = closure(program, program.outputs)
     moving: set[int] = set()
     for i, node in enumerate(nodes):
         if node.kind == "input" and node.params[0] in state:
             moving.add(i)
         elif any(j in moving for j in node.inputs):
             moving.add(i)
-            if node.kind == "other" and i in closure(program, program.outputs):
+            if node.kind == "other" and i in wanted:
                 raise Unsupported(f"it uses `{node.params[0]}` of {node.dtype}{list(node.shape)}")
     writes: list[int] = []
     returned: list[tuple[bool, int]] = []

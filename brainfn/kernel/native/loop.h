@@ -225,16 +225,20 @@ class Runner {
         }
       }
       if (threads_ == 1 || (step - loop_.step + 1) % least_ != 0) continue;
-      const auto before = Clock::now();
-      barrier_.wait();
-      const auto after = Clock::now();
-      waited += (after - before).count();
-      if (t == 0 && step - since >= 64) {
-        // Most time is spent in waiting: the cores are taken. All threads see this when they meet next.
-        if (waited > (after - begun).count() * 2 / 3) stop_.store(step + least_ + 1, std::memory_order_relaxed);
-        waited = 0;
-        since = step;
-        begun = after;
+      if (t != 0) {
+        barrier_.wait();
+      } else {
+        const auto before = Clock::now();
+        barrier_.wait();
+        const auto after = Clock::now();
+        waited += (after - before).count();
+        if (step - since >= 64) {
+          // Most time is spent in waiting: the cores are taken. All threads see this when they meet next.
+          if (waited > (after - begun).count() * 2 / 3) stop_.store(step + least_ + 1, std::memory_order_relaxed);
+          waited = 0;
+          since = step;
+          begun = after;
+        }
       }
       if (step + 1 >= stop_.load(std::memory_order_relaxed)) {
         if (t == 0) done_ = step + 1;
@@ -299,14 +303,18 @@ class Runner {
   }
 
   void read_lines() {
-    std::vector<std::vector<bool>> known;
     for (const Line& line : loop_.lines) {
       const Group& g = loop_.groups[line.group];
       for (int64_t back = 1; back <= line.steps; ++back) {
         const int64_t step = loop_.step - back;
         const int64_t at = (step % line.steps + line.steps) % line.steps;
         const char* row = static_cast<const char*>(line.rows) + at * line.width * line.bytes;
+        // Several lines of a group hold the spikes of different neurons, or the same ones.
         std::vector<int32_t> found;
+        for (int t = 0; t < threads_; ++t) {
+          const List& list = list_of(line.group, step, t);
+          found.insert(found.end(), list.neurons, list.neurons + list.count);
+        }
         for (const auto& piece : line.pieces) {
           for (int64_t i = 0; i < piece.size; ++i) {
             const double x = signal(row, piece.at + i, line.bytes);
@@ -315,14 +323,13 @@ class Runner {
             found.push_back(static_cast<int32_t>(piece.first + i));
           }
         }
-        // Several lines of a group hold the same spikes of different neurons, or of fewer steps.
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
         for (int t = 0; t < threads_; ++t) {
+          const auto from = std::lower_bound(found.begin(), found.end(), bound(g, t));
+          const auto to = std::lower_bound(from, found.end(), bound(g, t + 1));
           List& list = list_of(line.group, step, t);
-          for (const int32_t i : found) {
-            if (i >= bound(g, t) && i < bound(g, t + 1)) list.neurons[list.count++] = i;
-          }
-          std::sort(list.neurons, list.neurons + list.count);
-          list.count = std::unique(list.neurons, list.neurons + list.count) - list.neurons;
+          list.count = std::copy(from, to, list.neurons) - list.neurons;
         }
       }
     }
