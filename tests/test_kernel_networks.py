@@ -86,7 +86,5 @@ CASES += [(name, jnp.float64) for name in IN_FLOAT64]
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_every_neuron(name, dtype, monkeypatch):
     local, groups, layers, clock, key = wired(models.all_neurons[name], dtype)
-    if not local.populations[0].elementwise:
-        pytest.skip("not elementwise: stored in groups of their own, which XLA runs")
     ours, xla = both(local, groups, layers, clock, key, monkeypatch, ["a, b"])
     close(ours, xla, dtype)
