@@ -28,7 +28,7 @@ _FLAGS = (
 _reports: dict[str, str] = {}
 
 
-def generated(function: Any) -> Callable[..., Any]:
+def generated(function: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
     """A function that computes the same as `function`, on CPU in one pass over memory.
 
     The function is traced to elementwise operations, which become one loop in C++ that reads and
