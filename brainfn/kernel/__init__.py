@@ -10,6 +10,7 @@ from ._generated import (
     reports as reports,
     within as within,
 )
+from ._layers import Ends as Ends, Stage as Stage, in_layers as in_layers
 from ._loop import (
     SYMBOL as SYMBOL,
     LoopArrivals as LoopArrivals,
@@ -27,3 +28,4 @@ from ._program import (
     is_read as is_read,
     program_of as program_of,
 )
+from ._split import Rest as Rest, split as split
