@@ -3,10 +3,12 @@
 from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
 from ._entry import Entry
+from ._gamma import GAMMA_NETWORK
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
 from ._polychronous import POLYCHRONOUS
+from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
 from ._wong_wang import WONG_WANG
@@ -22,6 +24,8 @@ NETWORKS: dict[str, Entry] = {
         HPC_BENCHMARK,
         IZHIKEVICH2003,
         POLYCHRONOUS,
+        SYNFIRE,
+        GAMMA_NETWORK,
         WANG2002,
         WONG_WANG,
     )
