@@ -15,6 +15,7 @@ from ._izhikevich import izhikevich2003 as izhikevich2003
 from ._microcircuit import microcircuit as microcircuit
 from ._networks import NETWORKS as NETWORKS
 from ._polychronous import SlowSTDP as SlowSTDP, polychronous as polychronous
+from ._ring_attractor import HeadDirection as HeadDirection, ring_attractor as ring_attractor
 from ._synfire import pulse_packet as pulse_packet, synfire as synfire
 from ._vogels_abbott import (
     VOGELS_ABBOTT as VOGELS_ABBOTT,

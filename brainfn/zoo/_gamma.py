@@ -162,7 +162,7 @@ def _currents(chosen: Gamma, sizes: dict[str, int], spread: Any, key: Key, dtype
     out = {}
     for name, n in sizes.items():
         key, own = jr.split(key)
-        factor = 1 + jnp.asarray(spread, dtype) * jr.normal(own, n, dtype)
+        factor = 1 + jnp.asarray(spread, dtype) * jr.normal(own, (n,), dtype)
         out[name] = Constant(chosen.drive[name] * factor)
     return out
 

@@ -8,6 +8,7 @@ from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
 from ._polychronous import POLYCHRONOUS
+from ._ring_attractor import RING_ATTRACTOR
 from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
@@ -28,6 +29,7 @@ NETWORKS: dict[str, Entry] = {
         GAMMA_NETWORK,
         WANG2002,
         WONG_WANG,
+        RING_ATTRACTOR,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""

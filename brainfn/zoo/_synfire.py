@@ -152,7 +152,7 @@ def pulse_packet(
     **Arguments:** as of [`brainfn.zoo.synfire`][].
     """
     dtype = jnp.result_type(float)
-    times = start + jnp.asarray(spread, dtype) * jr.normal(key, _LARGEST, dtype)
+    times = start + jnp.asarray(spread, dtype) * jr.normal(key, (_LARGEST,), dtype)
     there = jnp.arange(_LARGEST, dtype=dtype) < jnp.asarray(spikes, dtype)
     steps = round(2 * start / dt)
     at = jnp.clip(jnp.floor(times / dt).astype(jnp.int32), 0, steps - 1)
