@@ -24,3 +24,4 @@ from ._vogels_abbott import (
 )
 from ._wang import wang2002 as wang2002
 from ._wong_wang import wong_wang as wong_wang
+from ._working_memory import working_memory as working_memory

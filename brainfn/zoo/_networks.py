@@ -13,6 +13,7 @@ from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
 from ._wong_wang import WONG_WANG
+from ._working_memory import WORKING_MEMORY
 
 NETWORKS: dict[str, Entry] = {
     entry.name: entry
@@ -29,6 +30,7 @@ NETWORKS: dict[str, Entry] = {
         GAMMA_NETWORK,
         WANG2002,
         WONG_WANG,
+        WORKING_MEMORY,
         RING_ATTRACTOR,
     )
 }
