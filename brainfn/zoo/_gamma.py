@@ -328,7 +328,6 @@ def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: 
     at = sweep.heterogeneity.index(GAMMA[variant].heterogeneity)
     every = [_measured(trains) for trains in sweep.trains]
     figures = {**every[at], "coherence_most": every[-1]["coherence"]}
-    figures = {name: value for name, value in figures.items() if np.isfinite(value)}
     number, cells = len(sweep.trains), sum(x.size for x in sweep.trains[0].values())
     return Outcome(
         figures,

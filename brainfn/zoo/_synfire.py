@@ -126,7 +126,8 @@ def synfire(
         "start": Projection("packet", "chain", FromPairs(0 * each, each), **parts),
     }
     network = astype(Network({"packet": Signal(1), "chain": chain}, projections), dtype)
-    inputs: dict[str, Any] = {"packet": pulse_packet(spikes, spread, start=start, key=key, dt=dt)}
+    packet = pulse_packet(spikes, spread, start=start, key=key, dt=dt)
+    inputs: dict[str, Any] = {"packet": astype(packet, dtype)}
     if background:
         exc, inh = (
             PoissonArrivals(rate, sign * _WEIGHT, into="forward")
@@ -276,7 +277,10 @@ def _figures(chains: Chains) -> dict[str, float]:
         "survive": float(alive.mean()),
         "spikes": float(last[0].mean()) if alive.any() else np.nan,
         "spread": float(np.nanmean(last[1])) if alive.any() else np.nan,
-        **{f"critical_{spread:g}": float(critical[spread]) for spread in (0.0, 2.0, 4.0)},
+        **{
+            f"critical_{spread:g}": float(critical.get(spread, np.nan))
+            for spread in (0.0, 2.0, 4.0)
+        },
     }
 
 

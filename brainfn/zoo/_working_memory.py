@@ -261,7 +261,8 @@ def _picture(m: Memories, size: int) -> Any:
         [2.0, 1.0],
         [1.0, 1.0],
     )
-    end, top = m.ts[-1] / second, np.quantile(m.rates[0], 0.995) / Hz
+    end = m.ts[-1] / second
+    top = np.quantile(m.rates[0, m.ts > _ONSET + _CUE + 100], 0.998) / Hz
     cue = (_ONSET / second, (_ONSET + _CUE) / second)
     seen = m.ts >= 250
     for place, (rates, word) in enumerate(
@@ -326,7 +327,7 @@ WORKING_MEMORY = Entry(
     source="Compte et al. (2000), doi:10.1093/cercor/10.9.910",
     size="2560 neurons, all connected to all; 20 trials in one vmap",
     expected="spontaneously 3 Hz (inhibitory neurons 9 Hz); after a cue neurons around its "
-    "direction stay active at about 20 to 40 Hz, and the direction diffuses slowly",
+    "direction stay active at about 20 Hz, and the direction diffuses slowly",
     variants={
         "control": Variant(
             "Spatial working memory",
