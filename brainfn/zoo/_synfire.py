@@ -57,9 +57,9 @@ def synfire(
     \text{spike}:\ x \leftarrow x + 4.86\,\text{mV}\;\frac{t}{\tau_s} e^{-t / \tau_s}$$
 
     with $\tau$ = 10 ms, $\tau_s$ = 0.325 ms, rest and reset at -70 mV, threshold -55 mV and 1 ms
-    refractory: a spike makes a potential of 0.14 mV. Each neuron has 20 000 synapses; those that
-    are not of the chain bring Poisson spikes, from 17 600 excitatory afferents of 2 Hz and from
-    2400 inhibitory ones, equally strong, of 12.5 Hz, so that it fires at about 2 Hz.
+    refractory: a spike makes a potential of 0.14 mV. Each neuron gets Poisson spikes of 17 600
+    excitatory afferents of 2 Hz and of 2400 inhibitory ones, equally strong, of 12.5 Hz. By these
+    alone it fires at about 2 Hz; with those of the pool before it, at 3 Hz.
 
     The packet are spikes at times drawn from a normal distribution; each reaches all neurons of the
     first pool. If they are many and close, the packet becomes synchronous to less than a
@@ -394,7 +394,7 @@ SYNFIRE = Entry(
     experiment=_experiment,
     python="bf.zoo.synfire(spikes, spread, key=key)",
     rows={
-        "background": ("rate without a packet (Hz)", "{:.2f}"),
+        "background": ("rate of the chain without a packet (Hz)", "{:.2f}"),
         "survive": ("packets that survive", "{:.2f}"),
         "spikes": ("spikes in the last pool, of these", "{:.1f}"),
         "spread": ("spread in the last pool (ms)", "{:.2f}"),
