@@ -100,6 +100,9 @@ def test_packets_survive_or_die():
 def test_wrong_calls():
     for call, message in (
         (lambda: bf.zoo.synfire(pools=0, key=KEY), "`pools` must be at least 1"),
+        (lambda: bf.zoo.synfire(300.0, key=KEY), "`spikes` must lie in"),
+        (lambda: bf.zoo.pulse_packet(3.0, -1.0, key=KEY), "`spread` must lie in"),
+        (lambda: bf.zoo.pulse_packet(start=0.0, key=KEY), "`start` must be positive"),
         (lambda: synfire._experiment("", scale=0.01, duration=100.0, dt=0.1, key=KEY), "`scale`"),
         (lambda: synfire._experiment("", scale=1.0, duration=50.0, dt=0.1, key=KEY), "`duration`"),
     ):

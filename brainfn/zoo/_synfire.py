@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from .._custom_types import FloatScalarLike, Key
-from .._errors import count
+from .._errors import count, is_concrete
 from .._field import astype
 from ..connect import FromPairs
 from ..driver import simulate
@@ -151,7 +151,14 @@ def pulse_packet(
     `jax.vmap` over `spikes`, `spread` and `key` makes many, for one network.
 
     **Arguments:** as of [`brainfn.zoo.synfire`][].
+
+    **Raises:** `ValueError` naming the argument, for known numbers.
     """
+    for name, value, most in (("spikes", spikes, _LARGEST), ("spread", spread, np.inf)):
+        if is_concrete(value) and not 0 <= value <= most:
+            raise ValueError(f"`{name}` must lie in [0, {most}], got {value}.")
+    if not start > 0:
+        raise ValueError(f"`start` must be positive (in ms), got {start}.")
     dtype = jnp.result_type(float)
     times = start + jnp.asarray(spread, dtype) * jr.normal(key, (_LARGEST,), dtype)
     there = jnp.arange(_LARGEST, dtype=dtype) < jnp.asarray(spikes, dtype)
