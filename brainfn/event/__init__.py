@@ -3,6 +3,7 @@
 from ._adjoint import Call as Call, with_adjoint as with_adjoint
 from ._all_to_all import AllToAll as AllToAll
 from ._block import Block as Block, block_matvec as block_matvec
+from ._circulant import Circulant as Circulant
 from ._compile import (
     CompileError as CompileError,
     Source as Source,

@@ -3,13 +3,17 @@
 from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
 from ._entry import Entry
+from ._gamma import GAMMA_NETWORK
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
 from ._polychronous import POLYCHRONOUS
+from ._ring_attractor import RING_ATTRACTOR
+from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
 from ._wong_wang import WONG_WANG
+from ._working_memory import WORKING_MEMORY
 
 NETWORKS: dict[str, Entry] = {
     entry.name: entry
@@ -22,8 +26,12 @@ NETWORKS: dict[str, Entry] = {
         HPC_BENCHMARK,
         IZHIKEVICH2003,
         POLYCHRONOUS,
+        SYNFIRE,
+        GAMMA_NETWORK,
         WANG2002,
         WONG_WANG,
+        WORKING_MEMORY,
+        RING_ATTRACTOR,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
