@@ -3,6 +3,7 @@
 
 from ._brunel import BRUNEL as BRUNEL, Brunel as Brunel, brunel as brunel
 from ._cobahh import cobahh as cobahh
+from ._diehl_cook import Learned as Learned, diehl_cook as diehl_cook
 from ._entry import (
     Entry as Entry,
     Finished as Finished,

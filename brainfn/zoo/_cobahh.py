@@ -12,8 +12,9 @@ from .._field import astype
 from ..connect import FixedProbability
 from ..init import Normal
 from ..network import Network, Projection
-from ..neuron import traub_miles
+from ..neuron import DeadTime, traub_miles
 from ..record import SpikeTrains
+from ..solver import ExponentialMidpoint
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Conductance, Exponential
 from ..units import ms, mV, nS
@@ -69,8 +70,15 @@ def cobahh(
     dtype = jnp.result_type(float) if dtype is None else dtype
     sizes = {"exc": round(3200 * scale), "inh": round(800 * scale)}
     populations = {
-        name: traub_miles(
-            size, v_threshold=-20 * mV, v_init=Normal(-60.0, 5.0), surrogate=surrogate
+        name: DeadTime(
+            traub_miles(
+                size,
+                v_threshold=-20 * mV,
+                v_init=Normal(-60.0, 5.0),
+                solver=ExponentialMidpoint(),
+                surrogate=surrogate,
+            ),
+            3 * ms,
         )
         for name, size in sizes.items()
     }

@@ -2,6 +2,7 @@
 
 from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
+from ._diehl_cook import DIEHL_COOK
 from ._entry import Entry
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
@@ -24,6 +25,7 @@ NETWORKS: dict[str, Entry] = {
         POLYCHRONOUS,
         WANG2002,
         WONG_WANG,
+        DIEHL_COOK,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
