@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from .._custom_types import FloatArrayLike, Key, Parameter, Spikes
 from .._errors import is_concrete, whole_steps
-from .._field import check_fields, option, param, replace
+from .._field import as_parameter, check_fields, param, replace
 from .._model import Clock
 from ._base import AbstractNeuron
 from ._smooth import AbstractSmoothNeuron
@@ -61,8 +61,18 @@ class DeadTime(AbstractNeuron[DeadTimeState]):
         Brian and NEST.
     """
 
-    neuron: AbstractSmoothNeuron = option(cls=AbstractSmoothNeuron, positional=True)
-    dead_time: Parameter = param(3.0, unit="ms", sign="positive", positional=True)
+    neuron: AbstractSmoothNeuron
+    dead_time: Parameter = param(3.0, unit="ms", sign="positive")
+
+    def __init__(self, neuron: AbstractSmoothNeuron, dead_time: FloatArrayLike = 3.0):
+        if not isinstance(neuron, AbstractSmoothNeuron):
+            raise TypeError(
+                "`neuron` must be a neuron without a reset, got "
+                f"{getattr(neuron, '__name__', type(neuron).__name__)}. Try "
+                "brainfn.neuron.traub_miles(100)."
+            )
+        self.neuron = neuron
+        self.dead_time = as_parameter(dead_time)
 
     def __check_init__(self):
         check_fields(self, self.size)

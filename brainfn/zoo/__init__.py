@@ -13,6 +13,11 @@ from ._entry import (
 from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
 from ._izhikevich import izhikevich2003 as izhikevich2003
 from ._microcircuit import microcircuit as microcircuit
+from ._multi_area import (
+    COUPLINGS as COUPLINGS,
+    Coupling as Coupling,
+    multi_area as multi_area,
+)
 from ._networks import NETWORKS as NETWORKS
 from ._polychronous import SlowSTDP as SlowSTDP, polychronous as polychronous
 from ._vogels_abbott import (

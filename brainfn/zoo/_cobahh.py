@@ -45,7 +45,9 @@ def cobahh(
     with the channels of Traub and Miles ([`brainfn.neuron.traub_miles`][]), $C$ = 200 pF, synapses
     of 6 nS that decay with 5 ms towards 0 mV and of 67 nS that decay with 10 ms towards -80 mV, and
     connections with a probability of 0.02. It starts from random potentials and conductances and
-    sustains itself.
+    sustains itself. A spike is detected above -20 mV, if the last one is 3 ms ago
+    ([`brainfn.neuron.DeadTime`][]); cells are integrated by
+    [`brainfn.solver.ExponentialMidpoint`][], as a step of 0.1 ms of order one loses spikes.
 
     **Arguments:**
 

@@ -1,5 +1,7 @@
 """Handwritten digits without a teacher: the network of Diehl and Cook (2015)."""
 
+import importlib
+import itertools
 from typing import Any, NamedTuple
 
 import jax
@@ -104,7 +106,9 @@ def diehl_cook(
     rule = None
     if learned is None:
         weights = 0.01 + jr.uniform(key, (pixels, neurons), dtype, 0.0, 0.3)
-        learned = Learned(_TOTAL * weights / weights.sum(0), jnp.zeros(neurons, dtype))
+        learned = Learned(
+            _TOTAL * weights / weights.sum(0, keepdims=True), jnp.zeros(neurons, dtype)
+        )
         stdp = TripletSTDP(
             A2_plus=0.0,
             A3_plus=0.01 * largest,
@@ -207,9 +211,7 @@ def respond(
         network, inputs = diehl_cook(
             image[None], neurons=learned.rise.size, learned=learned, key=key, surrogate=None
         )
-        out = simulate(
-            network, inputs=inputs, duration=_SHOWN, dt=dt, key=key, record=SpikeCount()
-        )
+        out = simulate(network, inputs=inputs, duration=_SHOWN, dt=dt, key=key, record=SpikeCount())
         return out.outputs["exc"]
 
     # The last batch is filled up, so that one program does for all.
@@ -243,13 +245,13 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     **Raises:** `ImportError` that says what to install.
     """
     try:
-        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
+        sets = importlib.import_module("sklearn.datasets")
     except ImportError:
         raise ImportError(
             "diehl_cook needs the handwritten digits that come with scikit-learn. Try pip install "
             "'brainfn[data]'."
         ) from None
-    found = load_digits()
+    found = sets.load_digits()
     return found.data / 16.0, found.target
 
 
@@ -281,7 +283,7 @@ def _experiment(variant: str, *, scale: float, duration: float, dt: float, key: 
     course = [
         float(np.mean(predict(counts[b], assign(counts[a], labels[shown[a]], 10), 10)
                       == labels[shown[b]]))
-        for a, b in zip(blocks, blocks[1:], strict=False)
+        for a, b in itertools.pairwise(blocks)
     ]  # fmt: skip
     rise = np.asarray(learned.rise)
     found = {

@@ -7,6 +7,7 @@ from ._entry import Entry
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
+from ._multi_area import MULTI_AREA
 from ._polychronous import POLYCHRONOUS
 from ._vogels_abbott import COBA, CUBA
 from ._wang import WANG2002
@@ -20,6 +21,7 @@ NETWORKS: dict[str, Entry] = {
         COBAHH,
         BRUNEL_NETWORK,
         MICROCIRCUIT,
+        MULTI_AREA,
         HPC_BENCHMARK,
         IZHIKEVICH2003,
         POLYCHRONOUS,
