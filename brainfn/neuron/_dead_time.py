@@ -64,7 +64,7 @@ class DeadTime(AbstractNeuron[DeadTimeState]):
     neuron: AbstractSmoothNeuron
     dead_time: Parameter = param(3.0, unit="ms", sign="positive")
 
-    def __init__(self, neuron: AbstractSmoothNeuron, dead_time: FloatArrayLike = 3.0):
+    def __init__(self, neuron: AbstractSmoothNeuron, dead_time: Any = 3.0):
         if not isinstance(neuron, AbstractSmoothNeuron):
             raise TypeError(
                 "`neuron` must be a neuron without a reset, got "
