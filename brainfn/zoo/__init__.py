@@ -3,6 +3,7 @@
 
 from ._brunel import BRUNEL as BRUNEL, Brunel as Brunel, brunel as brunel
 from ._cobahh import cobahh as cobahh
+from ._diehl_cook import Learned as Learned, diehl_cook as diehl_cook
 from ._entry import (
     Entry as Entry,
     Finished as Finished,
@@ -13,6 +14,11 @@ from ._gamma import GAMMA as GAMMA, Gamma as Gamma, gamma as gamma
 from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
 from ._izhikevich import izhikevich2003 as izhikevich2003
 from ._microcircuit import microcircuit as microcircuit
+from ._multi_area import (
+    COUPLINGS as COUPLINGS,
+    Coupling as Coupling,
+    multi_area as multi_area,
+)
 from ._networks import NETWORKS as NETWORKS
 from ._polychronous import SlowSTDP as SlowSTDP, polychronous as polychronous
 from ._ring_attractor import HeadDirection as HeadDirection, ring_attractor as ring_attractor

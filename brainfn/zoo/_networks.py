@@ -2,11 +2,13 @@
 
 from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
+from ._diehl_cook import DIEHL_COOK
 from ._entry import Entry
 from ._gamma import GAMMA_NETWORK
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
+from ._multi_area import MULTI_AREA
 from ._polychronous import POLYCHRONOUS
 from ._ring_attractor import RING_ATTRACTOR
 from ._synfire import SYNFIRE
@@ -23,6 +25,7 @@ NETWORKS: dict[str, Entry] = {
         COBAHH,
         BRUNEL_NETWORK,
         MICROCIRCUIT,
+        MULTI_AREA,
         HPC_BENCHMARK,
         IZHIKEVICH2003,
         POLYCHRONOUS,
@@ -32,6 +35,7 @@ NETWORKS: dict[str, Entry] = {
         WONG_WANG,
         WORKING_MEMORY,
         RING_ATTRACTOR,
+        DIEHL_COOK,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
