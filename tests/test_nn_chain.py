@@ -279,7 +279,7 @@ def test_packed_spikes():
 @pytest.mark.parametrize("width", [1, 7, 8, 9, 31, 64, 65, 100, 129])
 def test_every_width_of_a_layer(width):
     w = jr.normal(KEYS[0], (33, width))
-    x = jr.normal(KEYS[1], (2, 3, 33)) * jr.bernoulli(KEYS[2], 0.5, (2, 3, 33))
+    x = jr.normal(KEYS[1], (2, 3, 33)) * spikes(2, 3, 33)
     x = x.at[0, 1].set(0.0)
     net = nn.Chain(nn.Layer(33, nn.integrator(width, tau=1.0), weight=w))
 

@@ -40,6 +40,25 @@ INLINE uint32_t bits_of(M m) {
   return on;
 }
 
+// An array that begins with a line of the cache.
+struct Free {
+  void operator()(void* p) const { std::free(p); }
+};
+template <typename T>
+using Array = std::unique_ptr<T[], Free>;
+
+template <typename T>
+Array<T> array(int64_t n) {
+  return Array<T>(static_cast<T*>(std::aligned_alloc(64, (n * sizeof(T) + 64) / 64 * 64)));
+}
+
+template <typename T>
+Array<T> zeros(int64_t n) {
+  Array<T> out = array<T>(n);
+  std::memset(static_cast<void*>(out.get()), 0, n * sizeof(T));
+  return out;
+}
+
 // How the inputs of the first layer are stored.
 enum class Stored { numbers, bools, bits };
 
@@ -56,7 +75,7 @@ template <typename T>
 class Rows {
  public:
   // Room for `rows` rows of `width` entries.
-  Rows(int64_t rows, int64_t width) : width_(width), index_(new int32_t[rows * width]), value_(new T[rows * width]), rows_(rows) {}
+  Rows(int64_t rows, int64_t width) : width_(width), index_(array<int32_t>(rows * width)), value_(array<T>(rows * width)), rows_(rows) {}
 
   const Row<T>& operator[](int64_t t) const { return rows_[t]; }
 
@@ -131,8 +150,8 @@ class Rows {
 
  private:
   int64_t width_;
-  std::unique_ptr<int32_t[]> index_;
-  std::unique_ptr<T[]> value_;
+  Array<int32_t> index_;
+  Array<T> value_;
   std::vector<Row<T>> rows_;
 };
 
@@ -150,7 +169,7 @@ class Blocked {
     int64_t last = 1;
     while (last * lanes < columns % wide) last *= 2;
     last_ = columns % wide == 0 ? 0 : last;
-    data_.reset(new T[rows * (columns / wide * wide + last_ * lanes)]());
+    data_ = zeros<T>(rows * (columns / wide * wide + last_ * lanes));
   }
 
   explicit operator bool() const { return data_ != nullptr; }
@@ -207,7 +226,7 @@ class Blocked {
 
  private:
   int64_t rows_ = 0, columns_ = 0, last_ = 0;
-  std::unique_ptr<T[]> data_;
+  Array<T> data_;
 };
 
 // sum[j] += sum over entries of value * vector j of row `index` of a block.
@@ -217,9 +236,11 @@ INLINE void gather(const Row<T>& row, const T* block, V* sum) {
   for (int64_t k = 0; k < row.count; ++k) {
     const T* from = block + row.index[k] * (kVectors * lanes);
     if constexpr (kOnes) {
+#pragma GCC unroll 16
       for (int64_t j = 0; j < kVectors; ++j) sum[j] += load<V>(from + j * lanes);
     } else {
       const V by = splat<V>(row.value[k]);
+#pragma GCC unroll 16
       for (int64_t j = 0; j < kVectors; ++j) sum[j] = fma(by, load<V>(from + j * lanes), sum[j]);
     }
   }
@@ -247,6 +268,7 @@ void product(const Rows<T>& rows, int64_t first, int64_t stop, const Blocked<T>&
       if (add) std::memcpy(sum, to, n * sizeof(T));
       gather<T, kVectors>(rows[t], block, sum);
       if (n == kVectors * lanes) {
+#pragma GCC unroll 16
         for (int64_t j = 0; j < kVectors; ++j) store(to + j * lanes, sum[j]);
       } else {
         std::memcpy(to, sum, n * sizeof(T));
@@ -308,8 +330,10 @@ void outer(const ByInput<T>& inputs, const Blocked<T>& delta, Blocked<T>& dw) {
       if (row.count == 0) continue;
       T* to = block + i * kVectors * lanes;
       V sum[kVectors];
+#pragma GCC unroll 16
       for (int64_t j = 0; j < kVectors; ++j) sum[j] = load<V>(to + j * lanes);
       gather<T, kVectors>(row, of, sum);
+#pragma GCC unroll 16
       for (int64_t j = 0; j < kVectors; ++j) store(to + j * lanes, sum[j]);
     }
   });
@@ -414,11 +438,11 @@ class Worker {
     for (const Layer<T>& layer : all.layers) {
       const int64_t steps = all.steps;
       inputs_.emplace_back(steps, layer.weight == nullptr ? 0 : layer.n_in);
-      outputs_.emplace_back(new T[steps * layer.n]);
-      currents_.emplace_back(layer.weight == nullptr && layer.recurrent == nullptr ? nullptr : new T[steps * layer.n]);
+      outputs_.push_back(array<T>(steps * layer.n));
+      currents_.push_back(layer.weight == nullptr && layer.recurrent == nullptr ? nullptr : array<T>(steps * layer.n));
       own_.emplace_back(layer.recurrent == nullptr ? 0 : steps + 1, layer.recurrent == nullptr ? 0 : layer.n);
-      std::vector<std::unique_ptr<char[]>> states;
-      for (const Leaf& leaf : layer.leaves) states.emplace_back(new char[(keeps ? steps + 1 : 1) * layer.n * leaf.bytes]);
+      std::vector<Array<char>> states;
+      for (const Leaf& leaf : layer.leaves) states.push_back(array<char>((keeps ? steps + 1 : 1) * layer.n * leaf.bytes));
       states_.push_back(std::move(states));
     }
   }
@@ -515,22 +539,22 @@ class Worker {
   const bool keeps_;
   const T* latest_ = nullptr;
   std::vector<Rows<T>> inputs_, own_;
-  std::vector<std::unique_ptr<T[]>> outputs_, currents_;
-  std::vector<std::vector<std::unique_ptr<char[]>>> states_;
+  std::vector<Array<T>> outputs_, currents_;
+  std::vector<std::vector<Array<char>>> states_;
 };
 
 // Sums of gradients over the examples of one part.
 template <typename T>
 struct Sums {
   std::vector<Blocked<T>> weight, recurrent;
-  std::vector<std::vector<std::unique_ptr<T[]>>> wanted;
+  std::vector<std::vector<Array<T>>> wanted;
 
   explicit Sums(const Layers<T>& all) {
     for (const Layer<T>& layer : all.layers) {
       weight.push_back(layer.weight_bar == nullptr ? Blocked<T>() : Blocked<T>(layer.n_in, layer.n));
       recurrent.push_back(layer.recurrent_bar == nullptr ? Blocked<T>() : Blocked<T>(layer.n, layer.n));
-      std::vector<std::unique_ptr<T[]>> own;
-      for (size_t k = 0; k < layer.wanted.size(); ++k) own.emplace_back(new T[layer.n]());
+      std::vector<Array<T>> own;
+      for (size_t k = 0; k < layer.wanted.size(); ++k) own.push_back(zeros<T>(layer.n));
       wanted.push_back(std::move(own));
     }
   }
@@ -550,9 +574,9 @@ class BackWorker : public Worker<T> {
       if (layer.weight != nullptr) widest_in = std::max(widest_in, layer.n_in);
     }
     widest = std::max(widest, widest_in);
-    bar_.reset(new T[all.steps * widest]);
-    below_.reset(new T[all.steps * widest]);
-    delta_.reset(new T[all.steps * widest]);
+    bar_ = array<T>(all.steps * widest);
+    below_ = array<T>(all.steps * widest);
+    delta_ = array<T>(all.steps * widest);
     rows_.reset(new Rows<T>(all.steps, widest));
   }
 
@@ -597,11 +621,11 @@ class BackWorker : public Worker<T> {
   void adjoint(size_t l, int64_t example) {
     const Layer<T>& layer = all_.layers[l];
     const int64_t n = layer.n, steps = all_.steps;
-    std::vector<std::unique_ptr<T[]>> bars;
+    std::vector<Array<T>> bars;
     void* bar[Base::kMost];
     for (const Leaf& leaf : layer.leaves) {
       if (leaf.gradient < 0) continue;
-      bars.emplace_back(new T[n]);
+      bars.push_back(array<T>(n));
       std::memcpy(bars.back().get(), leaf.end_bar + example * n * sizeof(T), n * sizeof(T));
       bar[leaf.gradient] = bars.back().get();
     }
@@ -645,7 +669,7 @@ class BackWorker : public Worker<T> {
   }
 
   Sums<T>& sums_;
-  std::unique_ptr<T[]> bar_, below_, delta_;
+  Array<T> bar_, below_, delta_;
   std::unique_ptr<Rows<T>> rows_;
   ByInput<T> by_input_;
   std::vector<Blocked<T>> deltas_;
