@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Shaped, UInt8
+from jaxtyping import Array, Float, Shaped, UInt8
 
 from ..kernel import Stage, in_layers, split
 
