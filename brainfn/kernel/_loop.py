@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ._axes import Axes
 from ._emit import bind, cost_of, header, is_wide, pass_of, reads_of
+from ._loop_rules import LoopRule, declarations_of, functions_of
 from ._program import Program
 
 
@@ -87,7 +88,25 @@ class LoopArrivals(NamedTuple):
     sums: str
 
 
+class LoopKept(NamedTuple):
+    """Numbers of some neurons of a group that are kept after every `every`-th step, as `rows`.
+
+    - `source`: the buffer of the numbers of all neurons, each of `bytes` bytes; `None` for spikes.
+    - `neurons`: the buffer of their indices; `None` for `count` neurons from `first` on.
+    """
+
+    group: int
+    source: str | None
+    bytes: int
+    neurons: str | None
+    first: int
+    count: int
+    every: int
+    rows: str
+
+
 SYMBOL = "brainfn_loop"
+HEADERS = ("vector.h", "records.h", "plastic.h", "loop.h")
 
 
 def loop_name(populations: Iterable[str]) -> str:
@@ -101,14 +120,17 @@ def loop_source(
     routes: Sequence[LoopRoute],
     rings: Sequence[LoopRing],
     arrivals: Sequence[LoopArrivals],
+    kept: Sequence[LoopKept],
+    rules: Sequence[LoopRule],
     number: str,
     step: str,
     steps: str,
 ) -> str:
     """The source of a handler that makes `steps` steps from `step` (buffers); `number` is `float`
     or `double`, that of the accumulators."""
-    wide = any(is_wide(g.program, g.needed) for g in groups)
-    text = [f"#define WIDEST {8 if wide else 4}", header("vector.h"), header("loop.h")]
+    kernels = [*groups, *(p for rule in rules for p in rule.passes)]
+    wide = any(is_wide(k.program, k.needed) for k in kernels)
+    text = [f"#define WIDEST {8 if wide else 4}", *map(header, HEADERS)]
     for k, g in enumerate(groups):
         text += [
             f"namespace g{k} {{",
@@ -122,6 +144,7 @@ def loop_source(
             "}",
             "}",
         ]
+    text += functions_of(rules)
     text += [
         f'extern "C" XLA_FFI_Error* {SYMBOL}(XLA_FFI_CallFrame* frame) {{',
         "  if (asked_for_version(frame)) return nullptr;",
@@ -209,6 +232,19 @@ def loop_source(
             "  loop.arrivals.push_back(a);",
             "  }",
         ]
+    text += declarations_of(rules, number)
+    for k in kept:
+        text += [
+            "  {",
+            "  Kept k;",
+            *(f"  k.{f} = {getattr(k, f)};" for f in ("group", "bytes", "first", "count", "every")),
+            f"  k.rows = static_cast<char*>({k.rows}.data);",
+        ]
+        if k.source is not None:
+            text.append(f"  k.source = static_cast<const char*>({k.source}.data);")
+        if k.neurons is not None:
+            text.append(f"  k.neurons = static_cast<const int32_t*>({k.neurons}.data);")
+        text += ["  loop.kept.push_back(k);", "  }"]
     said = "a delay line holds signals that are not spikes (0 or 1); set BRAINFN_GENERATE=0"
     text += [
         f"  if (run_loop<{number}>(loop)) return nullptr;",

@@ -158,6 +158,8 @@ struct Loop {
   std::vector<Route> routes;
   std::vector<Ring> rings;
   std::vector<Arrivals> arrivals;
+  std::vector<Kept> kept;
+  std::vector<void*> rules;  // `Rule`s
 };
 
 template <typename T>
@@ -179,6 +181,17 @@ class Runner {
       slots_.push_back(slots);
     }
     for (const Route& r : loop.routes) shares_.push_back(shares(r));
+    keepers_.resize(threads);
+    for (int t = 0; t < threads; ++t) {
+      for (const Kept& k : loop.kept) {
+        const Group& g = loop.groups[k.group];
+        keepers_[t].emplace_back(k, bound(g, t), bound(g, t + 1));
+      }
+    }
+    for (void* rule : loop.rules) {
+      rules_.push_back(static_cast<Rule<T>*>(rule));
+      rules_.back()->begin();
+    }
     read_lines();
   }
 
@@ -223,6 +236,10 @@ class Runner {
           uint8_t* row = group.bits + (step - loop_.first) * group.row;
           for (int64_t k = 0; k < list.count; ++k) row[list.neurons[k] / 8] |= 0x80 >> list.neurons[k] % 8;
         }
+      }
+      for (Rule<T>* rule : rules_) learn(*rule, step, t);
+      for (size_t i = 0; i < loop_.kept.size(); ++i) {
+        keepers_[t][i].keep(step - loop_.first, list_of(loop_.kept[i].group, step, t));
       }
       if (threads_ == 1 || (step - loop_.step + 1) % least_ != 0) continue;
       if (t != 0) {
@@ -277,16 +294,6 @@ class Runner {
  private:
   // Row pointers of a matrix with as many elements in each row.
   struct Even {};
-
-  static void set_one(char* row, int64_t i, int bytes) {
-    if (bytes == 1) {
-      row[i] = 1;
-    } else if (bytes == 4) {
-      reinterpret_cast<float*>(row)[i] = 1;
-    } else {
-      reinterpret_cast<double*>(row)[i] = 1;
-    }
-  }
 
   static double signal(const char* row, int64_t i, int bytes) {
     if (bytes == 1) return row[i];
@@ -409,12 +416,103 @@ class Runner {
     return out;
   }
 
+  // Narrows the elements [a, b) of a row to those that belong to a thread.
+  void own(const Route& r, const int32_t* ends, int64_t row, int t, int64_t& a, int64_t& b) const {
+    const Group& target = loop_.groups[r.target];
+    const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
+    const int others = threads_ - 1;
+    if (ends != nullptr) {
+      const int64_t begin = a;
+      if (t > 0) a = begin + ends[row * others + t - 1];
+      if (t < others) b = begin + ends[row * others + t];
+    } else {
+      if (from > 0) a = lower(r.indices, a, b, from);
+      if (to < r.columns) b = lower(r.indices, a, b, to);
+    }
+  }
+
+  // A step of a plasticity rule, after that of the neurons.
+  void learn(Rule<T>& rule, int64_t step, int t) {
+    const Route& r = loop_.routes[rule.route];
+    const Group& target = loop_.groups[r.target];
+    const int64_t from = std::max<int64_t>(bound(target, t) - r.column, 0);
+    const int64_t to = std::min(bound(target, t + 1) - r.column, r.columns);
+    if (t > 0 && from >= to) return;
+    const List& fired = list_of(r.target, step, t);
+    char* arrivals = rule.arrived < 0 ? nullptr : static_cast<char*>(rule.at(t, rule.arrived).data);
+    char* spikes = rule.fired < 0 ? nullptr : static_cast<char*>(rule.at(t, rule.fired).data);
+    if (arrivals != nullptr) {
+      each_arrived(r, step, [&](int64_t row) { set_one(arrivals, row, rule.arrived_bytes); });
+    }
+    if (spikes != nullptr) {
+      each_of(fired, r.column, r.columns, [&](int64_t i) { set_one(spikes, i, rule.fired_bytes); });
+    }
+    T* w = static_cast<T*>(const_cast<void*>(r.weights));
+    // The weights onto a neuron lie far apart: they are asked for early, while others are changed.
+    const bool apart = rule.order != nullptr;
+    if (apart) each_of(fired, r.column, r.columns, [&](int64_t i) { rule.fetch_places(i); });
+    rule.copy(t, from, to);
+    rule.run(t, false, from, to);
+    if (apart) each_of(fired, r.column, r.columns, [&](int64_t i) { rule.fetch_weights(w, i); });
+    const int32_t* ends = shares_[rule.route].empty() ? nullptr : shares_[rule.route].data();
+    for (const Update<T>& u : rule.of[t].updates) {
+      const auto on_row = [&](int64_t row) {
+        int64_t a, b;
+        if (r.indptr == nullptr) {
+          a = row * r.fan, b = a + r.fan;
+        } else if (r.wide) {
+          a = pointer<int64_t>(r, row), b = pointer<int64_t>(r, row + 1);
+        } else {
+          a = pointer<int32_t>(r, row), b = pointer<int32_t>(r, row + 1);
+        }
+        own(r, ends, row, t, a, b);
+        rule.on_row(u, w, r.indices, row, a, b);
+      };
+      const auto on_column = [&](int64_t i) { rule.on_column(u, w, i); };
+      if (u.everywhere) {
+        const int64_t first = u.pre ? 0 : from, stop = u.pre ? r.rows : to;
+        for (int64_t i = first; i < stop; ++i) {
+          if (u.x[i] == T(0)) continue;
+          u.pre ? on_row(i) : on_column(i);
+        }
+      } else if (u.pre) {
+        each_arrived(r, step, on_row);
+      } else {
+        each_of(fired, r.column, r.columns, on_column);
+      }
+    }
+    rule.run(t, true, from, to);
+    if (arrivals != nullptr) {
+      const int64_t size = rule.arrived_bytes;
+      each_arrived(r, step, [&](int64_t row) { std::memset(arrivals + row * size, 0, size); });
+    }
+    if (spikes != nullptr) {
+      const int64_t size = rule.fired_bytes;
+      each_of(fired, r.column, r.columns, [&](int64_t i) { std::memset(spikes + i * size, 0, size); });
+    }
+  }
+
+  template <typename F>
+  static void each_of(const List& list, int64_t first, int64_t size, F f) {
+    for (int64_t k = 0; k < list.count; ++k) {
+      const int64_t i = list.neurons[k] - first;
+      if (i >= 0 && i < size) f(i);
+    }
+  }
+
+  // The rows of a route whose spikes arrive.
+  template <typename F>
+  void each_arrived(const Route& r, int64_t step, F f) {
+    for (int other = 0; other < threads_; ++other) {
+      each_of(list_of(r.source, step - r.steps, other), r.first, r.rows, f);
+    }
+  }
+
   template <typename P>
   void scatter(const Route& r, const int32_t* ends, int64_t step, int t) {
     const Group& target = loop_.groups[r.target];
     const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
     if (to <= 0 || from >= r.columns) return;
-    const int others = threads_ - 1;
     for (int other = 0; other < threads_; ++other) {
       const List& list = list_of(r.source, step - r.steps, other);
       for (int64_t k = 0; k < list.count; ++k) {
@@ -422,15 +520,8 @@ class Runner {
         if (row < 0 || row >= r.rows) continue;
         if (k + 8 < list.count) fetch_pointer<P>(r, ends, list.neurons[k + 8] - r.first);
         if (k + 2 < list.count) fetch<P>(r, list.neurons[k + 2] - r.first);
-        const int64_t begin = pointer<P>(r, row), end = pointer<P>(r, row + 1);
-        int64_t a = begin, b = end;
-        if (ends != nullptr) {
-          if (t > 0) a = begin + ends[row * others + t - 1];
-          if (t < others) b = begin + ends[row * others + t];
-        } else {
-          if (from > 0) a = lower(r.indices, a, b, from);
-          if (to < r.columns) b = lower(r.indices, a, b, to);
-        }
+        int64_t a = pointer<P>(r, row), b = pointer<P>(r, row + 1);
+        own(r, ends, row, t, a, b);
         add(r, a, b, step);
       }
     }
@@ -499,6 +590,8 @@ class Runner {
   std::vector<std::unique_ptr<int32_t[]>> storage_;
   std::vector<int64_t> slots_;
   std::vector<std::vector<int32_t>> shares_;
+  std::vector<std::vector<Keeper>> keepers_;
+  std::vector<Rule<T>*> rules_;
 };
 
 // Makes all steps; whether the signals in the delay lines were spikes.
