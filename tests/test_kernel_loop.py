@@ -15,7 +15,7 @@ import pytest
 from _loops import KEY, both, same
 
 import brainfn as bf
-from brainfn.driver import _native_records
+from brainfn.driver import _native_inputs, _native_records
 
 
 def network(case):
@@ -103,6 +103,31 @@ def test_poisson_numbers_arrive_as_in_the_scan(dtype, monkeypatch):
     # Numbers with a large mean are drawn by XLA, in the scan.
     large = {"a": arriving(2.0, "exc"), "b": arriving(170.0, "inh")}
     same(*both(net, monkeypatch, "loop of a, b", inputs=large))
+
+
+VARYING = {
+    "noise": {"a": bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=250.0), "b": 200.0},
+    "series and time": {
+        "a": np.linspace(200.0, 300.0, 150),
+        "b": 200.0 + bf.input.Sine(50.0, 0.02) + bf.input.WhiteNoise(20.0),
+    },
+    "conductance and arrivals": {
+        "a": bf.input.PointConductance(10.0, 3.0, 2.7, reversal=0.0)
+        + bf.input.PoissonArrivals(jnp.linspace(1.0, 3.0, 420), 4.0, into="exc"),
+        "b": bf.input.PoissonArrivals(17.0, 40.0, into="inh") + bf.input.Step(300.0, start=2.0),
+    },
+}
+
+
+@pytest.mark.parametrize("case", VARYING)
+def test_inputs_that_vary_are_those_of_the_scan(case, monkeypatch):
+    # Of stretches with a rest: inputs are computed before each.
+    monkeypatch.setattr(_native_inputs, "_WAITING", 1)
+    record = {"count": bf.record.SpikeCount(), "v": bf.record.States("a", "v", neurons=[1, 5])}
+    options = {"inputs": VARYING[case], "record": record}
+    ours, scan = both(network(CASES[0]), monkeypatch, "loop of a, b", **options)
+    same(ours, scan)
+    assert sum(int(x.sum()) for x in jax.tree.leaves(ours.outputs["count"])) > 100
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -304,7 +329,7 @@ def test_derivatives_and_batches_are_those_of_the_scan():
 @pytest.mark.parametrize(
     "change",
     [
-        {"inputs": {"a": bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=250.0)}},
+        {"inputs": {"a": lambda t, v: 250.0 - v}},
         {"checkpoint": True},
     ],
 )

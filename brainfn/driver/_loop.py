@@ -107,7 +107,7 @@ def advance(
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
     arguments = (model, start, summaries, series, fixed, key, record, example)
     numbers = (dt, n_steps, every, segment)
-    if may_run_natively(model, recorders, fixed, segment, example):
+    if may_run_natively(model, recorders, segment, example):
         return _natively(*arguments, *numbers)
     return _scanned(*arguments, *numbers)
 

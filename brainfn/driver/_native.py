@@ -6,19 +6,18 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import jax.tree_util as jtu
 from jax import lax
 
 from .. import kernel
 from .._errors import is_concrete
 from .._model import Clock
-from ..input import Arrival, Constant, PoissonArrivals
 from ..kernel import Unsupported
 from ..network import NetworkStepper
 from ..record import AbstractEvents, AbstractReducer, SpikeCount, States
 from ..synapse import Spikes as Unchanged
 from ._native_groups import group_of
+from ._native_inputs import Driving
 from ._native_operands import Arrays, Operands
 from ._native_records import Positions, Recording, Source
 from ._native_routes import arrivals_of, lines_of, owner_of, rings_of, routes_of
@@ -30,14 +29,13 @@ _FEWEST_STEPS = 100
 
 
 def may_run_natively(
-    model: Any, recorders: Sequence[Any], fixed: Any, segment: int | None, example: Any
+    model: Any, recorders: Sequence[Any], segment: int | None, example: Any
 ) -> bool:
     """Whether a loop is of a kind that can be one native call; the rest is found out when it is
     compiled."""
     return (
         isinstance(model, NetworkStepper)
         and segment is None
-        and all(type(leaf) in (Constant, PoissonArrivals) for leaf in fixed.leaves)
         and all(type(sender.release) is Unchanged for sender in model.senders)
         and all(_is_closed(r, example) for r in recorders)
     )
@@ -79,54 +77,44 @@ def rewrite(flat: Any, avals: Any, arguments: Any, batch: Any) -> Callable[..., 
     return run
 
 
-def _driven(model: Any, start: Any, series: Any, fixed: Any, key: Any, dt: float) -> Any:
-    """The input of the groups, the same in all steps; and for what arrives at receptors their
-    layer, first neuron and number, and the input that it comes from."""
-    if key is not None:
-        key = jr.fold_in(key, start.step)
-    values, _ = fixed.evaluate(series, start.inputs, Clock(start.step, dt), key)
-    driven = model.arrange_inputs(values)
-    leaves = jtu.tree_leaves(values, is_leaf=lambda x: isinstance(x, Arrival))
-    of = {id(x.amount): i for i, x in enumerate(leaves) if isinstance(x, Arrival)}
-    found = [(layer, at, size, of.get(id(x))) for layer, at, size, x in driven.arrivals]
-    return driven.values, found
-
-
 def _planned(
     flat: Callable[..., Any], avals: Any, arguments: Any, dt: float, n_steps: int, every: int
 ) -> Callable[..., Any]:
     model, start, summaries, *_ = arguments(avals)
-    arrived: list[tuple[int, int, int, int | None]] = []
-
-    def inputs_of(*operands: Any) -> Any:
-        model, start, _, series, fixed, key, *_ = arguments(operands)
-        driven, found = _driven(model, start, series, fixed, key, dt)
-        arrived[:] = found
-        return driven
-
-    driven = jax.eval_shape(inputs_of, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals))
-    leaves, structure = jtu.tree_flatten(driven)
+    driving = Driving(arguments, avals, dt)
+    driven = driving.structure.unflatten(driving.leaves)
     n = len(avals)
     where = arguments(range(n))
-    driven_at = structure.unflatten(range(n, n + len(leaves)))
+    size = n + len(driving.leaves)
+    driven_at = driving.structure.unflatten(range(n, size))
     recording = Recording(arguments, avals, dt, every)
     count = recording.count
     counts_at = None if count is None else where[2][count]
-    shapes = Arrays(model, start, None if count is None else summaries[count], driven)
+    shapes = Arrays(model, start, None if count is None else summaries[count], driven[0])
     counted = None if counts_at is None else jtu.tree_leaves(counts_at)
-    positions = Arrays(where[0], where[1], counted, driven_at)
+    positions = Arrays(where[0], where[1], counted, driven_at[0])
     rules = traced_rules(model, start, (where[0], where[1]), dt)
     learned = [k for rule in rules for k in rule.positions()]
     state = [*jtu.tree_leaves((_state_of(positions.start), counts_at)), *learned]
     sizes = [group.size for group in model.layout.groups]
     # Bits of spikes are written like state; they are not among the arguments.
     bits = [-1 - g for g in range(len(sizes))] if any(recording.bits) else []
-    operands = Operands([*state, *bits], n + len(leaves))
+    moving = {n + i for i, moves in enumerate(driving.moving) if moves}
+    operands = Operands([*state, *bits], size, moving)
     groups = [group_of(shapes, positions, operands, g, dt) for g in range(len(sizes))]
     lines = lines_of(shapes, positions, operands)
     routes, number = routes_of(shapes, positions, operands)
     rings = rings_of(shapes, positions, operands)
-    arrivals, means = arrivals_of(shapes, positions, operands, arguments, avals, arrived, dt)
+    arrivals, means = arrivals_of(
+        shapes,
+        positions,
+        operands,
+        arguments,
+        avals,
+        driving.arrived,
+        dict(zip(driven_at[1], driven[1], strict=True)),
+        dt,
+    )
     changes = rules_of(rules, shapes, operands)
     kept = recording.plan(_sources(model, positions.start, learned), operands)
     step_at = positions.start.step
@@ -136,15 +124,18 @@ def _planned(
         f"argument(frame, {operands.count})",
     )  # fmt: skip
     target = kernel.compiled(source, kernel.SYMBOL)
-    block = recording.block(n_steps)
+    used = sorted(k - n for k in operands.others if k in moving)
+    block = min(recording.block(n_steps), driving.block(used, n_steps) // every * every or every)
 
-    def call(values: list[Any], state: Any, step: Any, n: int) -> tuple[Any, ...]:
+    def call(values: list[Any], state: Any, step: Any, now: Any, n: int) -> tuple[Any, ...]:
         """The state after `n` steps, the bits of their spikes, and the rows that are kept."""
         values = list(values)
         for k, i in operands.state.items():
             if k >= 0:
                 values[k] = state[i]
         values[step_at] = step
+        for i, x in zip(used, now, strict=True):
+            values[len(avals) + i] = x
         inputs = [
             jnp.zeros((n, -(-sizes[-1 - k] // 8)), jnp.uint8) if k < 0 else values[k]
             for k in (*operands.state, *operands.others)
@@ -159,27 +150,31 @@ def _planned(
         return results[:first], results[first : len(own)], results[len(own) :]
 
     def run(*given: Any) -> Any:
-        model, start, summaries, series, fixed, key, *_ = arguments(given)
-        values = [*given, *jtu.tree_leaves(_driven(model, start, series, fixed, key, dt)[0])]
+        model, start, summaries, series, *_ = arguments(given)
+        values = [*given, *driving.first(given, start, series)]
         for make in operands.outside:
             values.append(make(values))
 
         def stretch(n: int) -> Callable[..., Any]:
-            def body(carry: Any, _: Any) -> Any:
-                state, step, sums = carry
-                state, bits, rows = call(values, state, step, n)
+            def body(carry: Any, series: Any) -> Any:
+                state, step, inputs, sums = carry
+                inputs, now = driving.rows(given, step, inputs, series, n, used)
+                state, bits, rows = call(values, state, step, now, n)
                 sums, kept = recording.made(given, rows, sums, step, n)
-                return (state, step + jnp.asarray(n, step.dtype), sums), (bits, kept)
+                return (state, step + jnp.asarray(n, step.dtype), inputs, sums), (bits, kept)
 
             return body
 
-        carry = [values[k] for k in operands.state if k >= 0], start.step, summaries
-        (state, done, sums), (bits, kept) = _stretches(stretch, carry, n_steps, block)
+        state = [values[k] for k in operands.state if k >= 0]
+        carry = state, start.step, start.inputs, summaries
+        (state, done, inputs, sums), (bits, kept) = _stretches(
+            stretch, carry, series, n_steps, block
+        )
         new = dict(zip(operands.state, state, strict=False))
         made = jax.tree.map(
             lambda k, x: new.get(k, x), positions.start.model_state, start.model_state
         )
-        end = Snapshot(made, done, dt, start.inputs)
+        end = Snapshot(made, done, dt, inputs)
         counts = jax.tree.map(new.get, counts_at)
         summaries = tuple(counts if i == count else x for i, x in enumerate(sums))
         return jtu.tree_leaves(
@@ -197,15 +192,18 @@ def _planned(
     return either
 
 
-def _stretches(stretch: Callable[..., Any], carry: Any, n_steps: int, block: int) -> Any:
+def _stretches(
+    stretch: Callable[..., Any], carry: Any, series: Any, n_steps: int, block: int
+) -> Any:
     """All steps, `block` of them at a time."""
     if block >= n_steps:
-        return stretch(n_steps)(carry, None)
+        return stretch(n_steps)(carry, series)
     whole, rest = divmod(n_steps, block)
-    carry, made = lax.scan(stretch(block), carry, None, length=whole)
+    cut = jax.tree.map(lambda x: x[: whole * block].reshape(whole, block, *x.shape[1:]), series)
+    carry, made = lax.scan(stretch(block), carry, cut, length=whole)
     made = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), made)
     if rest:
-        carry, more = stretch(rest)(carry, None)
+        carry, more = stretch(rest)(carry, jax.tree.map(lambda x: x[whole * block :], series))
         made = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), made, more)
     return carry, made
 

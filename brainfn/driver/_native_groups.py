@@ -61,6 +61,7 @@ def group_of(shapes: Arrays, positions: Arrays, operands: Operands, g: int, dt: 
             raise Unsupported("its state can't be advanced in place")
         writes.append(i)
         written[i] = operands.place(position)
+    given = _depending(nodes, {k for k, place in enumerate(mine) if place in operands.moving})
     needed = kernel.within(program, [*writes, listed])
     if any(i in timed for i in needed):
         raise Unsupported("a model depends on time")
@@ -69,17 +70,17 @@ def group_of(shapes: Arrays, positions: Arrays, operands: Operands, g: int, dt: 
         raise Unsupported("its arrays have several axes")
     # A thread may read only what it overwrites itself, at the same place.
     at = {written[i]: axes.places[i] for i in writes}
-    read = {}
+    read, rows = {}, []
     for i in needed:
         if not kernel.is_read(nodes, i):
             continue
         j = kernel.array_of(nodes, i)
         if j in changing and nodes[j].kind == "input":
             buffer = operands.place(mine[nodes[j].params[0]])
-            if buffer in at and (i != j or at[buffer] != axes.places[i]):
+            if buffer in at and at[buffer] != _place_of_array(nodes, axes, i):
                 raise Unsupported("a neuron reads the state of others")
         if nodes[j].kind == "other":
-            if j in changing or j in timed:
+            if j in changing or j in timed or j in given:
                 raise Unsupported(f"it uses `{nodes[j].params[0]}`")
             read[i] = operands.computed(ft.partial(_outside, program, j, tuple(mine)))
         elif nodes[j].params[0] >= len(mine):
@@ -87,6 +88,8 @@ def group_of(shapes: Arrays, positions: Arrays, operands: Operands, g: int, dt: 
             read[i] = operands.computed(lambda values, constant=constant: jnp.asarray(constant))
         else:
             read[i] = operands.place(mine[nodes[j].params[0]])
+            if mine[nodes[j].params[0]] in operands.moving:
+                rows.append((i, int(np.prod(nodes[j].shape))))
     size = shapes.model.layout.groups[g].size
     if axes.extents != (size,):
         raise Unsupported("its arrays differ in length")
@@ -100,7 +103,20 @@ def group_of(shapes: Arrays, positions: Arrays, operands: Operands, g: int, dt: 
         if sender.group == g
     ]
     longest = max(steps, default=1)
-    return LoopGroup(program, axes, needed, writes, listed, read, written, counts, bits, longest)
+    return LoopGroup(
+        program, axes, needed, writes, listed, read, written, rows, counts, bits, longest
+    )
+
+
+def _place_of_array(nodes: Sequence[Any], axes: Any, i: int) -> Any:
+    """Where the array lies from which a node is read, maybe as a slice."""
+    if nodes[i].kind != "slice":
+        return axes.places[i]
+    starts = nodes[i].params[0]
+    return tuple(
+        None if place is None else place._replace(start=place.start - start)
+        for place, start in zip(axes.places[i], starts, strict=True)
+    )
 
 
 def _outside(program: Any, node: int, mine: Sequence[int], values: Sequence[Any]) -> Any:

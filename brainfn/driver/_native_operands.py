@@ -9,21 +9,24 @@ class Operands:
     only read.
 
     - `state`: positions of arrays that are advanced.
+    - `moving`: positions of arrays of which there is a row for each step.
     - `size`: the number of arrays that there are; those that are computed follow them.
     """
 
-    def __init__(self, state: Sequence[int], size: int) -> None:
+    def __init__(self, state: Sequence[int], size: int, moving: set[int]) -> None:
+        self.moving = moving
         self.state = {k: i for i, k in enumerate(state)}
         self.size = size
         self.others: dict[int, int] = {}
         self.outside: list[Callable[..., Any]] = []
 
     def place(self, position: int) -> str:
-        """The C++ expression of the buffer of an array."""
+        """The C++ expression of the buffer of an array, or of its first row."""
         if position in self.state:
             return f"result(frame, {self.state[position]})"
         at = self.others.setdefault(position, len(self.state) + len(self.others))
-        return f"argument(frame, {at})"
+        buffer = f"argument(frame, {at})"
+        return f"row_of({buffer})" if position in self.moving else buffer
 
     def computed(self, function: Callable[..., Any]) -> str:
         """The buffer of an array that `function` computes of all those before it."""

@@ -1,7 +1,7 @@
 """What arrives at neurons in the native loop: delay lines, connections, Poisson numbers."""
 
 import functools as ft
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -131,45 +131,59 @@ def arrivals_of(
     arguments: Any,
     avals: Any,
     sources: Sequence[tuple[int, int, int, int | None]],
+    amounts: Mapping[int, Any],
     dt: float,
 ) -> tuple[list[LoopArrivals], list[Callable[..., Any]]]:
-    """Poisson numbers that arrive in each step, and functions of all arrays that give their
-    means."""
+    """What inputs deliver to receptors in each step, and functions of all arrays that give the
+    means of the Poisson numbers that the loop draws. `amounts` are the positions and shapes of what
+    is delivered."""
     out: list[LoopArrivals] = []
     means: list[Callable[..., Any]] = []
     if not sources:
         return out, means
     fixed, key = arguments(avals)[4:6]
-    if key is None or str(key.dtype) != "key<fry>" or not getattr(jax.config, _PARTITIONABLE):
-        raise Unsupported("random numbers of another kind than Threefry's")
+    drawn = key is not None and str(key.dtype) == "key<fry>" and getattr(jax.config, _PARTITIONABLE)
 
     def place(function: Callable[..., Any]) -> str:
         return operands.computed(lambda values: function(values[: len(avals)]))
 
-    words = place(lambda given: jr.key_data(arguments(given)[5]))
-    for layer, offset, size, i in sources:
+    for (layer, offset, size, i), amount in zip(sources, amounts, strict=True):
         leaf = None if i is None else fixed.leaves[i]
-        if type(leaf) is not PoissonArrivals or leaf.rate.shape or leaf.weight.shape:
-            raise Unsupported("an input that is delivered to receptors is not Poisson of one rate")
         sums, like = _accumulator(shapes, positions, layer)
-        if {leaf.rate.dtype, leaf.weight.dtype} != {like.dtype}:
-            raise Unsupported("rates and sums differ in precision")
+        target = {
+            "group": owner_of(shapes.model, layer),
+            "first": offset,
+            "size": size,
+            "sums": operands.place(sums),
+        }
+        if not (drawn and _is_drawn(leaf, like.dtype)):
+            x = amounts[amount]
+            if x.dtype != like.dtype:
+                raise Unsupported("what an input delivers and sums differ in precision")
+            step = int(np.prod(x.shape)) if amount in operands.moving else 0
+            rows = operands.place(amount)
+            out.append(LoopArrivals(**target, rows=rows, step=step, each=bool(x.shape)))
+            continue
         assert i is not None
         mean = ft.partial(_mean, arguments, i, dt)
         means.append(mean)
         out.append(
             LoopArrivals(
-                group=owner_of(shapes.model, layer),
-                first=offset,
-                size=size,
-                key=words,
+                **target,
+                key=place(lambda given: jr.key_data(arguments(given)[5])),
                 codes=key_codes(fixed.names[i]),
                 table=place(lambda given, mean=mean: random.poisson_cumulative(mean(given))),
                 weight=place(lambda given, i=i: arguments(given)[4].leaves[i].weight),
-                sums=operands.place(sums),
             )
         )
     return out, means
+
+
+def _is_drawn(leaf: Any, dtype: Any) -> bool:
+    """Whether the loop itself draws what an input delivers."""
+    if type(leaf) is not PoissonArrivals or leaf.rate.shape or leaf.weight.shape:
+        return False
+    return leaf.rate.dtype == leaf.weight.dtype == dtype
 
 
 def _mean(arguments: Any, i: int, dt: float, given: Sequence[Any]) -> Any:

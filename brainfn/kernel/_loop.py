@@ -14,6 +14,7 @@ class LoopGroup(NamedTuple):
     writes.
 
     - `listed`: the node that says which neurons spiked.
+    - `rows`: nodes that are read from a row for each step, and the numbers in a row.
     - `counts`: the buffer of the numbers of spikes, if they are counted.
     - `bits`: that of the spikes of all steps as bits, if they are recorded.
     - `longest`: the longest delay of its lines in steps.
@@ -26,6 +27,7 @@ class LoopGroup(NamedTuple):
     listed: int
     read: Mapping[int, str]
     written: Mapping[int, str]
+    rows: Sequence[tuple[int, int]]
     counts: str | None
     bits: str | None
     longest: int
@@ -71,9 +73,10 @@ class LoopRing(NamedTuple):
 
 
 class LoopArrivals(NamedTuple):
-    """Poisson numbers of one mean times a weight, added in each step to the accumulators `sums` of
-    `size` neurons of a group, from `first` on.
+    """What is added in each step to the accumulators `sums` of `size` neurons of a group, from
+    `first` on: given amounts, or Poisson numbers of one mean times a weight.
 
+    - `rows`: the amounts, `step` numbers further in each step; for each neuron, or one for all.
     - `key`: two words; `codes`: what is folded into the key of a step.
     - `table`: cumulative probabilities.
     """
@@ -81,11 +84,14 @@ class LoopArrivals(NamedTuple):
     group: int
     first: int
     size: int
-    key: str
-    codes: tuple[int, int]
-    table: str
-    weight: str
     sums: str
+    rows: str | None = None
+    step: int = 0
+    each: bool = False
+    key: str = ""
+    codes: tuple[int, int] = (0, 0)
+    table: str = ""
+    weight: str = ""
 
 
 class LoopKept(NamedTuple):
@@ -135,9 +141,11 @@ def loop_source(
         text += [
             f"namespace g{k} {{",
             *pass_of(g.program, g.axes, g.needed, g.writes, g.listed),
-            "void advance(const void* call, int64_t from, int64_t to, List* list) {",
+            "void advance(const void* call, int64_t at, int64_t from, int64_t to, List* list) {",
+            "  (void)at;",
             "  if (from >= to) return;",
             "  Call c = *static_cast<const Call*>(call);",
+            *(f"  c.arrays.a{i} += at * {size};" for i, size in g.rows),
             "  c.arrays.list = list;",
             "  c.arrays.limit = c.extent[0];",
             "  unit(c, 0, from, to);",
@@ -223,15 +231,20 @@ def loop_source(
             "  {",
             "  Arrivals a;",
             *(f"  a.{name} = {getattr(a, name)};" for name in ("group", "first", "size")),
-            f"  a.key = static_cast<const uint32_t*>({a.key}.data);",
-            *(f"  a.codes[{i}] = {code & 0xFFFFFFFF}u;" for i, code in enumerate(a.codes)),
-            f"  a.table = {a.table}.data;",
-            f"  a.terms = {a.table}.dims[0];",
-            f"  a.weight = {a.weight}.data;",
             f"  a.sums = {a.sums}.data;",
-            "  loop.arrivals.push_back(a);",
-            "  }",
         ]
+        if a.rows is not None:
+            text += [f"  a.rows = {a.rows}.data;", f"  a.step = {a.step};"]
+            text.append(f"  a.each = {int(a.each)};")
+        else:
+            text += [
+                f"  a.key = static_cast<const uint32_t*>({a.key}.data);",
+                *(f"  a.codes[{i}] = {code & 0xFFFFFFFF}u;" for i, code in enumerate(a.codes)),
+                f"  a.table = {a.table}.data;",
+                f"  a.terms = {a.table}.dims[0];",
+                f"  a.weight = {a.weight}.data;",
+            ]
+        text += ["  loop.arrivals.push_back(a);", "  }"]
     text += declarations_of(rules, number)
     for k in kept:
         text += [

@@ -52,10 +52,10 @@ class Barrier {
   alignas(64) std::atomic<int> phase_{0};
 };
 
-// A group of neurons; `advance` makes a step of [from, to) and appends the spikes to a list.
+// A group of neurons; `advance` makes step number `at` of [from, to) and appends the spikes to a list.
 struct Group {
   int64_t n = 0;
-  void (*advance)(const void* call, int64_t from, int64_t to, List* list) = nullptr;
+  void (*advance)(const void* call, int64_t at, int64_t from, int64_t to, List* list) = nullptr;
   const void* call = nullptr;
   int32_t* counts = nullptr;  // spikes so far, or null
   uint8_t* bits = nullptr;    // rows of bits, one for each step from the first, or null
@@ -104,11 +104,14 @@ struct Ring {
   void* sums = nullptr;
 };
 
-// Poisson numbers of one mean that arrive at neurons [first, first + size) of a group in each step: those of
-// `random.poisson` with the key of the step and two numbers folded into it.
+// What arrives at neurons [first, first + size) of a group in each step: given amounts, or Poisson numbers of one mean,
+// those of `random.poisson` with the key of the step and two numbers folded into it.
 struct Arrivals {
   int group = 0;
   int64_t first = 0, size = 0;
+  const void* rows = nullptr;  // given amounts
+  int64_t step = 0;            // numbers from row to row
+  bool each = false;           // one for each neuron
   const uint32_t* key = nullptr;
   uint32_t codes[2] = {0, 0};
   const void* table = nullptr;  // cumulative probabilities
@@ -227,7 +230,7 @@ class Runner {
         const Group& group = loop_.groups[g];
         List& list = list_of(g, step, t);
         list.count = 0;
-        group.advance(group.call, bound(group, t), bound(group, t + 1), &list);
+        group.advance(group.call, step - loop_.first, bound(group, t), bound(group, t + 1), &list);
         if (group.counts != nullptr) {
           for (int64_t k = 0; k < list.count; ++k) ++group.counts[list.neurons[k]];
         }
@@ -366,6 +369,12 @@ class Runner {
   void arrive(const Arrivals& a, int64_t step, int t) {
     const Group& g = loop_.groups[a.group];
     const int64_t from = std::max(bound(g, t), a.first), to = std::min(bound(g, t + 1), a.first + a.size);
+    if (a.rows != nullptr) {
+      const T* row = static_cast<const T*>(a.rows) + (step - loop_.first) * a.step;
+      T* sums = static_cast<T*>(a.sums);
+      for (int64_t i = from; i < to; ++i) sums[i] += row[a.each ? i - a.first : 0];
+      return;
+    }
     const Words key{a.key[0], a.key[1]};
     const Words words = key.fold(static_cast<uint32_t>(step)).fold(a.codes[0]).fold(a.codes[1]).bits();
     const T* table = static_cast<const T*>(a.table);

@@ -12,12 +12,6 @@
 
 namespace {
 
-// Like a buffer of XLA.
-struct Buffer {
-  void* data;
-  const int64_t* dims;
-};
-
 // One that begins later in the memory of a buffer.
 template <typename B>
 Buffer from(const B& b, int64_t bytes) {

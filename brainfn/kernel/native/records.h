@@ -7,6 +7,18 @@
 
 namespace {
 
+// Like a buffer of XLA.
+struct Buffer {
+  void* data;
+  const int64_t* dims;
+};
+
+// A row of a buffer of rows.
+template <typename B>
+Buffer row_of(const B& b) {
+  return {b.data, b.dims + 1};
+}
+
 struct Kept {
   int group = 0;
   const char* source = nullptr;      // the numbers of all neurons; null: whether they spiked, as 0 or 1
