@@ -265,8 +265,13 @@ class Runner {
         return;
       }
     }
-    if (t == 0) done_ = end;
+    if (t != 0) return;
+    done_ = end;
+    crowded_ = waited > (Clock::now() - begun).count() * 2 / 3;
   }
+
+  // Whether the last steps were spent in waiting.
+  bool crowded() const { return crowded_; }
 
   // The step after the last one made.
   int64_t done() const { return done_; }
@@ -593,6 +598,7 @@ class Runner {
   Barrier barrier_;
   std::atomic<int64_t> stop_{INT64_MAX};
   int64_t done_ = 0;
+  bool crowded_ = false;
   int64_t least_ = 1;
   bool only_spikes_ = true;
   std::vector<std::vector<List>> lists_;
@@ -602,6 +608,11 @@ class Runner {
   std::vector<std::vector<Keeper>> keepers_;
   std::vector<Rule<T>*> rules_;
 };
+
+// Steps that one thread is to make alone, and how many the next time: other programs have the cores. A run may consist of
+// many calls.
+std::atomic<int64_t> the_alone{0};
+std::atomic<int64_t> the_patience{2048};
 
 // Makes all steps; whether the signals in the delay lines were spikes.
 template <typename T>
@@ -632,7 +643,7 @@ bool run_loop(const Loop& loop) {
   // Where other programs take the cores, one thread alone is faster than several that wait for each other; after some
   // steps they try again.
   Loop rest = loop;
-  int64_t alone = 0, patience = 2048;
+  int64_t alone = the_alone.load();
   while (rest.steps > 0) {
     const int threads = alone > 0 ? 1 : most;
     Loop now = rest;
@@ -642,19 +653,21 @@ bool run_loop(const Loop& loop) {
     job.runner = &runner;
     if (threads == 1) {
       work(&job, 0);
-      alone = 0;
+      alone = std::max<int64_t>(alone - now.steps, 0);
     } else {
       if (the_together == nullptr || !the_together(threads, work, &job)) {
         alone = rest.steps;  // the threads have other work
         continue;
       }
-      alone = patience;
-      patience *= 2;
+      const bool stopped = runner.done() < now.step + now.steps || runner.crowded();
+      if (stopped) alone = the_patience.load();
+      the_patience.store(stopped ? std::min<int64_t>(2 * alone, 1 << 20) : 2048);
     }
     runner.write_lines();
     rest.steps -= runner.done() - rest.step;
     rest.step = runner.done();
   }
+  the_alone.store(alone);
   return true;
 }
 
