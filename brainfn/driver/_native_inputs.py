@@ -39,13 +39,14 @@ class Driving:
 
         def function(*arrays: Any) -> Any:
             given, (step, driving, row) = arrays[:n], structure.unflatten(arrays[n:])
-            return self.at(given, step, driving, row)[0]
+            leaves, self.structure = jtu.tree_flatten(self.at(given, step, driving, row)[0])
+            if not all(is_shape(x) for x in leaves):
+                raise Unsupported("an input is a function of the potential")
+            return leaves
 
+        self.structure: Any = None
         inputs = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*avals, *more)]
-        closed, made = jax.make_jaxpr(function, return_shape=True)(*inputs)
-        self.leaves, self.structure = jtu.tree_flatten(made)
-        if not all(is_shape(x) for x in self.leaves):
-            raise Unsupported("an input is a function of the potential")
+        closed, self.leaves = jax.make_jaxpr(function, return_shape=True)(*inputs)
         found = set(closed.jaxpr.invars[n:])
         for equation in closed.jaxpr.eqns:
             if any(not hasattr(x, "val") and x in found for x in equation.invars):
