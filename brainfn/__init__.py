@@ -12,6 +12,7 @@ from . import (
     measure as measure,
     network as network,
     neuron as neuron,
+    nn as nn,
     plasticity as plasticity,
     plot as plot,
     random as random,

@@ -17,7 +17,7 @@ import brainfn.event as ev
 @dataclasses.dataclass
 class Case:
     """`left(x, data)` is `x @ A` and `right(v, data)` is `A @ v`, where `A` has `data[k]` added at
-    `(rows[k], cols[k])`."""
+    `(rows[k], cols[k])`, or `data[order[k]]`."""
 
     data: jax.Array
     rows: np.ndarray
@@ -26,11 +26,13 @@ class Case:
     left: Callable
     right: Callable
     matrix: ev.AbstractMatrix | None = None
+    order: np.ndarray | None = None
 
     def dense(self, data=None) -> np.ndarray:
         data = np.asarray(self.data if data is None else data, np.float64)
         out = np.zeros((*data.shape[: data.ndim - self.data.ndim], *self.shape))
         flat = data.reshape(*out.shape[:-2], -1)
+        flat = flat if self.order is None else flat[..., self.order]
         np.add.at(out, (..., self.rows, self.cols), flat)
         return out
 
@@ -38,7 +40,15 @@ class Case:
         """Of `sum(ct * (x @ A))`, for one `x` or summed over several."""
         x, ct = np.atleast_2d(np.asarray(x)), np.atleast_2d(np.asarray(ct))
         each = np.sum(x[:, self.rows] * ct[:, self.cols], axis=0)
-        return each.sum() if self.data.ndim == 0 else each.reshape(self.data.shape)
+        return self.by_weight(each)
+
+    def by_weight(self, each) -> np.ndarray:
+        """Numbers by coordinate, in the last axis, summed over those with the same weight."""
+        if self.data.ndim == 0:
+            return each.sum(-1)
+        if self.order is not None:
+            each = each @ np.eye(self.data.size)[self.order]
+        return each.reshape(*each.shape[:-1], *self.data.shape)
 
 
 def with_data(matrix, data):
@@ -151,6 +161,13 @@ def all_to_all_but_own(rng, n, m, scalar, dtype):
     return of_matrix(matrix, case.rows[there], case.cols[there])
 
 
+def circulant(rng, n, m, scalar, dtype):
+    assert not scalar
+    rows, cols = np.divmod(np.arange(n * n), max(n, 1))
+    case = of_matrix(ev.Circulant(weights(rng, n, False, dtype)), rows, cols)
+    return dataclasses.replace(case, order=(cols - rows) % max(n, 1))
+
+
 def delayed(rng, n, m, scalar, dtype, longest=4, now=11):
     rows, cols = draw(rng, n, m, 3 * n + 2)
     delays = rng.integers(1, longest + 1, rows.size)
@@ -202,14 +219,15 @@ FORMATS = {
         one_to_one,
         all_to_all,
         all_to_all_but_own,
+        circulant,
         delayed,
         long_delayed,
     )
 }
 # Formats with one weight only, with many only, and those without a kernel.
 SCALAR = ("all_to_all", "all_to_all_but_own")
-MANY = ("dense",)
-NO_KERNEL = SCALAR
+MANY = ("dense", "circulant")
+NO_KERNEL = (*SCALAR, "circulant")
 
 
 def is_scalar(name, scalar):

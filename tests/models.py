@@ -63,6 +63,7 @@ all_plasticity = {
     "Clopath": lambda: bf.plasticity.Clopath(v_spike=20.0),
     "Oja": lambda: bf.plasticity.Oja(),
     "BCM": lambda: bf.plasticity.BCM(eta=0.02),
+    "Normalization": lambda: bf.plasticity.Normalization(total=1.5, interval=5.0),
     "SynapticScaling": lambda: bf.plasticity.SynapticScaling(tau=500.0, interval=5.0),
     "Combined": lambda: bf.plasticity.Combined(
         [bf.plasticity.STDP(), bf.plasticity.SynapticScaling(tau=500.0, interval=5.0)]
@@ -128,6 +129,9 @@ all_neurons = {
     "PointNeuron": lambda n=3, **o: bf.neuron.PointNeuron(
         n, [bf.channel.SodiumHH(), bf.channel.PotassiumHH(), bf.channel.Leak()], **o
     ),
+    "DeadTime": lambda n=3, dead_time=3.0, **o: bf.neuron.DeadTime(
+        bf.neuron.hodgkin_huxley(n, **o), dead_time
+    ),
     "FitzHughNagumo": lambda n=3, **o: bf.neuron.FitzHughNagumo(n, **o),
     "HindmarshRose": lambda n=3, **o: bf.neuron.HindmarshRose(n, **o),
     "MorrisLecar": lambda n=3, **o: bf.neuron.MorrisLecar(n, **o),
@@ -166,6 +170,7 @@ currents = {
     "Izhikevich": (15.0, 1.0),
     "Izhikevich2007": (300.0, 10.0),
     "PointNeuron": (15.0, 1.0),
+    "DeadTime": (15.0, 1.0),
     "FitzHughNagumo": (0.8, 0.1),
     "HindmarshRose": (4.0, 0.1),
     "MorrisLecar": (150.0, 30.0),

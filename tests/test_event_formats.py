@@ -19,6 +19,8 @@ def make(name, rng, dtype=np.float64):
     if name.startswith("one_to_one"):
         data = rng.normal(size=() if name.endswith("scalar") else 11)
         return ev.OneToOne(jnp.asarray(np.asarray(data, dtype)), 11)
+    if name == "circulant":
+        return ev.Circulant(rng.normal(size=11).astype(dtype))
     if name.startswith("all_to_all"):
         diagonal = 2 if name.endswith("but_own") else None
         return ev.AllToAll(np.asarray(rng.normal(), dtype), shape=(11, 37), diagonal=diagonal)
@@ -30,7 +32,7 @@ def make(name, rng, dtype=np.float64):
 
 NAMES = [
     *("csr", "dense", "fanout", "fanout_scalar", "one_to_one", "one_to_one_scalar"),
-    *("all_to_all", "all_to_all_but_own"),
+    *("all_to_all", "all_to_all_but_own", "circulant"),
 ]
 
 
@@ -159,6 +161,14 @@ def test_all_formats_in_one_call(dtype):
         (lambda: ev.AllToAll(1.0, shape=(1 << 16, 1 << 16)).tocsr(), ValueError, "too many"),
         (
             lambda: ev.on_pre(ev.AllToAll(1.0, shape=(1, 2)), np.ones(1, bool)),
+            TypeError,
+            "store its weights",
+        ),
+        (lambda: ev.Circulant(1.0), ValueError, "one weight for each distance"),
+        (lambda: ev.Circulant([1.0, np.nan]), ValueError, "finite, got nan at position 1"),
+        (lambda: ev.Circulant(np.ones(3)).with_weight(np.ones(2)), ValueError, r"or \(3,\)"),
+        (
+            lambda: ev.on_pre(ev.Circulant(np.ones(2)), np.ones(2, bool)),
             TypeError,
             "store its weights",
         ),

@@ -108,5 +108,5 @@ def test_transformations(monkeypatch, name, scalar, native):
     # d/dW of W @ v: one column of the identity for each stored element.
     mixed = np.zeros((n, case.rows.size))
     np.add.at(mixed, (case.rows, np.arange(case.rows.size)), v[0][case.cols])
-    mixed = mixed.sum(1) if scalar else mixed.reshape(n, *case.data.shape)
+    mixed = case.by_weight(mixed)
     close(out["mixed"], mixed)

@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _event_cases import FORMATS, SCALAR, with_data
+from _event_cases import FORMATS, NO_KERNEL, with_data
 from hypothesis import given, settings
 from jax.sharding import PartitionSpec as P
 
 import brainfn.event as ev
 from brainfn.event import _prim
 
-NAMES = [name for name in FORMATS if "delayed" not in name and name not in SCALAR]
+NAMES = [name for name in FORMATS if "delayed" not in name and name not in NO_KERNEL]
 SIDES = ["pre", "post"]
 
 

@@ -110,3 +110,35 @@ def test_costs_as_much_as_its_neurons():
 
     program = jax.make_jaxpr(jax.value_and_grad(value))(jnp.asarray(0.01))
     assert largest(program.jaxpr) <= 5 * n
+
+
+def test_a_ring_equals_its_dense_matrix():
+    """Projections onto one population and, in pieces, onto several."""
+    n = 12
+    kernel = np.exp(-0.5 * (np.minimum(np.arange(n), n - np.arange(n)) / 2.0) ** 2)
+    ring = bf.event.Circulant(3.0 * kernel)
+
+    def outcome(kernel, dense):
+        matrix = ring.with_weight(kernel)
+        parts = {"synapse": bf.synapse.Instant(), "output": bf.synapse.Current()}
+        net = bf.Network(
+            {"a": bf.rate.Tanh(n, x_init=np.linspace(-1, 1, n)), "b": bf.rate.Tanh(5),
+             "c": bf.rate.Tanh(7)},
+            [
+                bf.Projection("a", targets, bf.event.Dense(matrix.todense()) if dense else matrix,
+                              name=str(targets), **parts)
+                for targets in ("a", ["b", "c"])
+            ],
+        )  # fmt: skip
+        out = bf.simulate(net, duration=2.0, dt=DT).outputs
+        return jnp.sum(out["a"] ** 2) + jnp.sum(out["c"] @ jnp.arange(7.0)), out
+
+    run = jax.jit(jax.value_and_grad(outcome, has_aux=True), static_argnums=1)
+    ((value, out), gradient), ((expected, wanted), slopes) = (
+        run(ring.data, dense) for dense in (False, True)
+    )
+    # Sums by FFT and one by one.
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for name, series in wanted.items():
+        np.testing.assert_allclose(out[name], series, atol=1e-12)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-9, atol=1e-12)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from _measured import measured
 from _oracle_statistics import load_json
 from scipy.integrate import quad
 from scipy.optimize import brentq, minimize_scalar
@@ -135,10 +136,17 @@ def test_cobahh_is_that_of_nest():
     entry = bf.zoo.NETWORKS["cobahh"]
     ours = entry.figures(out.outputs, (200.0, 1200.0))
     theirs = oracle["summary"]["200-1200"]
-    # The excitatory rate has a standard deviation of 8 % between seeds, so three of them. Spikes
-    # are detected in another way, and steps of 0.1 ms of a solver of order one lower rates.
-    for name, tolerance in (("rate_exc", 0.25), ("rate_inh", 0.15), ("cv", 0.1)):
-        assert ours[name] == pytest.approx(theirs[name]["mean"], rel=tolerance), name
+    # Three standard deviations between seeds: of NEST's excitatory rate 8 %, inhibitory rate 2.5 %,
+    # and CV 1.4 % (ours). Without a dead time, or by exponential Euler, the inhibitory rate is 10 %
+    # and 6 % off.
+    for name, tolerance in (("rate_exc", 0.25), ("rate_inh", 0.075), ("cv", 0.045)):
+        measured(
+            ["zoo.cobahh", "neuron.DeadTime", "neuron.traub_miles"],
+            f"COBAHH, one seed: {name}, relative to the mean of three",
+            against="NEST 3.10",
+            error=ours[name] / theirs[name]["mean"] - 1,
+            bound=tolerance,
+        )
 
 
 def test_printed_figures_of_cobahh_are_those_of_the_oracle():

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import kernel
 from .._model import Clock
-from ..kernel import LoopPass, LoopRule, LoopUpdate, Node, Stage, Staged, Unsupported, slot
+from ..kernel import LoopPass, LoopRule, LoopUpdate, Node, Pass, Staged, Unsupported, slot
 from ..network import UPDATES, learn
 from ..plasticity import AbstractPlasticity
 from ..synapse import Activity
@@ -197,7 +197,7 @@ class _Planner:
         i = self._input(k)
         return 1 if i is None else np.dtype(self.nodes[i].dtype).itemsize
 
-    def _side(self, stage: Stage, sides: dict[int, bool]) -> bool:
+    def _side(self, stage: Pass, sides: dict[int, bool]) -> bool:
         """Whether a kernel is over presynaptic neurons."""
         found = {sides[i] for i in (*stage.writes, *stage.needed) if i in sides}
         inputs = {self.nodes[i].params[0] for i in stage.needed if self.nodes[i].kind == "input"}
@@ -264,7 +264,7 @@ class _Planner:
             self.saved[i] = slot(self._slot(pre, self.nodes[i].dtype))
             self.copies.append((pre, self.buffers[i], len(self.slots) - 1))
 
-    def _pass(self, stage: Stage, pre: bool, late: bool) -> LoopPass:
+    def _pass(self, stage: Pass, pre: bool, late: bool) -> LoopPass:
         read = {
             i: self._buffer(kernel.array_of(self.nodes, i))
             for i in stage.needed

@@ -1,7 +1,9 @@
 """Event-driven sparse operators: JAX primitives with native kernels, differentiable and batched."""
 
+from ._adjoint import Call as Call, with_adjoint as with_adjoint
 from ._all_to_all import AllToAll as AllToAll
 from ._block import Block as Block, block_matvec as block_matvec
+from ._circulant import Circulant as Circulant
 from ._compile import (
     CompileError as CompileError,
     Source as Source,
@@ -28,6 +30,7 @@ from ._operator import Operator as Operator
 from ._ops import matmat as matmat, matvec as matvec
 from ._prim import (
     Native as Native,
+    bind_equation as bind_equation,
     define as define_primitive,
     reference_of as reference_of,
     vary_like as vary_like,

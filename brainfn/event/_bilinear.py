@@ -55,7 +55,8 @@ class BlockSpec(NamedTuple):
     `"permuted"` (indices, indptr, order), the k-th element has weight `order[k]`; `"delayed"`
     (indices, indptr, delays, now), extra (length, width): the array over columns is a ring buffer
     of `length` slots of `width`, and the k-th element meets slot `(now + delays[k]) % length`;
-    `"all_to_all"` (), extra `(diagonal,)` where the elements (i, i + diagonal) are left out.
+    `"all_to_all"` (), extra `(diagonal,)` where the elements (i, i + diagonal) are left out;
+    `"circulant"` (), the element (i, j) has weight `(j - i) % n`.
     """
 
     kind: str
@@ -106,14 +107,14 @@ def contract(
 ):
     """Add the terms to the accumulators of `role`. `term.arrays[role]` is the position of its
     accumulator."""
-    spread = [t for t in terms if t.block.kind in _SPREAD]
-    if 0 < len(spread) < len(terms):
-        # A call of their own, of a few sums: they have no kernel, and all others would lose theirs.
-        terms = [t for t in terms if t.block.kind not in _SPREAD]
+    plain = [t for t in terms if t.block.kind in _PLAIN]
+    if 0 < len(plain) < len(terms):
+        # A call of their own: they have no kernel, and all others would lose theirs.
+        terms = [t for t in terms if t.block.kind not in _PLAIN]
         out = contract(role, batch, accumulators, masks, terms)
-        touched = sorted({t.arrays[role] for t in spread})
-        spread = [_retarget(t, role, touched.index(t.arrays[role])) for t in spread]
-        some = contract(role, batch, [out[i] for i in touched], [masks[i] for i in touched], spread)
+        touched = sorted({t.arrays[role] for t in plain})
+        plain = [_retarget(t, role, touched.index(t.arrays[role])) for t in plain]
+        some = contract(role, batch, [out[i] for i in touched], [masks[i] for i in touched], plain)
         for i, value in zip(touched, some, strict=True):
             out[i] = value
         return out
@@ -288,19 +289,20 @@ def _reference(role, *operands, spec):
     groups = spec.split(operands)
     accumulators = groups[role]
     terms = terms_of(spec, operands)
-    spread = [_retarget(t, role, t.block.arrays[role]) for t in terms if t.block.kind in _SPREAD]
+    spread = [_retarget(t, role, t.block.arrays[role]) for t in terms if t.block.kind == _SPREAD]
     if spread:
         accumulators = spread_sums(role, spec.batch, spread, accumulators)
     for term in terms:
-        if term.block.kind in _SPREAD:
+        if term.block.kind == _SPREAD:
             continue
         i = term.block.arrays[role]
         accumulators[i] = contributions(role, spec.batch, term, accumulators[i])
     return accumulators
 
 
-# Kinds that have no kernel: a few sums, which XLA does as well.
-_SPREAD = ("all_to_all",)
+# Kinds that have no kernel: a few sums or Fourier transforms, which XLA does as well.
+_SPREAD = "all_to_all"
+_PLAIN = (_SPREAD, "circulant")
 _KINDS = {
     "csr": 0,
     "dense": 1,
@@ -342,7 +344,7 @@ def native_call(role, *avals, spec):
         return None
     if any(a.dtype not in (dtype, np.dtype(bool)) for a in groups[ROWS]):
         return None
-    if _is_matrix_product(spec) or any(b.kind in _SPREAD for b in spec.blocks):
+    if _is_matrix_product(spec) or any(b.kind in _PLAIN for b in spec.blocks):
         return None
     if any(a.size >= 2**31 for group in groups[:2] for a in group):
         return None

@@ -51,7 +51,7 @@ def with_derivative(
         structure, others, where = static
 
         def flat(*arrays: Any) -> list[Any]:
-            leaves = _filled(arrays, others, where)
+            leaves = filled(arrays, others, where)
             return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
 
         mapped: Callable[..., Any] = flat
@@ -73,13 +73,13 @@ def with_derivative(
         else:
             structure, others, where = static
             made = jax.eval_shape(
-                lambda xs: fast(*jtu.tree_unflatten(structure, _filled(xs, others, where))), plain
+                lambda xs: fast(*jtu.tree_unflatten(structure, filled(xs, others, where))), plain
             )
         leaves, tree = jtu.tree_flatten(made)
         return tree, [(x.shape, x.dtype) for x in leaves]
 
     def outputs(*avals: Any, static: Any, axes: Any) -> list[Any]:
-        return output(static, axes, *_shapes(avals))[1]
+        return output(static, axes, *shapes_of(avals))[1]
 
     def jvp(primals: Any, tangents: Any, *, static: Any, axes: Any) -> Any:
         # Operands without a tangent stay constants, so that nothing is computed for them.
@@ -108,9 +108,9 @@ def with_derivative(
             changes: list[Any] = [None] * n
             for i, x in zip(moving, both[n:], strict=True):
                 changes[i] = x
-            primal = jtu.tree_unflatten(structure, _filled(both[:n], others, where))
+            primal = jtu.tree_unflatten(structure, filled(both[:n], others, where))
             blank = (None,) * len(others)
-            change = jtu.tree_unflatten(structure, _filled(changes, blank, where))
+            change = jtu.tree_unflatten(structure, filled(changes, blank, where))
             return jtu.tree_leaves(slope(primal, change))
 
         mapped: Callable[..., Any] = flat
@@ -130,7 +130,7 @@ def with_derivative(
             return apply(fast, operands, static, axes)
 
         def arguments(arrays: Sequence[Any]) -> Any:
-            return jtu.tree_unflatten(structure, _filled(arrays, others, where))
+            return jtu.tree_unflatten(structure, filled(arrays, others, where))
 
         return rewrite(flat, avals, arguments, _batch_sizes(avals, axes))
 
@@ -151,7 +151,7 @@ def with_derivative(
         arrays = [jnp.asarray(x) for x, array in zip(leaves, where, strict=True) if array]
         static = structure, others, where
         out = operator(*arrays, static=static, axes=())
-        return jtu.tree_unflatten(output(static, (), *_shapes(arrays))[0], out)
+        return jtu.tree_unflatten(output(static, (), *shapes_of(arrays))[0], out)
 
     return function
 
@@ -165,11 +165,12 @@ def _batch_sizes(avals: Sequence[Any], axes: Any) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _shapes(arrays: Sequence[Any]) -> tuple[Any, Any]:
+def shapes_of(arrays: Sequence[Any]) -> tuple[Any, Any]:
     """All that shapes and dtypes of a function's outputs depend on."""
     return tuple((x.shape, x.dtype) for x in arrays), jnp.result_type(float)
 
 
-def _filled(arrays: Sequence[Any], others: Sequence[Any], where: Sequence[bool]) -> list[Any]:
+def filled(arrays: Sequence[Any], others: Sequence[Any], where: Sequence[bool]) -> list[Any]:
+    """Leaves of which some are arrays."""
     given = iter(arrays)
     return [next(given) if array else x for array, x in zip(where, others, strict=True)]

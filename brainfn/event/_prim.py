@@ -27,6 +27,15 @@ is_undefined = ad.is_undefined_primal
 add_cotangents = ad.add_tangents
 
 
+def bind_equation(equation: Any, values: Sequence) -> Sequence:
+    """The outputs of an equation of a jaxpr for other operands."""
+    primitive = equation.primitive
+    made = primitive.get_bind_params(equation.params)
+    functions, params = ((), made) if isinstance(made, dict) else made
+    out = primitive.bind(*functions, *values, **params)
+    return out if primitive.multiple_results else [out]
+
+
 class Native(NamedTuple):
     """What a native handler needs for one call: the target, its attributes, and operands that
     become outputs."""

@@ -48,6 +48,8 @@ def contributions(role: int, batch: tuple[int, ...], term, accumulator: jax.Arra
         return accumulator
     if term.block.kind == "dense":
         return _dense(role, batch, term, accumulator)
+    if term.block.kind == "circulant":
+        return _circulant(role, batch, term, accumulator)
     if term.block.kind == "jit":
         return _jit_reference.contributions(
             role, batch, term, accumulator, _align, _reduce, _union(batch, term)
@@ -174,6 +176,51 @@ def _dense(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> j
         return _add(accumulator, jnp.broadcast_to(value, accumulator.shape))
     at = accumulator.at[..., slices[role]]
     return at.add(jnp.broadcast_to(value, (*accumulator.shape[:-1], value.shape[-1])))
+
+
+def _circulant(role: int, batch: tuple[int, ...], term, accumulator: jax.Array) -> jax.Array:
+    """A block whose element (i, j) is weight `(j - i) % n`: convolutions and correlations of length
+    `n`. Those of real vectors are products of their Fourier transforms, and sums over a batch may
+    be taken of these."""
+    n = term.block.shape[0]
+    dtype, union = sum_dtype(accumulator), _union(batch, term)
+    starts = (term.block.row_offset, term.block.col_offset, 0)
+
+    def segment(x, start):
+        return jax.lax.slice_in_dim(x, start, start + n, axis=-1).astype(dtype)
+
+    def core(x, mask):
+        return _align(x, (*mask, True), (*union, True))
+
+    def needed(x):
+        return x * core(segment(term.need[0], starts[ROWS]), term.need[1]) if term.need else x
+
+    transformed = []
+    for r in range(3):
+        if r != role:
+            x = core(segment(term.arrays[r], starts[r]), term.masks[r])
+            transformed.append(jnp.fft.rfft(needed(x) if r == ROWS else x))
+    first, second = transformed
+    # y_j = sum_i x_i w_{j-i}; y_i = sum_j w_{j-i} v_j; y_d = sum_i x_i v_{i+d}.
+    product = {
+        ROWS: lambda: first * jnp.conj(second),
+        COLS: lambda: first * second,
+        WEIGHTS: lambda: jnp.conj(first) * second,
+    }[role]()
+    full = tuple(size for size, has in zip(batch, union, strict=True) if has)
+    product = jnp.broadcast_to(product, (*full, product.shape[-1]))
+    mask = term.masks[role]
+    if role == ROWS and term.need:
+        value = _reduce(needed(jnp.fft.irfft(product, n)), mask, union)
+    else:
+        value = jnp.fft.irfft(_reduce(product, mask, union), n)
+    # Batch dimensions that only the accumulator has are broadcast.
+    ours = [has for own, has in zip(mask, union, strict=True) if own]
+    value = jnp.expand_dims(value, [i for i, has in enumerate(ours) if not has])
+    part = _add(segment(accumulator, starts[role]), value).astype(accumulator.dtype)
+    if part.shape == accumulator.shape:
+        return part
+    return jax.lax.dynamic_update_slice_in_dim(accumulator, part, starts[role], -1)
 
 
 def spread_sums(role: int, batch: tuple[int, ...], terms: Sequence, accumulators: list) -> list:

@@ -10,6 +10,7 @@ from ._generated import (
     reports as reports,
     within as within,
 )
+from ._layers import Ends as Ends, Stage as Stage, in_layers as in_layers
 from ._loop import (
     SYMBOL as SYMBOL,
     LoopArrivals as LoopArrivals,
@@ -37,4 +38,5 @@ from ._program import (
     is_read as is_read,
     program_of as program_of,
 )
-from ._staged import Stage as Stage, Staged as Staged, staged as staged, stages_of as stages_of
+from ._split import Rest as Rest, split as split
+from ._staged import Pass as Pass, Staged as Staged, staged as staged, stages_of as stages_of

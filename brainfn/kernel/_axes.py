@@ -61,16 +61,23 @@ class _Sets:
         self.shift[ra] = sb + by - sa
 
 
-def axes_of(program: Program, needed: Sequence[int], outputs: Sequence[int]) -> Axes:
-    """The loops of the nodes `needed` (in order), with the arrays `outputs` to be written."""
+def axes_of(
+    program: Program, needed: Sequence[int], outputs: Sequence[int], *, alike: bool = False
+) -> Axes:
+    """The loops of the nodes `needed` (in order), with the arrays `outputs` to be written. If all
+    outputs are `alike`, entry `i` of each is made in the same turn of the loops, even if it does
+    not vary, and an axis may have a single entry."""
     nodes, sets = program.nodes, _Sets()
     dims: dict[int, tuple[int | None, ...]] = {}
     along: dict[int, frozenset[int]] = {}  # dimensions along which a value varies
     for i in needed:
         node = nodes[i]
-        own = tuple(None if n == 1 else sets.new() for n in node.shape)
+        own = tuple(None if n == 1 and not alike else sets.new() for n in node.shape)
         dims[i] = own
         along[i] = _link(sets, nodes, dims, along, i, node, own)
+    for i in outputs[1:] if alike else ():
+        for d, e in zip(dims[i], dims[outputs[0]], strict=True):
+            sets.join(d, e)
     roots: list[int] = []
     order = sorted(outputs, key=lambda i: -sum(n != 1 for n in nodes[i].shape))
     for i in order:

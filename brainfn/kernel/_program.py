@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from ..event import reference_of
+from ..event import bind_equation, reference_of
 
 
 class Unsupported(Exception):
@@ -70,7 +70,7 @@ ELEMENTWISE = {
     **dict.fromkeys(("floor", "ceil", "is_finite"), ()),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "xor"), ()),
     **dict.fromkeys(("shift_left", "shift_right_logical", "shift_right_arithmetic"), ()),
-    **dict.fromkeys(("select_n", "clamp", "copy", "copy_p"), ()),
+    **dict.fromkeys(("select_n", "clamp", "copy", "copy_p", "stop_gradient"), ()),
     "round": ("rounding_method",),
     "integer_pow": ("y",),
     "convert_element_type": ("new_dtype",),
@@ -181,6 +181,8 @@ class _Tracer:
         """A node with the same bits as a sum or product with fewer operations: derivatives are full
         of products with 1 and -1."""
         nodes, aval = self.nodes, equation.outvars[0].aval
+        if name == "stop_gradient":
+            return inputs[0]
         if name not in ("add", "add_any", "sub", "mul", "neg"):
             return None
         if not np.issubdtype(aval.dtype, np.floating):
@@ -305,11 +307,9 @@ def evaluate(
             assert node.equation is not None
             equation, k = node.equation
             if (id(equation), node.inputs) not in done:
-                out = equation.primitive.bind(
-                    *(values[j] for j in node.inputs), **dict(equation.params)
+                done[id(equation), node.inputs] = bind_equation(
+                    equation, [values[j] for j in node.inputs]
                 )
-                many = equation.primitive.multiple_results
-                done[id(equation), node.inputs] = out if many else [out]
             values[i] = done[id(equation), node.inputs][k]
     return {i: values[i] for i in wanted}
 

@@ -14,7 +14,7 @@ from ._generated import FEWEST, check_enabled, compiled, report, within
 from ._program import Program, Unsupported, array_of, closure, evaluate, program_of
 
 
-class Stage(NamedTuple):
+class Pass(NamedTuple):
     """One kernel: the nodes that it writes, those that it computes or reads, and its loop."""
 
     writes: tuple[int, ...]
@@ -26,7 +26,7 @@ class Staged(NamedTuple):
     """A function as kernels, and operations that follow them."""
 
     program: Program
-    stages: tuple[Stage, ...]
+    stages: tuple[Pass, ...]
     apart: tuple[int, ...]
 
 
@@ -65,7 +65,7 @@ def stages_of(
     stages = []
     for group in _connected(program, writes):
         needed = within(program, group)
-        stages.append(Stage(tuple(group), tuple(needed), axes_of(program, needed, group)))
+        stages.append(Pass(tuple(group), tuple(needed), axes_of(program, needed, group)))
     return Staged(program, tuple(stages), tuple(sorted(after & wanted)))
 
 

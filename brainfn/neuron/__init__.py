@@ -14,6 +14,7 @@ from ._cortical import (
     Pospischil as Pospischil,
     pospischil as pospischil,
 )
+from ._dead_time import DeadTime as DeadTime, DeadTimeState as DeadTimeState
 from ._declared import solver as solver, surrogate as surrogate
 from ._drive import (
     AbstractDrive as AbstractDrive,

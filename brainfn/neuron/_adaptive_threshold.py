@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._custom_types import FloatScalarLike, Initial, Key, Parameter, Spikes
+from .._custom_types import FloatArrayLike, FloatScalarLike, Initial, Key, Parameter, Spikes
 from .._field import check_below, flag, param, size as size_field
 from ..init import initial, start
 from ..surrogate import AbstractSurrogate
@@ -88,6 +88,9 @@ class ALIF(AbstractIntegrateAndFire[Raised]):
 
     def leak_rate(self) -> Float[Array, " *size"]:
         return 1 / self.tau
+
+    def slowest_rate(self) -> FloatArrayLike:
+        return jnp.minimum(1 / self.tau, 1 / self.tau_a)
 
     def distance(self, state: Any) -> Float[Array, " size"]:
         return (state.v - self.v_threshold - state.rise) / (self.v_threshold - self.v_reset)

@@ -96,9 +96,9 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
     ```
 
     **Small steps in float32.** A membrane potential whose change in one step is below half a unit
-    in the last place would not move. If `dt` is below $10^{-4}$ of the membrane time constant (`1 /
-    leak_rate()`; 20 ms if a model gives none), a float32 state carries the rounding error along and
-    adds it to the next step (Kahan summation).
+    in the last place would not move, nor would a slow threshold. If `dt` is below $10^{-4}$ of the
+    slowest time constant (`1 / slowest_rate()`), a float32 state carries the rounding error along
+    and adds it to the next step (Kahan summation).
     """
 
     refractory: eqx.AbstractVar[Float[Array, " *size"]]
@@ -156,6 +156,12 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         exponentially decaying currents."""
         return None
 
+    def slowest_rate(self) -> FloatArrayLike:
+        """The rate in 1/ms of the slowest variable, by which small steps are told: by default that
+        of the membrane, 1/20 per ms if it has none."""
+        rate = self.leak_rate()
+        return 1 / 20 if rate is None else rate
+
     @property
     def elementwise(self) -> bool:
         return True
@@ -176,8 +182,8 @@ class AbstractIntegrateAndFire(AbstractNeuron[SpikingState[Y]], Generic[Y]):
         if is_concrete(self.refractory):
             for value in np.unique(np.asarray(self.refractory, np.float64)):
                 whole_steps("refractory", float(value), dt)
-        rate = self.leak_rate()
-        known = rate is not None and is_concrete(rate)
+        rate = self.slowest_rate()
+        known = is_concrete(rate)
         slowest = float(np.min(np.asarray(rate), initial=np.inf)) if known else 1 / 20
         small = float_dtype(self) == jnp.float32 and dt * slowest < 1e-4
         return PreparedNeuron(self.size, self, small)

@@ -9,6 +9,7 @@ from ._homeostasis import (
     SynapticScaling as SynapticScaling,
 )
 from ._inhibitory import InhibitorySTDP as InhibitorySTDP
+from ._normalization import Normalization as Normalization
 from ._rates import BCM as BCM, BCMTraces as BCMTraces, Oja as Oja
 from ._stdp import STDP as STDP, PowerLawSTDP as PowerLawSTDP, STDPTraces as STDPTraces
 from ._traces import PairTraces as PairTraces

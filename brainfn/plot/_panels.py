@@ -165,6 +165,10 @@ def traces(
         for i in range(np.shape(values)[1])
     ]
     lowest = min((float(np.min(trace)) for _, _, trace, _ in rows), default=v_spike)
+    highest = max((float(np.max(trace)) for _, _, trace, _ in rows), default=v_spike)
+    if v_threshold is not None:
+        highest = max(highest, v_threshold)
+    v_spike = max(v_spike, highest + 0.05 * (highest - lowest))
     spacing = v_spike - lowest + 12.0
     for row, (place, name, trace, fire) in enumerate(rows):
         base = -row * spacing
@@ -177,7 +181,10 @@ def traces(
     ax.set(xlabel="time (ms)", ylim=(v_spike - len(rows) * spacing + 6, v_spike + 6))
     if times.size:
         ax.set_xlim(times[0], times[-1])
-    _scale_bar(ax, 20.0, "20 mV")
+    # At least a twentieth of the height.
+    whole = len(rows) * spacing
+    length = next((x for x in (20, 50, 100, 200, 500) if 20 * x >= whole), 1000)
+    _scale_bar(ax, float(length), f"{length} mV")
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_ylabel("membrane potential")

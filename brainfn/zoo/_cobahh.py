@@ -12,8 +12,9 @@ from .._field import astype
 from ..connect import FixedProbability
 from ..init import Normal
 from ..network import Network, Projection
-from ..neuron import traub_miles
+from ..neuron import DeadTime, traub_miles
 from ..record import SpikeTrains
+from ..solver import ExponentialMidpoint
 from ..surrogate import AbstractSurrogate, ReluGrad
 from ..synapse import Conductance, Exponential
 from ..units import ms, mV, nS
@@ -44,7 +45,9 @@ def cobahh(
     with the channels of Traub and Miles ([`brainfn.neuron.traub_miles`][]), $C$ = 200 pF, synapses
     of 6 nS that decay with 5 ms towards 0 mV and of 67 nS that decay with 10 ms towards -80 mV, and
     connections with a probability of 0.02. It starts from random potentials and conductances and
-    sustains itself.
+    sustains itself. A spike is detected above -20 mV, if the last one is 3 ms ago
+    ([`brainfn.neuron.DeadTime`][]); cells are integrated by
+    [`brainfn.solver.ExponentialMidpoint`][], as a step of 0.1 ms of order one loses spikes.
 
     **Arguments:**
 
@@ -69,8 +72,15 @@ def cobahh(
     dtype = jnp.result_type(float) if dtype is None else dtype
     sizes = {"exc": round(3200 * scale), "inh": round(800 * scale)}
     populations = {
-        name: traub_miles(
-            size, v_threshold=-20 * mV, v_init=Normal(-60.0, 5.0), surrogate=surrogate
+        name: DeadTime(
+            traub_miles(
+                size,
+                v_threshold=-20 * mV,
+                v_init=Normal(-60.0, 5.0),
+                solver=ExponentialMidpoint(),
+                surrogate=surrogate,
+            ),
+            3 * ms,
         )
         for name, size in sizes.items()
     }

@@ -91,8 +91,14 @@ def histogram(ax: Any, values: np.ndarray, label: str) -> Any:
     """The distribution of `values` with its mean, which is written above."""
     x = finite(values)
     shade = colour("e", 0, ax)
-    ax.hist(x, 30, weights=np.full(x.size, 100 / x.size), color=shade, alpha=0.35)
+    # Values that hardly differ would be shown as if they did.
+    least = 0.1 * max(abs(float(x.mean())), 0.1)
+    low, high = float(x.min()), float(x.max())
+    if high - low < least:
+        low, high = (low + high - least) / 2, (low + high + least) / 2
+    ax.hist(x, 30, (low, high), weights=np.full(x.size, 100 / x.size), color=shade, alpha=0.35)
     ax.axvline(x.mean(), color=shade, linewidth=1.6)
+    ax.locator_params(axis="x", nbins=5)
     ax.set(xlabel=label, ylabel="neurons (%)")
     ax.set_title(f"mean {x.mean():.3g}", color=shade, loc="right", fontsize=14)
     return ax
