@@ -32,7 +32,7 @@ CASES = {
 def table(runs: list[dict]) -> str:
     """Medians over processes of the median step."""
     lines = [
-        "| case | % | hidden | step (s) | fastest | CPU | relative | first | MB | rate (%) | loss |",
+        "| case | % | hidden | step (s) | fastest | CPU | relative | first | MB | rate | loss |",
         "|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|",
     ]
     groups: dict[tuple[float, int, str], list[dict]] = {}
