@@ -62,13 +62,14 @@ Array<T> zeros(int64_t n) {
 // How the inputs of the first layer are stored.
 enum class Stored { numbers, bools, bits };
 
-// Entries of a row that are not zero. Where all are one, `values` is not needed.
+// Entries of a row that are not zero. Where all are one, their values are not needed.
 template <typename T>
 struct Row {
   const int32_t* index = nullptr;
   const T* value = nullptr;
   int64_t count = 0;
   bool ones = true;
+  const T* whole = nullptr;  // the row as it is, if it is mostly not zero
 };
 
 template <typename T>
@@ -106,7 +107,7 @@ class Rows {
       index[count] = static_cast<int32_t>(i);
       value[count++] = x[i];
     }
-    rows_[t] = {index, value, count, ones};
+    rows_[t] = {index, value, count, ones, 2 * count > n ? x : nullptr};
   }
 
   void read(int64_t t, const uint8_t* x, int64_t n) {
@@ -127,7 +128,7 @@ class Rows {
         count += x[i] != 0;
       }
     }
-    rows_[t] = {index, nullptr, count, true};
+    rows_[t] = {index, nullptr, count, true, nullptr};
   }
 
   // The highest bit of the first byte is the first entry.
@@ -145,7 +146,7 @@ class Rows {
         on &= ~(uint64_t{1} << (63 - at));
       }
     }
-    rows_[t] = {index, nullptr, count, true};
+    rows_[t] = {index, nullptr, count, true, nullptr};
   }
 
  private:
@@ -255,6 +256,38 @@ INLINE void gather(const Row<T>& row, const T* block, V* sum) {
   }
 }
 
+// Some rows that are mostly not zero at once, which read each row of a block only once; the same bits as one by one.
+constexpr int64_t kRowsAtOnce = 4;
+template <typename T, int64_t kVectors, typename V>
+INLINE void gather_whole(const Row<T>* rows, int64_t n_in, const T* block, V* sums) {
+  constexpr int64_t lanes = Blocked<T>::lanes, kPair = kVectors < 2 ? 1 : 2;
+  for (int64_t j = 0; j < kVectors; j += kPair) {
+    V sum[kRowsAtOnce][kPair];
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kRowsAtOnce; ++r) {
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < kPair; ++i) sum[r][i] = sums[r * kVectors + j + i];
+    }
+    const T* from = block + j * lanes;
+    for (int64_t k = 0; k < n_in; ++k, from += kVectors * lanes) {
+      V w[kPair];
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < kPair; ++i) w[i] = load<V>(from + i * lanes);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < kRowsAtOnce; ++r) {
+        const V by = splat<V>(rows[r].whole[k]);
+#pragma GCC unroll 2
+        for (int64_t i = 0; i < kPair; ++i) sum[r][i] = fma(by, w[i], sum[r][i]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kRowsAtOnce; ++r) {
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < kPair; ++i) sums[r * kVectors + j + i] = sum[r][i];
+    }
+  }
+}
+
 // out[t] (+)= rows[t] @ w for some steps.
 template <typename T>
 void product(const Rows<T>& rows, int64_t first, int64_t stop, const Blocked<T>& w, T* out, bool add) {
@@ -262,8 +295,19 @@ void product(const Rows<T>& rows, int64_t first, int64_t stop, const Blocked<T>&
   constexpr int64_t lanes = Blocked<T>::lanes;
   w.blocks([&](int64_t c, int64_t n, const T* block, auto vectors) {
     constexpr int64_t kVectors = decltype(vectors)::value;
-    for (int64_t t = first; t < stop; ++t) {
+    int64_t t = first;
+    while (t < stop) {
+      int64_t many = 0;
+      while (many < kRowsAtOnce && t + many < stop && rows[t + many].whole != nullptr) ++many;
       T* to = out + t * w.columns() + c;
+      if (many == kRowsAtOnce) {
+        V sums[kRowsAtOnce * kVectors] = {};
+        for (int64_t r = 0; r < many && add; ++r) std::memcpy(sums + r * kVectors, to + r * w.columns(), n * sizeof(T));
+        gather_whole<T, kVectors>(&rows[t], w.rows(), block, sums);
+        for (int64_t r = 0; r < many; ++r) std::memcpy(to + r * w.columns(), sums + r * kVectors, n * sizeof(T));
+        t += many;
+        continue;
+      }
       V sum[kVectors] = {};
       if (add) std::memcpy(sum, to, n * sizeof(T));
       gather<T, kVectors>(rows[t], block, sum);
@@ -273,6 +317,7 @@ void product(const Rows<T>& rows, int64_t first, int64_t stop, const Blocked<T>&
       } else {
         std::memcpy(to, sum, n * sizeof(T));
       }
+      ++t;
     }
   });
 }
@@ -304,7 +349,7 @@ class ByInput {
 
   Row<T> operator[](int64_t i) const {
     const int64_t a = start_[i];
-    return {step_.data() + a, value_.data() + (ones_ ? 0 : a), start_[i + 1] - a, ones_};
+    return {step_.data() + a, value_.data() + (ones_ ? 0 : a), start_[i + 1] - a, ones_, nullptr};
   }
 
  private:
