@@ -194,6 +194,7 @@ def with_adjoint(
         rewrite=better_adjoint,
     )
 
+    @functools.wraps(function)
     def public(*arguments: Any) -> Any:
         leaves, structure = jtu.tree_flatten(arguments)
         where = tuple(eqx.is_array(x) for x in leaves)

@@ -56,6 +56,21 @@ class Ends(NamedTuple):
 
 
 def _layers(stages: Sequence[Stage], inputs: Array) -> tuple[Array, list[Ends]]:
+    """Layers one after the other, each over all steps.
+
+    On CPU each example (of a `jax.vmap` over inputs and variables) goes through all layers while
+    its numbers are in cache, and the adjoint makes them again: no array of the size of all steps
+    is stored.
+
+    **Arguments:**
+
+    - `stages`: the layers.
+    - `inputs`: numbers or bools of shape `(time, n_in)`, or packed spikes, uint8 of shape
+        `(time, ceil(n_in / 8))`.
+
+    **Returns:** the outputs of the last layer, shape `(time, size)`, and the
+    [`brainfn.kernel.Ends`][] of each.
+    """
     ends = []
     for stage in stages:
         current = inputs if stage.weight is None else _product(inputs, stage.weight)
@@ -88,13 +103,6 @@ def _rewrite_adjoint(call: Call) -> Callable[..., Any] | None:
 
 
 in_layers = with_adjoint(_layers, rewrite=_rewrite, rewrite_adjoint=_rewrite_adjoint)
-"""`in_layers(stages, inputs) -> (outputs, ends)`: the outputs of the last layer, shape
-`(time, size)`, and the [`brainfn.kernel.Ends`][] of each. `inputs` are numbers or bools of shape
-`(time, n_in)`, or packed spikes, uint8 of shape `(time, ceil(n_in / 8))`.
-
-On CPU each example (of a `jax.vmap` over inputs and variables) goes through all layers while its
-numbers are in cache, and the adjoint makes them again: no array of the size of all steps is stored.
-"""
 
 
 def _planned(call: Call, kind: str, plan: Callable[..., Any]) -> Callable[..., Any] | None:
