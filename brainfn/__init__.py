@@ -3,6 +3,7 @@
 from . import (
     channel as channel,
     connect as connect,
+    data as data,
     delay as delay,
     event as event,
     init as init,
