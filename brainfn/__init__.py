@@ -22,6 +22,7 @@ from . import (
     solver as solver,
     surrogate as surrogate,
     synapse as synapse,
+    tasks as tasks,
     units as units,
     zoo as zoo,
 )

@@ -1,6 +1,7 @@
 """Training: losses, a loop, and checks for gradients through spikes."""
 
 from ._check import SilentGradientWarning as SilentGradientWarning, check_gradient as check_gradient
+from ._fit import Fit as Fit, fit as fit
 from ._losses import (
     accuracy as accuracy,
     cross_entropy as cross_entropy,
@@ -18,4 +19,10 @@ from ._silence import (
     NearThreshold as NearThreshold,
     NearThresholdStatistics as NearThresholdStatistics,
     SilencePenalty as SilencePenalty,
+)
+from ._step import (
+    Step as Step,
+    TrainState as TrainState,
+    make_step as make_step,
+    weights as weights,
 )

@@ -79,12 +79,14 @@ def _advance(step: Step, state: TrainState, batch: Any) -> Any:
         return value, {"loss": value, **more}
 
     grads, record = jax.grad(objective, has_aux=True)(varied)
-    updates, optimizer = step.optimizer.update(grads, state.optimizer, varied)
-    model = eqx.combine(optax.apply_updates(varied, updates), fixed)
+    # Optax raises numbers to integer arrays, which strict promotion forbids.
+    with jax.numpy_dtype_promotion("standard"):
+        updates, optimizer = step.optimizer.update(grads, state.optimizer, varied)
+        model = eqx.combine(optax.apply_updates(varied, updates), fixed)
     return TrainState(model, optimizer, after, state.step + 1), record
 
 
-def make_step(loss: Any, optimizer: optax.GradientTransformation, *, trainable: Any = None) -> Step:
+def make_step(loss: Any, optimizer: Any, *, trainable: Any = None) -> Step:
     """A training step for [`brainfn.learn.fit`][] from a loss and an Optax optimiser.
 
     ```python
