@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize("reduce", ["max", "mean", "last", "sum", "each"])
 def test_cross_entropy_and_accuracy(reduce):
     y = RNG.normal(size=(4, 7, 5))
-    labels = np.array([0, 3, 4, 2])
+    labels = np.array([0, 3, 4, 2], np.int32)
     scores = {
         "max": y.max(1), "mean": y.mean(1), "last": y[:, -1], "sum": y.sum(1), "each": y
     }[reduce]  # fmt: skip

@@ -77,7 +77,7 @@ def accuracy(
     steps in which it is right.
     """
     scores = _series("outputs", outputs) if reduce == "each" else readout(outputs, reduce)
-    right = jnp.argmax(scores, axis=-1) == _label(label)
+    right = jnp.argmax(scores, axis=-1).astype(jnp.int32) == _label(label)
     return jnp.mean(right.astype(scores.dtype))
 
 
@@ -105,7 +105,7 @@ def rate_error(
         111:1016-1054, doi:10.1109/JPROC.2023.3308088.
     """
     rates = readout(spikes, "mean")
-    wanted = jnp.where(jnp.arange(rates.size) == _label(label), correct, incorrect)
+    wanted = jnp.where(jnp.arange(rates.size, dtype=jnp.int32) == _label(label), correct, incorrect)
     return jnp.mean((rates - wanted.astype(rates.dtype)) ** 2)
 
 
@@ -295,4 +295,4 @@ def _label(label: Any) -> Any:
             f"`label` must be the number of a class, got {label!r:.60}. These losses are of one "
             "example: use jax.vmap for batches."
         )
-    return label
+    return jnp.asarray(label, jnp.int32)
