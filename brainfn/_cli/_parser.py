@@ -74,7 +74,7 @@ output files (in results/train-TASK-VARIANT, or --out):
 
 the same in Python:
   import jax, brainfn as bf
-  ready = bf.tasks.TASKS["digits"].build(batch=64, key=jax.random.key(0))
+  ready = bf.tasks.TASKS["digits"].build(epochs=10, key=jax.random.key(0))
   done = bf.learn.fit(
       ready.step, ready.state, ready.batches, epochs=10, evaluate=ready.evaluate
   )

@@ -37,7 +37,11 @@ def run_training(task: Task, settings: TrainSettings) -> None:
         _remove(os.path.join(checkpoint, "training.eqx"))
     start = time.perf_counter()
     ready = task.build(
-        batch=settings.batch, key=jr.key(settings.seed), path=settings.data, **variant.settings
+        batch=settings.batch,
+        epochs=settings.epochs,
+        key=jr.key(settings.seed),
+        path=settings.data,
+        **variant.settings,
     )
     build = time.perf_counter() - start
     print(f"{ready.size}; {ready.examples:,} examples, batches of {settings.batch}", flush=True)

@@ -19,7 +19,7 @@ _PLACES = 200
 def yin_yang(n: int, *, key: Key) -> Examples:
     r"""The Yin-Yang task: points in the symbol, in three classes of equal size.
 
-    Classes 0 and 1 are the two halves and 2 the two dots. Points are drawn evenly within each class;
+    Classes 0 and 1 are the two halves and 2 the two dots. Points are drawn evenly within a class;
     $x$ and $y$ lie in $(0, 1)$, and inputs are $(x, y, 1 - x, 1 - y)$. A linear classifier reaches
     about 64 %, one with a hidden layer 98 %.
 
@@ -111,9 +111,9 @@ def randman(
     needs_key("manifold", manifold)
     needs_key("key", key)
     n = count("n", n)
-    sizes = dict(classes=classes, units=units, dim=dim, steps=steps, harmonics=harmonics)
-    for name, value in sizes.items():
-        count(name, value, minimum=1)
+    sizes = {"classes": classes, "units": units, "dim": dim, "harmonics": harmonics}
+    for name, size in {**sizes, "steps": steps}.items():
+        count(name, size, minimum=1)
     dtype = jnp.result_type(float)
     shape = (classes, units, dim, harmonics)
     begin, ranges = jr.split(manifold)

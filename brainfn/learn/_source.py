@@ -31,7 +31,8 @@ def batches_of(data: Any, steps: int | None) -> Callable[[int, int], Iterator[An
     if isinstance(data, Batches):
         get = data.epoch
     elif callable(data):
-        get = lambda epoch, start: itertools.islice(data(epoch), start, None)  # noqa: E731
+        function: Any = data
+        get = lambda epoch, start: itertools.islice(function(epoch), start, None)  # noqa: E731
     elif isinstance(data, Iterable):
         get = lambda _, start: itertools.islice(data, start, None)  # noqa: E731
     else:

@@ -1,11 +1,11 @@
 """Training tasks by name: `python -m brainfn train NAME`.
 
-[`brainfn.tasks.TASKS`][] holds them. Each builds a network, its data and a training step, which
+`brainfn.tasks.TASKS` holds them. Each builds a network, its data and a training step, which
 [`brainfn.learn.fit`][] runs:
 
 ```python
 task = bf.tasks.TASKS["digits"]
-ready = task.build(batch=64, key=jax.random.key(0))
+ready = task.build(epochs=5, key=jax.random.key(0))
 done = bf.learn.fit(ready.step, ready.state, ready.batches, epochs=5, evaluate=ready.evaluate)
 ```
 """

@@ -47,7 +47,7 @@ class Task(NamedTuple):
     - `name`: that of the command.
     - `title`, `source`: what it is, and where it comes from.
     - `variants`: by name; the first is the default.
-    - `build`: `build(*, batch, key, path, **settings) -> Prepared`.
+    - `build`: `build(*, batch, epochs, key, path, **settings) -> Prepared`.
     - `epochs`, `batch`: those of the command if none is given.
     - `rows`: how numbers of a record are printed, `{name: (label, format)}`.
     - `note`: printed below figures of others.

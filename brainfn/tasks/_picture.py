@@ -46,7 +46,7 @@ def pictures(done: Fit, encode: Callable[[Any], Any], examples: Any, steps: int)
     return figure
 
 
-def course(ax: Any, records: list[dict[str, float]]) -> None:
+def course(ax: Any, records: list[dict[str, Any]]) -> None:
     """Accuracies over epochs."""
     from .. import plot
 
