@@ -26,8 +26,8 @@ def fashion_mnist(path: str | os.PathLike[str] | None = None) -> tuple[Examples,
 
     - `path`: a folder with its four files `train-images-idx3-ubyte.gz`,
         `train-labels-idx1-ubyte.gz`, `t10k-images-idx3-ubyte.gz` and `t10k-labels-idx1-ubyte.gz`,
-        with or without `.gz`. By default that of the package `dataset-fashion-mnist` of Debian and Ubuntu. MNIST and others
-        in this format can be read as well.
+        with or without `.gz`. By default that of the package `dataset-fashion-mnist` of Debian and
+        Ubuntu. MNIST and others in this format can be read as well.
 
     **Returns:** 60 000 examples to train with and 10 000 to test with: `x` float32 from 0 to 1 of
     shape `(examples, 28, 28)`, `y` int32 from 0 to 9.

@@ -19,7 +19,7 @@ def pictures(done: Fit, encode: Callable[[Any], Any], examples: Any, steps: int)
     from .. import plot
 
     x, y = examples
-    net = done.best.model
+    net = done.state.model
     response = jax.jit(jax.vmap(net))(encode(x))
     outputs = np.asarray(response.output)
     guess = outputs.max(axis=1).argmax(axis=-1)
