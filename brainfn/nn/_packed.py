@@ -70,7 +70,7 @@ def pack(spikes: Any) -> Packed:
     return Packed(jnp.packbits(spikes.astype(bool), axis=-1), spikes.shape[-1])
 
 
-def pack_steps(steps: Shaped[ArrayLike, "..."], n_steps: int) -> Packed:
+def pack_steps(steps: Any, n_steps: int) -> Packed:
     """At most one spike for each neuron, in the step given, as bits over time.
 
     What `pack(spikes)` would make of the spikes of a latency code, without these ever being in
