@@ -3,6 +3,7 @@
 from . import (
     channel as channel,
     connect as connect,
+    data as data,
     delay as delay,
     event as event,
     init as init,
@@ -21,6 +22,7 @@ from . import (
     solver as solver,
     surrogate as surrogate,
     synapse as synapse,
+    tasks as tasks,
     units as units,
     zoo as zoo,
 )

@@ -32,12 +32,15 @@ ROOMS = [
     ["kernel"],
     ["_config"],
     ["network"],
+    ["nn"],
+    ["data"],
     ["record"],
     ["driver"],
     ["learn"],
     ["measure"],
     ["plot"],
     ["zoo"],
+    ["tasks"],
     ["_cli"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}

@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import Any
 
 import jax
 
 from .._config import show_config
 from .._errors import whole_steps
 from ._experiment import run_experiment
-from ._parser import choose, fail, listing, make_parser
+from ._parser import choose, choose_task, fail, listing, make_parser, task_listing
 from ._run import run_network
 from ._settings import Settings
+from ._train import TrainSettings, run_training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,9 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_config()
         return 0
     if options.list:
-        print(listing())
+        print(listing() if options.command == "run" else task_listing())
         return 0
-    prog = f"{parser.prog} run"
+    prog = f"{parser.prog} {options.command}"
+    work = _training(prog, options) if options.command == "train" else _run(prog, options)
+    try:
+        work()
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, ImportError, MemoryError, OSError, ArithmeticError) as error:
+        fail(prog, str(error))
+    return 0
+
+
+def _run(prog: str, options: Any) -> Callable[[], None]:
+    """The run of a network, its arguments checked."""
     entry, variant = choose(prog, options.network, options.variant)
     duration = entry.duration if options.duration is None else options.duration
     dt = entry.dt if options.dt is None else options.dt
@@ -60,14 +75,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=folder,
         plot=not options.no_plot,
     )
-    try:
-        (run_network if entry.experiment is None else run_experiment)(entry, settings)
-    except KeyboardInterrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, ImportError, MemoryError, OSError, ArithmeticError) as error:
-        fail(prog, str(error))
-    return 0
+    how = run_network if entry.experiment is None else run_experiment
+    return lambda: how(entry, settings)
+
+
+def _training(prog: str, options: Any) -> Callable[[], None]:
+    """A training, its arguments checked."""
+    task, variant = choose_task(prog, options.task, options.variant)
+    name = f"{task.name}-{variant}" if len(task.variants) > 1 else task.name
+    folder = options.out or os.path.join("results", f"train-{name}")
+    _check_folder(prog, folder)
+    jax.config.update("jax_enable_x64", options.precision == 64)
+    settings = TrainSettings(
+        name=name,
+        variant=variant,
+        epochs=options.epochs or task.epochs,
+        batch=options.batch or task.batch,
+        seed=options.seed,
+        precision=options.precision,
+        data=options.data,
+        folder=folder,
+        resume=options.resume,
+        plot=not options.no_plot,
+    )
+    return lambda: run_training(task, settings)
 
 
 def _check_folder(prog: str, folder: str) -> None:

@@ -5,20 +5,23 @@ import math
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .._errors import nearest
+from ..tasks import TASKS, Task
 from ..zoo import NETWORKS, Entry
 
 _INTRO = "brainfn: a differentiable brain simulator in JAX."
 
-# The network of the examples: the first of the zoo.
+# The network and the task of the examples: the first ones.
 _FIRST = next(iter(NETWORKS.values()))
+_FIRST_TASK = next(iter(TASKS.values()))
 
 _EXAMPLES = f"""
 examples:
   python -m brainfn run {_FIRST.name:<15}  {_FIRST.size}, with a picture
   python -m brainfn run --list           which networks there are, and what is expected of them
+  python -m brainfn train {_FIRST_TASK.name:<13}  {_FIRST_TASK.title}
   python -m brainfn info                 versions, devices and kernels, for a bug report
 """
 
@@ -49,6 +52,32 @@ the same in Python:
   key = jax.random.key(0)
   network, inputs = {_FIRST.python.replace("VARIANT", next(iter(_FIRST.variants)))}
   out = bf.simulate(network, inputs=inputs, duration=1000.0, dt=0.1, key=key)
+"""
+
+
+_TRAIN = """
+Train a spiking network on a task, and draw its course.
+
+{}
+"""
+
+_TRAIN_EXAMPLES = f"""
+examples:
+  python -m brainfn train digits
+  python -m brainfn train {_FIRST_TASK.name} --epochs 30
+  python -m brainfn train {_FIRST_TASK.name} --variant {list(_FIRST_TASK.variants)[-1]} --seed 3
+
+output files (in results/train-TASK-VARIANT, or --out):
+  overview.png   a picture: the course, answers, and an example
+  summary.json   every figure that is printed, the records of all epochs, and all settings
+  checkpoint     for --resume: goes on where the last one ended, or was interrupted by Ctrl-C
+
+the same in Python:
+  import jax, brainfn as bf
+  ready = bf.tasks.TASKS["digits"].build(epochs=10, key=jax.random.key(0))
+  done = bf.learn.fit(
+      ready.step, ready.state, ready.batches, epochs=10, evaluate=ready.evaluate
+  )
 """
 
 
@@ -124,12 +153,76 @@ def make_parser(version: str) -> argparse.ArgumentParser:
     )
     run.add_argument("--out", metavar="DIR", help="folder (default: results/NETWORK-VARIANT)")
     run.add_argument("--no-plot", action="store_true", help="draw no picture")
+    _add_train(commands)
     commands.add_parser(
         "info",
         help="print versions, devices and kernels",
         description="Versions, devices, precision and which kernels are native.",
     )
     return parser
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a spiking network on a task",
+        description=_TRAIN.format("\n".join(f"  {t.name:<14} {t.title}" for t in TASKS.values())),
+        epilog=_TRAIN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train.add_argument("task", nargs="?", metavar="TASK", help="its name")
+    train.add_argument("--list", action="store_true", help="list tasks and variants, and stop")
+    train.add_argument(
+        "--variant", metavar="NAME", help="see `--list` (default: the first of the task)"
+    )
+    for name, meaning in (("epochs", "in all"), ("batch", "examples per step")):
+        train.add_argument(
+            f"--{name}", type=_whole, metavar="N", help=f"{meaning} (default: as `--list` says)"
+        )
+    train.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of weights and order (default: 0)"
+    )
+    train.add_argument(
+        "--precision",
+        type=_precision,
+        default=32,
+        metavar="BITS",
+        help="32 or 64 bits for each number (default: 32)",
+    )
+    train.add_argument("--data", metavar="DIR", help="folder of the data, where these are files")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument("--out", metavar="DIR", help="folder (default: results/train-TASK-VARIANT)")
+    train.add_argument("--no-plot", action="store_true", help="draw no picture")
+
+
+def choose_task(prog: str, name: str | None, variant: str | None) -> tuple[Task, str]:
+    """A task and the name of its variant, or an error that lists them."""
+    if name is None:
+        fail(prog, f"which task? Try `brainfn train {next(iter(TASKS))}`, or `--list`.")
+    if name not in TASKS:
+        hint = nearest(name, TASKS) or " Try `brainfn train --list`."
+        fail(prog, f"no task {name!r}, only {_listed(TASKS)}.{hint}")
+    known = TASKS[name].variants
+    variant = next(iter(known)) if variant is None else variant
+    if variant not in known:
+        hint = nearest(variant, known)
+        fail(prog, f"{name} has no variant {variant!r}, only {_listed(known)}.{hint}")
+    return TASKS[name], variant
+
+
+def task_listing() -> str:
+    """All tasks and variants: source, what is expected, and defaults."""
+    lines: list[str] = []
+    for name, task in TASKS.items():
+        lines.append(f"{name}: {task.title}")
+        lines += _indented(f"source: {task.source}", 2)
+        lines.append(f"  default: --epochs {task.epochs} --batch {task.batch}")
+        for place, (variant, about) in enumerate(task.variants.items()):
+            default = "" if place else "  (default)"
+            lines.append(f"  {name} --variant {variant}{default}")
+            lines += _indented(f"{about.title}: {about.expected}", 6)
+        lines.append("")
+    return "\n".join(lines[:-1])
 
 
 def choose(prog: str, network: str | None, variant: str | None) -> tuple[Entry, str]:
@@ -197,6 +290,12 @@ def _positive(hint: str) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def _whole(text: str) -> int:
+    if not (text.isdigit() and 0 < int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"must be a positive whole number, got {text!r}; e.g. 10")
+    return int(text)
 
 
 def _seed(text: str) -> int:

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Mapping
-
-from ..zoo import Entry
+from typing import Any
 
 
 def print_figures(
     title: str,
-    entry: Entry,
+    entry: Any,
     ours: Mapping[str, float],
     theirs: Mapping[str, Mapping[str, float]],
     scale: float,
 ) -> None:
-    """Prints results next to those of others."""
+    """Prints results next to those of others; `entry` is of the zoo or of the tasks."""
     heads = ["brainfn", *theirs]
     widths = [max(12, len(head) + 2) for head in heads]
     print(f"\n{title:<32}" + _cells(heads, widths))
@@ -26,7 +25,7 @@ def print_figures(
         print(f"  {text:<30}" + _cells(cells, widths))
     if theirs and entry.note:
         print(f"  ({entry.note})")
-    if theirs and entry.scale_note and scale != 1:
+    if theirs and scale != 1 and entry.scale_note:
         print(f"  ({entry.scale_note})")
 
 

@@ -33,7 +33,7 @@ class Timing(NamedTuple):
     run: float
 
 
-def check_plot(settings: Settings) -> None:
+def check_plot(settings: Any) -> None:
     """Fails before the work, not after it, if a picture can't be drawn."""
     if settings.plot:
         from ..plot import new_figure
@@ -51,7 +51,7 @@ def peak_memory() -> float | None:
     return float(peak if sys.platform == "darwin" else peak * 1024)
 
 
-def write_summary(settings: Settings, figures: Mapping[str, float], about: dict[str, Any]) -> str:
+def write_summary(settings: Any, figures: Mapping[str, float], about: dict[str, Any]) -> str:
     """Writes `summary.json`, and returns its path."""
     path = os.path.join(settings.folder, "summary.json")
     finite = {name: value if np.isfinite(value) else None for name, value in figures.items()}

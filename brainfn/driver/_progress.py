@@ -29,7 +29,7 @@ class Progress:
         self._stop, self._now = stop, now
         self._first: tuple[float, float] | None = None
         self._bar: Any = None
-        if not show or (file is None and not _is_watched(sys.stderr)):
+        if not show or (file is None and not is_watched(sys.stderr)):
             return
         with self._harmless():
             self._bar = tqdm(
@@ -76,7 +76,7 @@ class Progress:
                 bar.disable = True  # otherwise it would write once more when garbage-collected
 
 
-def _is_watched(file: Any) -> bool:
+def is_watched(file: Any) -> bool:
     """Whether the output is interactive: a terminal or a notebook, not a log. `sys.stderr` may be
     `None`, closed, or lack `isatty`."""
     try:

@@ -3,4 +3,4 @@
 from ._chain import Chain as Chain, Response as Response
 from ._layer import Layer as Layer, LayerState as LayerState
 from ._neurons import integrator as integrator, lif as lif
-from ._packed import Packed as Packed, pack as pack
+from ._packed import Packed as Packed, pack as pack, pack_steps as pack_steps

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped, UInt8
 
+from .._errors import count
 from ..kernel import Stage, in_layers, split
 
 
@@ -67,6 +68,47 @@ def pack(spikes: Any) -> Packed:
     if spikes.ndim == 0:
         raise ValueError("`spikes` must have an axis of neurons, got a single number.")
     return Packed(jnp.packbits(spikes.astype(bool), axis=-1), spikes.shape[-1])
+
+
+def pack_steps(steps: Any, n_steps: int) -> Packed:
+    """At most one spike for each neuron, in the step given, as bits over time.
+
+    What `pack(spikes)` would make of the spikes of a latency code, without these ever being in
+    memory:
+
+    ```python
+    steps = bf.input.latency(images, tau=20.0, threshold=0.2)     # dt = 1 ms
+    bits = bf.nn.pack_steps(steps, 100)                          # (batch, 100, 784)
+    ```
+
+    **Arguments:**
+
+    - `steps`: integers, or times in steps that are cut off to whole ones; a neuron with a negative
+        number or one of `n_steps` or more, such as infinity, is silent.
+    - `n_steps`: number of steps.
+
+    **Returns:** packed spikes of shape `(..., n_steps, size)`.
+
+    **Raises:** `ValueError` without an axis of neurons.
+    """
+    steps = jnp.asarray(steps)
+    if steps.ndim == 0:
+        raise ValueError("`steps` must have an axis of neurons, got a single number.")
+    n_steps = count("n_steps", n_steps)
+    small = jnp.uint8 if n_steps < 256 else jnp.int32
+    inside = (steps >= 0) & (steps < n_steps)
+    whole = jnp.where(inside, steps, n_steps).astype(small)
+    size = whole.shape[-1]
+    pad = [(0, 0)] * (whole.ndim - 1) + [(0, -size % 8)]
+    # Each bit of a byte on its own: elementwise, which XLA computes without the spikes in between.
+    apart = jnp.pad(whole, pad, constant_values=n_steps).reshape(*whole.shape[:-1], -1, 8)
+    now = jnp.arange(n_steps, dtype=small).reshape(-1, 1)
+    now = jnp.broadcast_to(now, (*whole.shape[:-1], n_steps, apart.shape[-2]))
+    bits = jnp.zeros(now.shape, jnp.uint8)
+    for k in range(8):
+        here = jnp.broadcast_to(apart[..., None, :, k], now.shape) == now
+        bits |= here.astype(jnp.uint8) << jnp.uint8(7 - k)
+    return Packed(bits, size)
 
 
 @eqx.filter_jit
