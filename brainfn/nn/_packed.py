@@ -66,7 +66,7 @@ def pack(spikes: Shaped[ArrayLike, "*batch size"]) -> Packed:
     spikes = jnp.asarray(spikes)
     if spikes.ndim == 0:
         raise ValueError("`spikes` must have an axis of neurons, got a single number.")
-    return Packed(jnp.packbits(spikes != 0, axis=-1), spikes.shape[-1])
+    return Packed(jnp.packbits(spikes.astype(bool), axis=-1), spikes.shape[-1])
 
 
 @eqx.filter_jit
