@@ -34,6 +34,8 @@ ROOMS = [
     ["network"],
     ["record"],
     ["driver"],
+    ["nn"],
+    ["io"],
     ["learn"],
     ["measure"],
     ["plot"],

@@ -69,7 +69,7 @@ def _flat(nir: Any, graph: Any, prefix: str) -> tuple[dict[str, Any], list[Edge]
     through = [
         name
         for name, node in nodes.items()
-        if isinstance(node, nir.Input | nir.Output | nir.Identity) and (name not in starts + ends)
+        if type(node).__name__ in ("Input", "Output", "Identity") and name not in starts + ends
     ]
     for name in through:
         before = [a for a, b in edges if b == name]
@@ -121,12 +121,11 @@ class _Reader:
     def alone(self, name: str, node: Any, edges: list[Edge]) -> dict[str, Any]:
         """Neurons without weights of their own, behind a node for the weights of their synapses."""
         population, synapse, jump = self.population(node)
-        made = {name: Layer(None, population, synapse=synapse)}
+        made: dict[str, Any] = {name: Layer(None, population, synapse=synapse)}
         if not np.allclose(jump, 1.0, rtol=1e-12, atol=0):
             scale = f"{name}.w_in"
             edges[:] = [(a, scale if b == name else b) for a, b in edges] + [(scale, name)]
-            shape = np.shape(node.v_leak)
-            made[scale] = Scale(_array(np.broadcast_to(jump, np.prod(shape)).reshape(shape)))
+            made[scale] = Scale(_array(jump).reshape(np.shape(node.v_leak)))
         return made
 
     def joined(self, node: Any, ahead: Any, loop: Any) -> Layer:
@@ -186,8 +185,8 @@ class _Reader:
         if isinstance(node, nir.Conv1d | nir.Conv2d):
             return _convolution(node, 1 if isinstance(node, nir.Conv1d) else 2)
         if isinstance(node, nir.AvgPool2d | nir.SumPool2d):
-            pairs = (_pair(x) for x in (node.kernel_size, node.stride, node.padding))
-            return Pool2d(*pairs, isinstance(node, nir.AvgPool2d))
+            kernel, stride, padding = map(_pair, (node.kernel_size, node.stride, node.padding))
+            return Pool2d(kernel, stride, padding, isinstance(node, nir.AvgPool2d))
         if isinstance(node, nir.Flatten):
             return Flatten(int(node.start_dim), int(node.end_dim))
         if isinstance(node, nir.Scale):

@@ -67,13 +67,12 @@ class _Writer:
         if isinstance(layer, Graph):
             return self.graph(name, layer, sources, shape)
         if isinstance(layer, Chain):
-            firsts = []
+            whole: list[_Written] = []
             for i, inner in enumerate(layer):
                 own = f"{name}_{i}" if name else f"{i}"
-                first, last, shape = self.layer(own, inner, sources, shape)
-                firsts.append(first)
-                sources = [last]
-            return _Written(firsts[0], sources[0], shape)
+                whole.append(self.layer(own, inner, sources, shape))
+                sources, shape = [whole[-1].last], whole[-1].shape
+            return whole[-1]._replace(first=whole[0].first)
         after, names = _shape_after(layer, shape, self.dt), []
         part = self.part(name, layer, shape, after)
         for suffix, node in part.path:
@@ -106,13 +105,12 @@ class _Writer:
                     f"`net`: the recurrent edge {(a, b)} closes no loop. Write it as an edge "
                     f"through brainfn.nn.Delays({graph.nodes[a].size}, {self.dt})."
                 )
-            edge = (written[a].last, written[b].first)
-            self.edges.append(edge)
-            self.late.append(edge)
-        first = next(b for a, b in graph.edges if a == "input")
-        return _Written(
-            written[first].first, written[graph.output].last, written[graph.output].shape
-        )
+            late = [(written[a].last, first) for first in written[b].first]
+            self.edges += late
+            self.late += late
+        first = [x for a, b in graph.edges if a == "input" for x in written[b].first]
+        _, last, shape = written[graph.output]
+        return _Written(first, last, shape)
 
     def part(self, name: str, layer: Any, shape: Shape, after: Shape) -> _Part:
         """The nodes of a layer that is neither a chain nor a graph."""

@@ -78,7 +78,7 @@ class Graph(AbstractTimed[GraphState]):
         self.nodes = dict(nodes)
         self.edges = _checked("edges", edges, nodes)
         self.recurrent = _checked("recurrent", recurrent, nodes)
-        self.output = _known("output", next(reversed(nodes)) if output is None else output, nodes)
+        self.output = _known("output", list(nodes)[-1] if output is None else output, nodes)
         for name in nodes:
             if all(target != name for _, target in (*self.edges, *self.recurrent)):
                 raise ValueError(f"`edges`: nothing leads to node {name!r}.")
@@ -189,7 +189,7 @@ class Graph(AbstractTimed[GraphState]):
         return sum(jnp.asarray(x, dtype) for x in terms)
 
     def _loops(self, block: tuple[str, ...]) -> bool:
-        return len(block) > 1 or (block[0], block[0]) in self.recurrent
+        return len(block) > 1 or any((name, name) in self.recurrent for name in block)
 
     def _keys(self, key: Key | None) -> dict[str, Any]:
         names = sorted(self.nodes)  # JAX sorts dictionaries too

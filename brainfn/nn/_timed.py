@@ -79,11 +79,11 @@ class AbstractTimed(AbstractModel[State, Any, Array]):
 
 
 @eqx.filter_jit
-def _run(model: AbstractTimed[Any], inputs: Any, dt: float, state: Any, key: Any) -> Response:
+def _run(given: AbstractTimed[Any], inputs: Any, dt: float, state: Any, key: Any) -> Response:
     begin = None
     if key is not None:
         begin, key = jr.split(key)
-    model: Any = model.prepare(dt)
+    model: Any = given.prepare(dt)
     if state is None:
         state = model.init(key=begin)
     return model.over_time(state, inputs, dt, key=key)
