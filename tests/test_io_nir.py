@@ -47,7 +47,7 @@ def chain():
         nn.Delays(4, np.array([0.0, 1.5, 2.0, 3.0]), max_delay=3.0),
         layer(4, lif(5), KEYS[2], recurrent=jr.normal(KEYS[3], (5, 5)) / 2),
         eqx.nn.Linear(5, 4, use_bias=False, key=KEYS[4]),
-        io.Accumulator(jnp.full(4, 0.3)),
+        io.Accumulator(jnp.full(4, 1.5)),
         io.Threshold(jnp.full(4, 0.2)),
         nn.Layer(4, nn.integrator(2), weight=jr.normal(KEYS[5], (4, 2)), synapse=exponential()),
     )
@@ -66,10 +66,10 @@ def graph():
     )
 
 
-@pytest.mark.parametrize(("make", "shape"), [(chain, (2, 6, 6)), (graph, (6,))])
-def test_a_round_trip_by_simulation(make, shape, tmp_path):
+@pytest.mark.parametrize(("make", "shape", "size"), [(chain, (2, 6, 6), 40.0), (graph, (6,), 3.0)])
+def test_a_round_trip_by_simulation(make, shape, size, tmp_path):
     net = make()
-    x = jr.bernoulli(KEYS[7], 0.4, (T, *shape)).astype(jnp.result_type(float)) * 3
+    x = jr.bernoulli(KEYS[7], 0.4, (T, *shape)).astype(jnp.result_type(float)) * size
     io.write_nir(tmp_path / "net.nir", net, shape)
     again = io.read_nir(tmp_path / "net.nir")
     assert type(again) is type(net)
@@ -145,7 +145,7 @@ def test_a_graph_written_by_hand_is_its_equations():
         v = np.where(s > 0, -0.2, v)
         y = y * np.exp(-dt / tl) + (1 - np.exp(-dt / tl)) * s
         expected.append(y)
-    assert expected[-1].all()
+    assert (expected[-1] != 0).sum() >= 2
     measured(
         "io.from_nir",
         "outputs of a recurrent graph",

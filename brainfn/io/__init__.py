@@ -13,3 +13,4 @@ from ._nodes import (
     Scale as Scale,
     Threshold as Threshold,
 )
+from ._snntorch import from_snntorch as from_snntorch
