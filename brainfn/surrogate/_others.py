@@ -201,8 +201,8 @@ class SquareWave(AbstractSurrogate):
 
     def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         period = as_like(self.period, x)
-        # The phase is reduced to one period first, or large distances would lose it in rounding.
-        phase = 2.0 * jnp.pi * (x / period - jnp.round(x / period))
+        # The remainder is exact, so that large distances do not lose the phase in rounding.
+        phase = 2.0 * jnp.pi * (jnp.fmod(x, period) / period)
         terms = [jnp.cos((2 * i + 1) * phase) for i in range(4)]
         return 4.0 / period * sum(terms, jnp.zeros_like(x))
 
