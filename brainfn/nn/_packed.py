@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Shaped, UInt8
+from jaxtyping import Array, Float, Shaped, UInt8
 
 from ..kernel import Stage, in_layers, split
 
@@ -58,7 +58,7 @@ class Packed(eqx.Module):
         return _product(self.bits, weight)
 
 
-def pack(spikes: Shaped[ArrayLike, "*batch size"]) -> Packed:
+def pack(spikes: Any) -> Packed:
     """Spikes, bools or 0 and 1, as bits of the last axis.
 
     **Raises:** `ValueError` without an axis. What is not zero becomes a spike.
