@@ -7,11 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._model import Clock
 from ..event import AbstractMatrix
 from ..neuron import IF, LIF, LeakyIntegrator
 from ..nn import Chain, Delays, Graph, Layer
-from ..nn._chain import begun, one_step, prepared
 from ..synapse import Current, Exponential, Instant
 from ._nir_loops import Edge, late_edges
 from ._nodes import Accumulator, Flatten, Pool2d, Scale, Threshold
@@ -241,8 +239,5 @@ def _pool(kind: Any, kernel: Any, stride: Any, padding: Any, shape: Shape, after
 
 
 def _shape_after(layer: Any, shape: Shape, dt: float) -> Shape:
-    def step(x: jax.Array) -> Any:
-        ready = prepared(layer, dt)
-        return one_step(ready, begun(ready, None), x, Clock(jnp.zeros((), jnp.int32), dt), None)[1]
-
-    return jax.eval_shape(step, jax.ShapeDtypeStruct(shape, jnp.result_type(float))).shape
+    one = jax.ShapeDtypeStruct((1, *shape), jnp.result_type(float))
+    return jax.eval_shape(lambda x: Chain(layer)(x, dt=dt).output, one).shape[1:]
