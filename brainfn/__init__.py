@@ -8,6 +8,7 @@ from . import (
     event as event,
     init as init,
     input as input,
+    io as io,
     kernel as kernel,
     learn as learn,
     measure as measure,

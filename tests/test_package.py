@@ -36,6 +36,8 @@ ROOMS = [
     ["data"],
     ["record"],
     ["driver"],
+    ["nn"],
+    ["io"],
     ["learn"],
     ["measure"],
     ["plot"],

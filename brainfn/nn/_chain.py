@@ -15,25 +15,13 @@ from jaxtyping import Array
 from .._custom_types import Key
 from .._model import AbstractModel, Clock
 from ..kernel import Stage, Unsupported, in_layers, report
+from ..neuron import PreparedNeuron
 from ._layer import Layer, LayerState
 from ._packed import Packed
+from ._timed import AbstractTimed, Response
 
 
-class Response(NamedTuple):
-    """What a chain makes of its inputs.
-
-    - `output`: the outputs of the last layer in each step, time first.
-    - `state`: after the last step, to go on from.
-    - `totals`: for each layer of neurons the sum of its outputs over the steps (numbers of spikes);
-      `None` for the others.
-    """
-
-    output: Array
-    state: tuple[Any, ...]
-    totals: tuple[Array | None, ...]
-
-
-class Chain(AbstractModel[tuple[Any, ...], Any, Array]):
+class Chain(AbstractTimed[tuple[Any, ...]]):
     """Layers one after the other.
 
     ```python
@@ -47,7 +35,9 @@ class Chain(AbstractModel[tuple[Any, ...], Any, Array]):
 
     Within a step each layer gets the output of the one before, with no delay. A layer is
 
-    - a model with a state and a `step`, such as [`brainfn.nn.Layer`][] or another chain;
+    - a model with a state and a `step`, such as [`brainfn.nn.Layer`][];
+    - a model with a way of its own over all steps ([`brainfn.nn.AbstractTimed`][]), such as another
+      chain;
     - anything else that can be called, such as `equinox.nn.Conv2d`, `equinox.nn.Linear`,
       `equinox.nn.Dropout` or `jax.nn.relu`: it is applied in each step to one example. Equinox
       modules are called with `key=`, the same in all steps, so that dropout takes away the same
@@ -75,10 +65,7 @@ class Chain(AbstractModel[tuple[Any, ...], Any, Array]):
         if not layers:
             raise ValueError("`layers`: a chain needs at least one layer.")
         for i, layer in enumerate(layers):
-            if not (isinstance(layer, AbstractModel) or callable(layer)):
-                raise TypeError(
-                    f"`layers[{i}]` must be a model or a function, got {type(layer).__name__}."
-                )
+            check_layer(f"layers[{i}]", layer)
             before = layers[i - 1] if i else None
             if isinstance(layer, Layer) and isinstance(before, Layer):
                 wanted = layer.population.ports()[layer.port] if layer.n_in is None else layer.n_in
@@ -99,13 +86,10 @@ class Chain(AbstractModel[tuple[Any, ...], Any, Array]):
         return iter(self.layers)
 
     def init(self, *, key: Key | None = None) -> tuple[Any, ...]:
-        return tuple(
-            layer.init(key=k) if isinstance(layer, AbstractModel) else None
-            for layer, k in zip(self.layers, self._keys(key), strict=True)
-        )
+        return tuple(begun(layer, k) for layer, k in zip(self.layers, self._keys(key), strict=True))
 
     def prepare(self, dt: float) -> "Chain":
-        return Chain(*(x.prepare(dt) if isinstance(x, AbstractModel) else x for x in self.layers))
+        return Chain(*(prepared(x, dt) for x in self.layers))
 
     def step(
         self, state: tuple[Any, ...], inputs: Any, clock: Clock, *, key: Key | None = None
@@ -113,49 +97,18 @@ class Chain(AbstractModel[tuple[Any, ...], Any, Array]):
         """One step of all layers, from the first to the last."""
         states = []
         for layer, own, k in zip(self.layers, state, self._keys(key), strict=True):
-            if isinstance(layer, AbstractModel):
-                own, inputs = layer.step(own, inputs, clock, key=k)
-            else:
-                inputs = _applied(layer, inputs, k)
+            own, inputs = one_step(layer, own, inputs, clock, k)
             states.append(own)
         return tuple(states), inputs
 
-    def __call__(
-        self,
-        inputs: Any,
-        *,
-        dt: Any = 1.0,
-        state: tuple[Any, ...] | None = None,
-        key: Key | None = None,
+    def over_time(
+        self, state: tuple[Any, ...], inputs: Any, dt: float, *, key: Key | None
     ) -> Response:
-        """All steps of one example; use `jax.vmap` for batches.
-
-        **Arguments:**
-
-        - `inputs`: in each step, time first: spikes as numbers or bools, currents, or packed spikes
-            ([`brainfn.nn.pack`][]) for a first layer with array weights.
-        - `dt`: step size in ms.
-        - `state`: where to begin, the `state` of a response; by default at rest.
-        - `key`: a JAX random key, for layers that draw random numbers.
-
-        **Returns:** a [`brainfn.nn.Response`][].
-
-        **Raises:** `ValueError` or `TypeError` naming the argument.
-        """
-        if not isinstance(inputs, Packed):
-            if not (eqx.is_array_like(inputs) and jnp.ndim(inputs) >= 1):
-                raise TypeError(
-                    "`inputs` must be an array with time as first axis, got "
-                    f"{type(inputs).__name__}."
-                )
-            inputs = jnp.asarray(inputs)
-        if isinstance(dt, bool) or not isinstance(dt, int | float) or not dt > 0:
-            raise ValueError(f"`dt` must be a positive number of ms, got {dt!r}.")
-        if state is not None and len(state) != len(self.layers):
+        if len(state) != len(self.layers):
             raise ValueError(
                 f"`state` must be that of {len(self.layers)} layers, got {len(state)}."
             )
-        return _run(self, inputs, float(dt), state, key)
+        return in_order(self.layers, state, inputs, dt, self._keys(key))
 
     def _keys(self, key: Key | None) -> Sequence[Any]:
         n = len(self.layers)
@@ -169,20 +122,14 @@ class _Waiting(NamedTuple):
     structure: Any
 
 
-@eqx.filter_jit
-def _run(chain: Chain, inputs: Any, dt: float, state: Any, key: Any) -> Response:
-    begin, keys = None, chain._keys(None)
-    if key is not None:
-        begin, rest = jr.split(key)
-        keys = chain._keys(rest)
-    names = [_name(layer) for layer in chain.layers]
-    chain = chain.prepare(dt)
-    if state is None:
-        state = chain.init(key=begin)
+def in_order(
+    layers: Sequence[Any], state: Sequence[Any], inputs: Any, dt: float, keys: Sequence[Any]
+) -> Response:
+    """All steps of layers that are prepared, one layer after the other."""
     x, states, totals = inputs, [], []
     group: list[_Waiting] = []
-    for layer, name, own, k in zip(chain.layers, names, state, keys, strict=True):
-        waiting = _waiting(layer, name, own, dt)
+    for layer, own, k in zip(layers, state, keys, strict=True):
+        waiting = _waiting(layer, own, dt)
         if waiting is not None and (not group or isinstance(layer.weight, jax.Array)):
             x = _entered(layer, x) if not group else x
             group.append(waiting)
@@ -192,23 +139,48 @@ def _run(chain: Chain, inputs: Any, dt: float, state: Any, key: Any) -> Response
             x = _entered(layer, x)
             group.append(waiting)
             continue
-        x = _unpacked(x)
-        if isinstance(layer, AbstractModel):
-            end, x = _stepped(layer, own, x, dt, k)
-            states.append(end)
-            totals.append(x.sum(axis=0))
+        end, total = None, None
+        if isinstance(layer, AbstractTimed):
+            x, end, total = layer.over_time(own, x, dt, key=k)
+        elif isinstance(layer, AbstractModel):
+            end, x = stepped(layer, own, unpacked(x), dt, k)
+            total = x.sum(axis=0)
         else:
-            x = jax.vmap(lambda one, layer=layer, k=k: _applied(layer, one, k))(x)
-            states.append(None)
-            totals.append(None)
+            x = jax.vmap(lambda one, layer=layer, k=k: _applied(layer, one, k))(unpacked(x))
+        states.append(end)
+        totals.append(total)
     x = _flushed(group, x, states, totals)
-    return Response(x, tuple(states), tuple(totals))
+    return Response(unpacked(x), tuple(states), tuple(totals))
 
 
-def _waiting(layer: Any, name: str, state: Any, dt: float) -> _Waiting | None:
+def one_step(layer: Any, state: Any, inputs: Any, clock: Clock, key: Any) -> tuple[Any, Any]:
+    """One step of whatever can be a layer: its next state, `None` if it has none, and output."""
+    if isinstance(layer, AbstractModel):
+        return layer.step(state, inputs, clock, key=key)
+    return None, _applied(layer, inputs, key)
+
+
+def begun(layer: Any, key: Any) -> Any:
+    """The initial state of whatever can be a layer."""
+    return layer.init(key=key) if isinstance(layer, AbstractModel) else None
+
+
+def prepared(layer: Any, dt: float) -> Any:
+    """Whatever can be a layer, prepared for steps of `dt`."""
+    return layer.prepare(dt) if isinstance(layer, AbstractModel) else layer
+
+
+def check_layer(name: str, layer: Any) -> None:
+    """Raise if this can't be a layer."""
+    if not (isinstance(layer, AbstractModel) or callable(layer)):
+        raise TypeError(f"`{name}` must be a model or a function, got {type(layer).__name__}.")
+
+
+def _waiting(layer: Any, state: Any, dt: float) -> _Waiting | None:
     """A layer as part of one operator; `None` if it has to be stepped."""
     if not isinstance(layer, Layer):
         return None
+    name = f"{_kind(layer.population)}({layer.size})"
     try:
         return _Waiting(*layer.stage(name, state, dt))
     except (Unsupported, ValueError) as reason:
@@ -248,11 +220,11 @@ def _flushed(group: list[_Waiting], x: Any, states: list[Any], totals: list[Any]
     return x if shape is None else x.reshape(shape)
 
 
-def _unpacked(x: Any) -> Any:
+def unpacked(x: Any) -> Any:
     return x.unpack() if isinstance(x, Packed) else x
 
 
-def _stepped(
+def stepped(
     layer: AbstractModel[Any, Any, Any], state: Any, x: Array, dt: float, key: Any
 ) -> tuple[Any, Array]:
     def one(state: Any, row: Any) -> Any:
@@ -271,7 +243,6 @@ def _applied(layer: Any, x: Array, key: Any) -> Any:
     return function(x)
 
 
-def _name(layer: Any) -> str:
-    if isinstance(layer, Layer):
-        return f"{type(layer.population).__name__}({layer.size})"
-    return type(layer).__name__
+def _kind(population: Any) -> str:
+    known = population.model if isinstance(population, PreparedNeuron) else population
+    return type(known).__name__

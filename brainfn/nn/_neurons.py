@@ -1,8 +1,8 @@
 """Neurons in the units of machine learning: threshold 1, rest 0, a current of 1 drives to 1."""
 
 from .._custom_types import FloatArrayLike
-from ..neuron import LIF, LeakyIntegrator
-from ..surrogate import AbstractSurrogate, FastSigmoid
+from ..neuron import ALIF, LIF, LeakyIntegrator
+from ..surrogate import AbstractSurrogate, FastSigmoid, Triangle
 
 
 def lif(
@@ -48,6 +48,57 @@ def lif(
         refractory=refractory,
         soft_reset=soft_reset,
         surrogate=FastSigmoid(25.0) if surrogate is None else surrogate,
+        detach_reset=detach_reset,
+    )
+
+
+def alif(
+    size: int,
+    *,
+    tau: FloatArrayLike = 20.0,
+    tau_adaptation: FloatArrayLike = 2000.0,
+    beta: FloatArrayLike = 0.029,
+    refractory: FloatArrayLike = 0.0,
+    soft_reset: bool = True,
+    surrogate: AbstractSurrogate | None = None,
+    detach_reset: bool = False,
+) -> ALIF:
+    r"""Leaky integrate-and-fire neurons whose threshold rises at each spike, at rest 1.
+
+    $$\tau \dot v = -v + I, \qquad \tau_a \dot a = -a, \qquad v \ge 1 + a:\ \text{spike},\
+    v \leftarrow v - (1 + a),\ a \leftarrow a + \beta$$
+
+    [`brainfn.neuron.ALIF`][] as [`brainfn.nn.lif`][] is [`brainfn.neuron.LIF`][]: a memory of
+    `tau_adaptation`. Mixed with neurons without it, if `beta` is an array with zeros.
+
+    **Arguments:**
+
+    - `size`: number of neurons.
+    - `tau`, `tau_adaptation`: time constants of membrane and threshold in ms.
+    - `beta`: by which a spike raises the threshold, in units of the threshold at rest.
+    - `refractory`: in ms.
+    - `soft_reset`: whether a spike subtracts the threshold; otherwise it sets $v$ to 0.
+    - `surrogate`: by default `Triangle(0.3)`.
+    - `detach_reset`: as for [`brainfn.nn.lif`][].
+
+    ??? cite
+
+        Bellec et al. (2020), "A solution to the learning dilemma for recurrent networks of spiking
+        neurons", Nat. Commun. 11:3625, doi:10.1038/s41467-020-17236-y: time constants, surrogate,
+        and a jump of 0.0174 at a threshold of 0.6 for the accumulation of evidence.
+    """
+    return ALIF(
+        size,
+        tau=tau,
+        capacitance=tau,
+        v_rest=0.0,
+        v_threshold=1.0,
+        v_reset=0.0,
+        b=beta,
+        tau_a=tau_adaptation,
+        refractory=refractory,
+        soft_reset=soft_reset,
+        surrogate=Triangle(0.3) if surrogate is None else surrogate,
         detach_reset=detach_reset,
     )
 
