@@ -4,6 +4,7 @@ from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
 from ._diehl_cook import DIEHL_COOK
 from ._entry import Entry
+from ._force import FORCE_LORENZ, FORCE_SINE
 from ._gamma import GAMMA_NETWORK
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
@@ -36,6 +37,8 @@ NETWORKS: dict[str, Entry] = {
         WORKING_MEMORY,
         RING_ATTRACTOR,
         DIEHL_COOK,
+        FORCE_SINE,
+        FORCE_LORENZ,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
