@@ -11,6 +11,7 @@ from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
 from ._multi_area import MULTI_AREA
 from ._polychronous import POLYCHRONOUS
+from ._reservoir import RESERVOIR
 from ._ring_attractor import RING_ATTRACTOR
 from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
@@ -39,6 +40,7 @@ NETWORKS: dict[str, Entry] = {
         DIEHL_COOK,
         FORCE_SINE,
         FORCE_LORENZ,
+        RESERVOIR,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
