@@ -24,10 +24,10 @@ class Readout(eqx.Module):
     weight: Float[Array, "n_features n_out"]
     bias: Float[Array, " n_out"]
 
-    def __call__(self, features: Float[Array, "*batch n_features"]) -> Float[Array, "*batch n_out"]:
-        return jnp.asarray(features, self.weight.dtype) @ self.weight + jnp.asarray(
-            self.bias, self.weight.dtype
-        ).reshape((1,) * (jnp.ndim(features) - 1) + (-1,))
+    def __call__(self, features: Any) -> Float[Array, "*batch n_out"]:
+        """The outputs for features of shape `(..., n_features)`."""
+        out = jnp.asarray(features, self.weight.dtype) @ self.weight
+        return out + jnp.broadcast_to(self.bias, out.shape)
 
 
 class NormalEquations(eqx.Module):

@@ -87,8 +87,9 @@ class RLS(AbstractOnlineReadout[RLSState]):
     $\sum_n |r_n W - y_n|^2 + \lambda |W|^2$ over all examples so far (with $\mu = 1$), so the
     result is that of [`brainfn.learn.ridge`][] without intercept. All outputs share one $P$.
 
-    $P$ is updated as $P - u u^T$ with $u = \sqrt{c}\,k$, whose rounding is symmetric: $P$ stays
-    symmetric bit for bit, also in float32, where it would else lose its definiteness.
+    $P$ is updated as $P - u u^T$ with $u = \sqrt{c}\,k$, so it stays symmetric bit for bit. In
+    float32 keep $|r|^2 / \lambda$ below $10^6$: where it exceeds the 24 bits of a number, the first
+    examples take the definiteness of $P$, and the weights diverge.
 
     **Arguments:**
 

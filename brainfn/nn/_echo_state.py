@@ -110,7 +110,9 @@ class EchoState(AbstractModel[Any, Any, Array]):
         self.weight = weights("weight", weight, (n_in, size), keys[0], dtype)
         recurrent = weights("recurrent", recurrent, (size, size), keys[1], dtype)
         radius = 0.9 if spectral_radius is None and not given else spectral_radius
-        self.recurrent = recurrent if radius is None else _with_radius(recurrent, radius, exact or given)
+        self.recurrent = (
+            recurrent if radius is None else _with_radius(recurrent, radius, exact or given)
+        )
 
     def __check_init__(self):
         if is_concrete(self.leak) and not np.all(np.asarray(self.leak) <= 1):

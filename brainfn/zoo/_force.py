@@ -173,7 +173,6 @@ def lorenz_figures(learned: Learned, curve: np.ndarray) -> Figures:
 
 def _network(variant: str, n: int, n_out: int, key: Key) -> Force:
     if variant != "rate":
-        # Three signals need a feedback that outweighs the weights at random.
         return nicola_clopath(variant, n, n_out, key=key)
     if n_out == 1:
         return sussillo_abbott(n, n_out, key=key)
@@ -257,6 +256,7 @@ def _lorenz_picture(learned: Learned, figures: Figures, curve: np.ndarray, varia
         ax.plot(path[-20000:, 0], path[-20000:, 2], color=shade, linewidth=0.8)
         ax.set(xlabel="x / 20", ylabel="(z - 24) / 25", title=title)
         ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
+        ax.locator_params(nbins=5)
         open_frame(ax)
     ax = figure.add_subplot(grid[0, 2])
     ax.plot(*curve.T, ".", color=grey(ax), markersize=4, label="Lorenz")

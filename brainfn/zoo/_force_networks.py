@@ -180,4 +180,3 @@ def _balanced(n: int, std: float, key: Key) -> CSR:
     number = np.maximum(np.bincount(targets, minlength=n), 1)
     mean = np.bincount(targets, data, minlength=n) / number
     return matrix.with_weight(jnp.asarray(data - mean[targets], matrix.data.dtype))
-
