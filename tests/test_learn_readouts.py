@@ -164,7 +164,7 @@ def test_readouts_have_gradients():
 
 
 @pytest.mark.parametrize(
-    "call, text",
+    ("call", "text"),
     [
         (lambda: bf.learn.RLS(0, 1), "`n_features` must be at least 1"),
         (lambda: bf.learn.RLS(3, 1, regularisation=0.0), "`regularisation` must be positive"),

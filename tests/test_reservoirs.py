@@ -34,7 +34,7 @@ def oracle_reservoir(sparse):
     )
 
 
-@pytest.mark.parametrize("task, sparse", [("narma10", True), ("mackey_glass", False)])
+@pytest.mark.parametrize(("task", "sparse"), [("narma10", True), ("mackey_glass", False)])
 def test_states_and_errors_of_reservoirpy(task, sparse):
     if task == "narma10":
         inputs = np.array(ORACLE["u"])
@@ -65,7 +65,7 @@ def test_states_and_errors_of_reservoirpy(task, sparse):
 
 
 def test_memory_of_a_delay_line():
-    """A line of ten linear units, each with the input of one past step: it remembers ten, no more."""
+    """A line of ten linear units, each with the input of one step: it remembers no more."""
     n = 10
     line = np.eye(n, k=1)
     first = np.eye(n)[:1] * 1e-5
@@ -194,8 +194,8 @@ def test_rates_learn_a_sine():
 def test_spiking_neurons_learn_a_sine():
     """As in the paper, smaller and shorter: the error while learning is some percent."""
     with jax.enable_x64(False):
-        net = bf.zoo.nicola_clopath("lif", 300, key=KEY)
-        learned = force.run_force(net, force.sine(np.arange(1500)), 0.05, KEY, free=400.0)
+        net = bf.zoo.nicola_clopath("lif", 200, key=KEY)
+        learned = force.run_force(net, force.sine(np.arange(1000)), 0.05, KEY, free=400.0)
     found = force.sine_figures(learned)
     assert found["rms"] < 0.2
     assert found["correlation"] > 0.9
@@ -247,7 +247,7 @@ def test_images():
 
 
 @pytest.mark.parametrize(
-    "call, error, text",
+    ("call", "error", "text"),
     [
         (lambda: bf.nn.EchoState(1, 5), ValueError, "`key` is needed to draw `weight`"),
         (lambda: bf.nn.EchoState(1, 5, leak=1.5, key=KEY), ValueError, "`leak` must lie in"),

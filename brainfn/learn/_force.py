@@ -14,8 +14,8 @@ from ._rls import AbstractOnlineReadout
 
 
 class ForceState(eqx.Module):
-    """State of a network that learns by FORCE: of its reservoir, of its readout (with `weight`), and
-    its output in the step before."""
+    """State of a network that learns by FORCE: of its reservoir, of its readout (with `weight`),
+    and its output in the step before."""
 
     reservoir: Any
     readout: Any
@@ -57,12 +57,10 @@ class Force(AbstractModel[ForceState, Any, Array]):
         Nat. Commun. 8:2208, doi:10.1038/s41467-017-01827-3.
     """
 
-    reservoir: AbstractModel = option(
+    reservoir: Any = option(
         cls=AbstractModel, hint="Try brainfn.nn.LiquidState or brainfn.nn.Layer.", positional=True
     )
-    readout: AbstractOnlineReadout = option(
-        cls=AbstractOnlineReadout, hint="Try brainfn.learn.RLS.", positional=True
-    )
+    readout: Any = option(cls=AbstractOnlineReadout, hint="Try brainfn.learn.RLS.", positional=True)
     every: int = integer(1, minimum=1)
 
     def prepare(self, dt: float) -> "Force":

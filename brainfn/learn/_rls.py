@@ -155,8 +155,8 @@ class LMS(AbstractOnlineReadout[LMSState]):
 
     ??? cite
 
-        Widrow and Hoff (1960), "Adaptive switching circuits", IRE WESCON Convention Record 4:96-104;
-        Haykin (2014), "Adaptive Filter Theory", 5th ed., chapters 6 and 7.
+        Widrow and Hoff (1960), "Adaptive switching circuits", IRE WESCON Convention Record
+        4:96-104; Haykin (2014), "Adaptive Filter Theory", 5th ed., chapters 6 and 7.
     """
 
     n_features: int = integer(positional=True, minimum=1)

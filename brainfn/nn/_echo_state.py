@@ -82,11 +82,11 @@ class EchoState(AbstractModel[Any, Any, Array]):
 
     def __init__(
         self,
-        n_in: int,
-        size: int,
+        n_in: Any,
+        size: Any,
         *,
-        connectivity: AbstractRule | None = None,
-        input_connectivity: AbstractRule | None = None,
+        connectivity: Any = None,
+        input_connectivity: Any = None,
         spectral_radius: float | None = None,
         exact: bool = True,
         input_scale: float = 1.0,

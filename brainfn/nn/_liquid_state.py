@@ -86,8 +86,8 @@ class LiquidState(AbstractModel[LiquidStateState, Any, Array]):
 
     def __init__(
         self,
-        n_in: int,
-        population: AbstractPopulation,
+        n_in: Any,
+        population: Any,
         *,
         recurrent: Any,
         weight: Any = None,
@@ -152,7 +152,7 @@ class LiquidState(AbstractModel[LiquidStateState, Any, Array]):
             )
         n = self.population.ports()[self.port]
         receptor = self.synapse.arrive(state.receptor, product(state.previous, self.recurrent))
-        terms = {port: () for port in self.population.ports()}
+        terms = dict.fromkeys(self.population.ports(), ())
         terms[self.port] = (Term(self.synapse, self.output, 0, 0, 0, n, n),)
         current = product(inputs, self.weight) + self.bias
         (population, after), out = advance_group(

@@ -291,7 +291,7 @@ RESERVOIR = Entry(
     source="Jaeger (2001), GMD Reports 148 and 152; Wang et al. (2024), "
     "https://openreview.net/forum?id=AU2gS9ut61",
     size="500, 1000 and 2000 units (fashion-mnist), 200 (series), 100 (memory)",
-    expected="more units tell more images right: about 82, 84 and 85 % with 10 000 training images; "
+    expected="more units tell more images right: 82, 84 and 85 % with 10 000 training images; "
     "memory decreases with the amplitude of the input, and is below the number of units",
     variants={
         "fashion-mnist": Variant("Fashion-MNIST row by row", "Wang et al. (2024)"),
