@@ -12,32 +12,10 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from _loops import KEY, both, same
 
 import brainfn as bf
-from brainfn.driver import _loop
-
-KEY = jr.key(3)
-
-
-def both(net, monkeypatch, name, steps=150, **options):
-    """The result of a native loop, and that of a scan."""
-    options = {"duration": steps * 0.1, "dt": 0.1, "key": KEY, **options}
-    options.setdefault("record", bf.record.SpikeCount())
-    ours = bf.simulate(net, **options)
-    assert bf.kernel.reports()[name] == "generated", bf.kernel.reports()[name]
-    with monkeypatch.context() as patch:
-        patch.setattr(_loop, "may_run_natively", lambda *_: False)
-        jax.clear_caches()
-        scan = bf.simulate(net, **options)
-    jax.clear_caches()
-    return ours, scan
-
-
-def same(ours, scan):
-    pairs = zip(jax.tree_util.tree_leaves_with_path(ours), jax.tree.leaves(scan), strict=True)
-    for (path, a), b in pairs:
-        assert a.dtype == b.dtype, path
-        np.testing.assert_array_equal(a, b, str(path))
+from brainfn.driver import _native_inputs, _native_records
 
 
 def network(case):
@@ -127,6 +105,31 @@ def test_poisson_numbers_arrive_as_in_the_scan(dtype, monkeypatch):
     same(*both(net, monkeypatch, "loop of a, b", inputs=large))
 
 
+VARYING = {
+    "noise": {"a": bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=250.0), "b": 200.0},
+    "series and time": {
+        "a": np.linspace(200.0, 300.0, 150),
+        "b": 200.0 + bf.input.Sine(50.0, 0.02) + bf.input.WhiteNoise(20.0),
+    },
+    "conductance and arrivals": {
+        "a": bf.input.PointConductance(10.0, 3.0, 2.7, reversal=0.0)
+        + bf.input.PoissonArrivals(jnp.linspace(1.0, 3.0, 420), 4.0, into="exc"),
+        "b": bf.input.PoissonArrivals(17.0, 40.0, into="inh") + bf.input.Step(300.0, start=2.0),
+    },
+}
+
+
+@pytest.mark.parametrize("case", VARYING)
+def test_inputs_that_vary_are_those_of_the_scan(case, monkeypatch):
+    # Of stretches with a rest: inputs are computed before each.
+    monkeypatch.setattr(_native_inputs, "_WAITING", 1)
+    record = {"count": bf.record.SpikeCount(), "v": bf.record.States("a", "v", neurons=[1, 5])}
+    options = {"inputs": VARYING[case], "record": record}
+    ours, scan = both(network(CASES[0]), monkeypatch, "loop of a, b", **options)
+    same(ours, scan)
+    assert sum(int(x.sum()) for x in jax.tree.leaves(ours.outputs["count"])) > 100
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_spikes_are_recorded_as_bits(together, monkeypatch):
     record = bf.record.Spikes()
@@ -139,25 +142,101 @@ def test_spikes_are_recorded_as_bits(together, monkeypatch):
     assert sum(map(len, ours.outputs.values())) > 200
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "3"])
-def test_the_bits_do_not_depend_on_threads(threads, tmp_path):
+def chosen(state, output):
+    """Numbers that the loop itself can keep: slices, gathers and whole arrays."""
+    few = np.array([300, 7, 7, 150])
+    return {
+        "slice": state["a"].v[3:8],
+        "one": state["b"].v[150],
+        "gather": state["a"].v[few],
+        "conductance": jax.tree.leaves(state.synapse("exc"))[0][::-1],
+        "whole": state["b"].v,
+        "spikes": output["a"],
+        "of some": output["b"][few[1:]],
+    }
+
+
+def computed(state, output):
+    """Numbers that are computed of the rows that the loop keeps."""
+    v = state["a"].v
+    return v.mean(), jnp.tanh(v[5:9] / 60) * state["b"].v[2], output["a"].sum(), 3.0
+
+
+RECORDERS = {
+    "count": bf.record.SpikeCount(),
+    "again": bf.record.SpikeCount(),
+    "chosen": chosen,
+    "computed": computed,
+    "v": bf.record.States("a", "v", neurons=[419, 0]),
+    "spikes": bf.record.Spikes(),
+    "of b": bf.record.Spikes("b"),
+    "fraction": bf.record.spike_fraction,
+    "moments": bf.record.MeanVariance(lambda state, output: state["a"].v),
+    "histogram": bf.record.Histogram(lambda state, output: state["b"].v, [-70.0, -60.0, -50.0]),
+}
+
+
+@pytest.mark.parametrize(("every", "case"), [(1, CASES[0]), (5, "float spikes")])
+def test_records_are_those_of_the_scan(every, case, monkeypatch):
+    # Of stretches with a rest: rows wait for what is computed of them.
+    monkeypatch.setattr(_native_records, "_WAITING", 1)
+    options = {"record": RECORDERS, "every": every, "inputs": 250.0}
+    same(*both(network(case), monkeypatch, "loop of a, b", **options))
+
+
+def test_records_of_a_run_are_those_of_the_scan(monkeypatch):
+    options = {"duration": 30.0, "dt": 0.1, "key": KEY, "inputs": 250.0, "every": 5}
+    options |= {"record": {"chosen": chosen, "spikes": bf.record.Spikes()}}
+    ours = bf.simulate(network(CASES[0]), **options)
+    assert bf.kernel.reports()["loop of a, b"] == "generated"
+    chunks = bf.run(network(CASES[0]), chunk=15.0, progress=False, **options)
+    same(chunks.outputs["chosen"], ours.outputs["chosen"])
+
+
+def test_a_recorder_may_see_what_is_around_it():
+    net = network(CASES[0])
+
+    @jax.jit
+    def scaled(by):
+        out = bf.simulate(
+            net, duration=15.0, dt=0.1, key=KEY, record=lambda state, output: by * state["a"].v[:3]
+        )
+        return out.outputs
+
+    np.testing.assert_allclose(scaled(2.0), 2 * scaled(1.0), rtol=1e-15)
+
+
+def test_signals_on_their_way_are_recorded_by_a_scan():
+    def record(state, output):
+        return state.lines[0].buffer[:, :3]
+
+    out = bf.simulate(network(CASES[0]), duration=15.0, dt=0.1, key=KEY, record=record)
+    assert bf.kernel.reports()["loop of a, b"] == "XLA: a record reads signals on their way"
+    assert out.outputs.shape[0] == 150
+
+
+def test_the_bits_do_not_depend_on_threads():
     program = """
 import jax, numpy as np, brainfn as bf
 net, drive = bf.zoo.vogels_abbott("coba-drive", key=jax.random.key(0), surrogate=None, delay=0.3)
 out = bf.simulate(net, inputs=drive, duration=30.0, dt=0.1, key=jax.random.key(1),
-                  record=bf.record.SpikeCount())
+                  record={"n": bf.record.SpikeCount(), "v": lambda s, o: s["exc"].v[::7]}, every=3)
 assert bf.kernel.reports()["loop of exc, inh"] == "generated"
-total = sum(int(x.sum()) for x in jax.tree.leaves(out.outputs))
-print(total, float(np.asarray(out.state["exc"].v, np.float64).sum()).hex())
+total = sum(int(x.sum()) for x in jax.tree.leaves(out.outputs["n"]))
+print(total, float(np.asarray(out.outputs["v"], np.float64).sum()).hex())
+print(float(np.asarray(out.state["exc"].v, np.float64).sum()).hex())
 """
-    environment = {**os.environ, "BRAINFN_NUM_THREADS": threads}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
-    said = tmp_path.parent / "threads.txt"
-    if said.exists():
-        assert said.read_text() == done.stdout
-    said.write_text(done.stdout)
+    found = set()
+    for threads in ("1", "2", "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "BRAINFN_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 def test_a_line_with_other_signals_is_refused():
@@ -252,9 +331,8 @@ def test_derivatives_and_batches_are_those_of_the_scan():
 @pytest.mark.parametrize(
     "change",
     [
-        {"inputs": {"a": bf.input.OrnsteinUhlenbeck(50.0, 5.0, mean=250.0)}},
-        {"record": lambda state, output: state["a"].v[0]},
-        {"every": 2},
+        {"inputs": {"a": lambda t, v: 250.0 - v}},
+        {"checkpoint": True},
     ],
 )
 def test_what_a_loop_can_not_do_runs_as_a_scan(change):

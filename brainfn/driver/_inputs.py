@@ -15,6 +15,7 @@ from .. import random
 from .._errors import describe, is_concrete
 from .._field import check_model, with_arrays
 from .._model import AbstractModel, Clock
+from ..event import materialize
 from ..input import AbstractInput, Constant, Function, as_input
 
 # Folded into the key of a step (or of the initial state) to derive that of an input.
@@ -64,6 +65,9 @@ class Inputs(eqx.Module):
             state, value = leaf.step(state, clock, key=_key(key, name))
             if name in states:
                 after[name] = state
+            if not isinstance(leaf, Constant) and eqx.is_array(value) and value.ndim == 0:
+                # Once, not for each neuron that it is repeated for.
+                value = materialize(value)
             values.append(_checked(name, value))
         return jtu.tree_unflatten(self.structure, values), after
 

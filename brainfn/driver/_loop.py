@@ -14,6 +14,7 @@ from .._model import Clock
 from ..event import vary_like, with_derivative
 from ..record import AbstractEvents, AbstractReducer
 from ._native import may_run_natively, rewrite
+from ._recorders import is_recorder, recorded
 from ._result import Snapshot
 
 
@@ -56,27 +57,12 @@ def examples(
         one = _one(model, start, series, fixed, key, dt)
         (state, _), output = one((start.model_state, start.inputs), start.step, row)
         kept = [
-            None if isinstance(r, AbstractReducer) else _recorded(r, state, output)
+            None if isinstance(r, AbstractReducer) else recorded(r, state, output)
             for r in recorders
         ]
         return Example(state, output, tuple(kept))
 
     return eqx.filter_eval_shape(first, model, start, series, fixed, key)
-
-
-def _recorded(recorder: Any, state: Any, output: Any) -> Any:
-    """The values that a function records, as arrays; numbers are accepted."""
-    kept = recorder(state, output)
-
-    def as_array(path: Any, x: Any) -> Any:
-        if not eqx.is_array_like(x):
-            raise TypeError(
-                f"`record{jtu.keystr(path)}` must return arrays or numbers, got "
-                f"{type(x).__name__}: {x!r:.60}."
-            )
-        return jnp.asarray(x)
-
-    return jtu.tree_map_with_path(as_array, kept)
 
 
 def begin(record: Any, example: Example) -> tuple[Any, ...]:
@@ -121,7 +107,7 @@ def advance(
     recorders = jtu.tree_leaves(record, is_leaf=is_recorder)
     arguments = (model, start, summaries, series, fixed, key, record, example)
     numbers = (dt, n_steps, every, segment)
-    if may_run_natively(model, recorders, fixed, every, segment):
+    if may_run_natively(model, recorders, segment, example):
         return _natively(*arguments, *numbers)
     return _scanned(*arguments, *numbers)
 
@@ -148,7 +134,7 @@ def _scanned(
     def keep(state: Any, output: Any) -> tuple[Any, ...]:
         sparse = [not isinstance(r, AbstractReducer | AbstractEvents) for r in recorders]
         return tuple(
-            _recorded(r, state, output) if yes else None
+            recorded(r, state, output) if yes else None
             for r, yes in zip(recorders, sparse, strict=True)
         )
 
@@ -219,10 +205,6 @@ def _checkpointed(
         carry, more = run(rest)(carry, tail)
         kept = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), kept, more)
     return carry, kept
-
-
-def is_recorder(x: Any) -> bool:
-    return isinstance(x, AbstractReducer) or callable(x)
 
 
 def _zeros(shapes: Any) -> Any:

@@ -9,7 +9,8 @@ import jax.tree_util as jtu
 import numpy as np
 
 from ..record import AbstractEvents, AbstractReducer, SpikeTrains
-from ._loop import Example, finish, is_recorder
+from ._loop import Example, finish
+from ._recorders import is_recorder
 
 
 class Records:

@@ -20,7 +20,8 @@ from ..record import AbstractReducer, outputs
 from ._cache import by_shape, remembered
 from ._finite import check_finite
 from ._inputs import split_inputs
-from ._loop import advance, begin, examples, finish, is_recorder
+from ._loop import advance, begin, examples, finish
+from ._recorders import is_recorder
 from ._result import Simulation, Snapshot
 
 

@@ -5,7 +5,7 @@ import functools as ft
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.tree_util as jtu
@@ -28,7 +28,7 @@ _FLAGS = (
 _reports: dict[str, str] = {}
 
 
-def generated(function: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+def generated(function: Any) -> Callable[..., Any]:
     """A function that computes the same as `function`, on CPU in one pass over memory.
 
     The function is traced to elementwise operations, which become one loop in C++ that reads and
@@ -56,11 +56,12 @@ def generated(function: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
     """
     if not callable(function):
         raise TypeError(f"generated: `function` must be a function, got {function!r}.")
+    call = cast("Callable[..., Any]", function)
 
-    @ft.wraps(function)
+    @ft.wraps(call)
     def named(name: str, size: int, constants: Any, context: Any, variables: Any) -> Any:
         del size
-        after, output = function(constants, context, variables)
+        after, output = call(constants, context, variables)
         if jtu.tree_structure(after) != jtu.tree_structure(variables):
             raise TypeError(
                 f"generated: {name!r} must return (variables, output), with variables of the "

@@ -143,6 +143,7 @@ def layers_source(
         [
             f"#define WIDEST {8 if wide else 4}",
             header("vector.h"),
+            header("rows.h"),
             header("layers.h"),
             "namespace {",
             *definitions,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ._axes import Axes
 from ._emit import bind, cost_of, header, is_wide, pass_of, reads_of
+from ._loop_rules import LoopRule, declarations_of, functions_of
 from ._program import Program
 
 
@@ -13,6 +14,7 @@ class LoopGroup(NamedTuple):
     writes.
 
     - `listed`: the node that says which neurons spiked.
+    - `rows`: nodes that are read from a row for each step, and the numbers in a row.
     - `counts`: the buffer of the numbers of spikes, if they are counted.
     - `bits`: that of the spikes of all steps as bits, if they are recorded.
     - `longest`: the longest delay of its lines in steps.
@@ -25,6 +27,7 @@ class LoopGroup(NamedTuple):
     listed: int
     read: Mapping[int, str]
     written: Mapping[int, str]
+    rows: Sequence[tuple[int, int]]
     counts: str | None
     bits: str | None
     longest: int
@@ -70,9 +73,10 @@ class LoopRing(NamedTuple):
 
 
 class LoopArrivals(NamedTuple):
-    """Poisson numbers of one mean times a weight, added in each step to the accumulators `sums` of
-    `size` neurons of a group, from `first` on.
+    """What is added in each step to the accumulators `sums` of `size` neurons of a group, from
+    `first` on: given amounts, or Poisson numbers of one mean times a weight.
 
+    - `rows`: the amounts, `step` numbers further in each step; for each neuron, or one for all.
     - `key`: two words; `codes`: what is folded into the key of a step.
     - `table`: cumulative probabilities.
     """
@@ -80,14 +84,35 @@ class LoopArrivals(NamedTuple):
     group: int
     first: int
     size: int
-    key: str
-    codes: tuple[int, int]
-    table: str
-    weight: str
     sums: str
+    rows: str | None = None
+    step: int = 0
+    each: bool = False
+    key: str = ""
+    codes: tuple[int, int] = (0, 0)
+    table: str = ""
+    weight: str = ""
+
+
+class LoopKept(NamedTuple):
+    """Numbers of some neurons of a group that are kept after every `every`-th step, as `rows`.
+
+    - `source`: the buffer of the numbers of all neurons, each of `bytes` bytes; `None` for spikes.
+    - `neurons`: the buffer of their indices; `None` for `count` neurons from `first` on.
+    """
+
+    group: int
+    source: str | None
+    bytes: int
+    neurons: str | None
+    first: int
+    count: int
+    every: int
+    rows: str
 
 
 SYMBOL = "brainfn_loop"
+HEADERS = ("vector.h", "records.h", "plastic.h", "loop.h")
 
 
 def loop_name(populations: Iterable[str]) -> str:
@@ -101,27 +126,33 @@ def loop_source(
     routes: Sequence[LoopRoute],
     rings: Sequence[LoopRing],
     arrivals: Sequence[LoopArrivals],
+    kept: Sequence[LoopKept],
+    rules: Sequence[LoopRule],
     number: str,
     step: str,
     steps: str,
 ) -> str:
     """The source of a handler that makes `steps` steps from `step` (buffers); `number` is `float`
     or `double`, that of the accumulators."""
-    wide = any(is_wide(g.program, g.needed) for g in groups)
-    text = [f"#define WIDEST {8 if wide else 4}", header("vector.h"), header("loop.h")]
+    kernels = [*groups, *(p for rule in rules for p in rule.passes)]
+    wide = any(is_wide(k.program, k.needed) for k in kernels)
+    text = [f"#define WIDEST {8 if wide else 4}", *map(header, HEADERS)]
     for k, g in enumerate(groups):
         text += [
             f"namespace g{k} {{",
             *pass_of(g.program, g.axes, g.needed, g.writes, g.listed),
-            "void advance(const void* call, int64_t from, int64_t to, List* list) {",
+            "void advance(const void* call, int64_t at, int64_t from, int64_t to, List* list) {",
+            "  (void)at;",
             "  if (from >= to) return;",
             "  Call c = *static_cast<const Call*>(call);",
+            *(f"  c.arrays.a{i} += at * {size};" for i, size in g.rows),
             "  c.arrays.list = list;",
             "  c.arrays.limit = c.extent[0];",
             "  unit(c, 0, from, to);",
             "}",
             "}",
         ]
+    text += functions_of(rules)
     text += [
         f'extern "C" XLA_FFI_Error* {SYMBOL}(XLA_FFI_CallFrame* frame) {{',
         "  if (asked_for_version(frame)) return nullptr;",
@@ -200,15 +231,33 @@ def loop_source(
             "  {",
             "  Arrivals a;",
             *(f"  a.{name} = {getattr(a, name)};" for name in ("group", "first", "size")),
-            f"  a.key = static_cast<const uint32_t*>({a.key}.data);",
-            *(f"  a.codes[{i}] = {code & 0xFFFFFFFF}u;" for i, code in enumerate(a.codes)),
-            f"  a.table = {a.table}.data;",
-            f"  a.terms = {a.table}.dims[0];",
-            f"  a.weight = {a.weight}.data;",
             f"  a.sums = {a.sums}.data;",
-            "  loop.arrivals.push_back(a);",
-            "  }",
         ]
+        if a.rows is not None:
+            text += [f"  a.rows = {a.rows}.data;", f"  a.step = {a.step};"]
+            text.append(f"  a.each = {int(a.each)};")
+        else:
+            text += [
+                f"  a.key = static_cast<const uint32_t*>({a.key}.data);",
+                *(f"  a.codes[{i}] = {code & 0xFFFFFFFF}u;" for i, code in enumerate(a.codes)),
+                f"  a.table = {a.table}.data;",
+                f"  a.terms = {a.table}.dims[0];",
+                f"  a.weight = {a.weight}.data;",
+            ]
+        text += ["  loop.arrivals.push_back(a);", "  }"]
+    text += declarations_of(rules, number)
+    for k in kept:
+        text += [
+            "  {",
+            "  Kept k;",
+            *(f"  k.{f} = {getattr(k, f)};" for f in ("group", "bytes", "first", "count", "every")),
+            f"  k.rows = static_cast<char*>({k.rows}.data);",
+        ]
+        if k.source is not None:
+            text.append(f"  k.source = static_cast<const char*>({k.source}.data);")
+        if k.neurons is not None:
+            text.append(f"  k.neurons = static_cast<const int32_t*>({k.neurons}.data);")
+        text += ["  loop.kept.push_back(k);", "  }"]
     said = "a delay line holds signals that are not spikes (0 or 1); set BRAINFN_GENERATE=0"
     text += [
         f"  if (run_loop<{number}>(loop)) return nullptr;",

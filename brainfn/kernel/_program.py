@@ -1,6 +1,6 @@
 """An elementwise JAX function as a list of operations, and its parts that are not elementwise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -91,10 +91,13 @@ STRUCTURAL = {
 }
 
 
-def program_of(function: Callable[..., Any], avals: Sequence[Any]) -> Program:
-    """The operations of a function of arrays, which returns a flat sequence of them."""
+def program_of(
+    function: Callable[..., Any], avals: Sequence[Any], apart: Container[str] = ()
+) -> Program:
+    """The operations of a function of arrays, which returns a flat sequence of them; those named in
+    `apart` stay as they are."""
     closed = jax.make_jaxpr(function)(*avals)
-    tracer = _Tracer(len(avals))
+    tracer = _Tracer(len(avals), apart)
     arguments = [tracer.input(k, aval) for k, aval in enumerate(avals)]
     outputs = tracer.inline(closed.jaxpr, closed.consts, arguments)
     return Program(tuple(tracer.nodes), tuple(outputs), len(avals), tuple(tracer.constants))
@@ -103,7 +106,8 @@ def program_of(function: Callable[..., Any], avals: Sequence[Any]) -> Program:
 class _Tracer:
     """Makes a node of each equation; equal ones become one."""
 
-    def __init__(self, n_inputs: int) -> None:
+    def __init__(self, n_inputs: int, apart: Container[str]) -> None:
+        self.apart = apart
         self.nodes: list[Node] = []
         self.known: dict[Any, int] = {}
         self.constants: list[Any] = []
@@ -149,6 +153,8 @@ class _Tracer:
     def results(self, equation: Any, inputs: tuple[int, ...]) -> list[int]:
         """The nodes of the outputs of an equation."""
         name, params = equation.primitive.name, equation.params
+        if name in self.apart:
+            return self.others(equation, inputs)
         if name == PHI1 and params["static"][1] == (0, None) and not params["axes"]:
             (out,) = equation.outvars
             if out.aval.dtype in DTYPES:
@@ -278,16 +284,21 @@ def array_of(nodes: Sequence[Node], i: int) -> int:
 
 
 def evaluate(
-    program: Program, wanted: Sequence[int], inputs: Sequence[Any]
+    program: Program,
+    wanted: Sequence[int],
+    inputs: Sequence[Any],
+    known: Mapping[int, Any] | None = None,
 ) -> dict[int, jnp.ndarray]:
-    """The values of some nodes, computed by JAX."""
+    """The values of some nodes, computed by JAX; those of some others may be known."""
     nodes = program.nodes
-    values: dict[int, Any] = {}
+    values: dict[int, Any] = dict(known or {})
     arrays = [*inputs, *program.constants]
     done: dict[Any, Any] = {}
-    needed = closure(program, wanted)
+    needed = closure(program, wanted, values)
     for i in sorted(needed):
         node = nodes[i]
+        if i in values:
+            continue
         if node.kind == "input":
             values[i] = arrays[node.params[0]]
         elif node.kind == "constant":
@@ -303,13 +314,14 @@ def evaluate(
     return {i: values[i] for i in wanted}
 
 
-def closure(program: Program, wanted: Sequence[int]) -> set[int]:
-    """The nodes that some nodes need, and these themselves."""
+def closure(program: Program, wanted: Sequence[int], known: Container[int] = ()) -> set[int]:
+    """The nodes that some nodes need, and these themselves; not what only `known` ones need."""
     needed: set[int] = set()
     todo = list(wanted)
     while todo:
         i = todo.pop()
         if i not in needed:
             needed.add(i)
-            todo.extend(program.nodes[i].inputs)
+            if i not in known:
+                todo.extend(program.nodes[i].inputs)
     return needed

@@ -8,4 +8,4 @@ from ._network import Network as Network, Projections as Projections
 from ._pathway import ProjectionView as ProjectionView
 from ._projection import Projection as Projection
 from ._state import NetworkState as NetworkState
-from ._stepper import NetworkStepper as NetworkStepper
+from ._stepper import UPDATES as UPDATES, NetworkStepper as NetworkStepper, learn as learn

@@ -13,6 +13,7 @@ from .._field import replace
 from .._model import AbstractModel, Clock
 from .._named import Emitted
 from ..event import AbstractMatrix, block_matvec, materialize
+from ..kernel import staged
 from ..plasticity import AbstractPlasticity
 from ..synapse import Activity
 from ._exchange import Exchange, Route
@@ -23,6 +24,30 @@ from ._state import NetworkState
 
 # Folded into the key of a population or projection to derive those of its parts.
 _RECEPTOR, _PLASTICITY = 0x524543, 0x504C41
+
+
+# Operators that change weights.
+UPDATES = ("event_update", "event_update_power")
+
+
+def learn(
+    constants: Any,
+    traces: Any,
+    weight: Any,
+    pre: Activity,
+    post: Activity,
+    modulator: Any,
+    clock: Clock,
+    key: Any,
+) -> tuple[Any, Any]:
+    """Traces and weights of a projection after a step."""
+    rule, matrix = constants
+    narrow = matrix.with_weight(weight)
+    traces, after = rule.step(traces, narrow, pre, post, modulator, clock, key=key)
+    return traces, after.weight
+
+
+_learned = staged(learn, lambda constants, *_: constants, UPDATES)
 
 
 class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
@@ -181,24 +206,25 @@ class NetworkStepper(AbstractModel[NetworkState, Any, Emitted]):
                 continue
             pre, modulator = of[name]
             (post,) = targets[name]
-            matrix = self._narrow(route, state.weights[name])
-            arrived = signals[route.source][route.row : route.row + matrix.shape[0]]
+            arrived = signals[route.source][route.row : route.row + route.matrix.shape[0]]
             own = None if key is None else jr.fold_in(random.named(key, name), _PLASTICITY)
-            traces[name], after = self.plasticity[name].step(
-                state.traces[name],
-                matrix,
+            traces[name], weights[name] = _learned(
+                f"plasticity of {name}",
+                sum(group.size for group in self.layout.groups),
+                (self.plasticity[name], route.matrix),
+                traces[name],
+                weights[name],
                 Activity(arrived, view[pre]),
                 Activity(named[post], view[post]),
                 None if modulator is None else named[modulator],
                 clock,
-                key=own,
+                own,
             )
-            if after.weight.shape != state.weights[name].shape:
+            if weights[name].shape != state.weights[name].shape:
                 raise ValueError(
                     f"the plasticity rule of projection {name!r} must keep the shape of the "
-                    f"weights, {state.weights[name].shape}, got {after.weight.shape}."
+                    f"weights, {state.weights[name].shape}, got {weights[name].shape}."
                 )
-            weights[name] = after.weight
         return weights, traces
 
     def _narrow(self, route: Route, weight: Any) -> AbstractMatrix:

@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Shaped, UInt8
+from jaxtyping import Array, Float, Shaped, UInt8
 
 from ..kernel import Stage, in_layers, split
 
@@ -58,7 +58,7 @@ class Packed(eqx.Module):
         return _product(self.bits, weight)
 
 
-def pack(spikes: Shaped[ArrayLike, "*batch size"]) -> Packed:
+def pack(spikes: Any) -> Packed:
     """Spikes, bools or 0 and 1, as bits of the last axis.
 
     **Raises:** `ValueError` without an axis. What is not zero becomes a spike.
@@ -66,7 +66,7 @@ def pack(spikes: Shaped[ArrayLike, "*batch size"]) -> Packed:
     spikes = jnp.asarray(spikes)
     if spikes.ndim == 0:
         raise ValueError("`spikes` must have an axis of neurons, got a single number.")
-    return Packed(jnp.packbits(spikes != 0, axis=-1), spikes.shape[-1])
+    return Packed(jnp.packbits(spikes.astype(bool), axis=-1), spikes.shape[-1])
 
 
 @eqx.filter_jit

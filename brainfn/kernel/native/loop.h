@@ -52,10 +52,10 @@ class Barrier {
   alignas(64) std::atomic<int> phase_{0};
 };
 
-// A group of neurons; `advance` makes a step of [from, to) and appends the spikes to a list.
+// A group of neurons; `advance` makes step number `at` of [from, to) and appends the spikes to a list.
 struct Group {
   int64_t n = 0;
-  void (*advance)(const void* call, int64_t from, int64_t to, List* list) = nullptr;
+  void (*advance)(const void* call, int64_t at, int64_t from, int64_t to, List* list) = nullptr;
   const void* call = nullptr;
   int32_t* counts = nullptr;  // spikes so far, or null
   uint8_t* bits = nullptr;    // rows of bits, one for each step from the first, or null
@@ -104,11 +104,14 @@ struct Ring {
   void* sums = nullptr;
 };
 
-// Poisson numbers of one mean that arrive at neurons [first, first + size) of a group in each step: those of
-// `random.poisson` with the key of the step and two numbers folded into it.
+// What arrives at neurons [first, first + size) of a group in each step: given amounts, or Poisson numbers of one mean,
+// those of `random.poisson` with the key of the step and two numbers folded into it.
 struct Arrivals {
   int group = 0;
   int64_t first = 0, size = 0;
+  const void* rows = nullptr;  // given amounts
+  int64_t step = 0;            // numbers from row to row
+  bool each = false;           // one for each neuron
   const uint32_t* key = nullptr;
   uint32_t codes[2] = {0, 0};
   const void* table = nullptr;  // cumulative probabilities
@@ -158,6 +161,8 @@ struct Loop {
   std::vector<Route> routes;
   std::vector<Ring> rings;
   std::vector<Arrivals> arrivals;
+  std::vector<Kept> kept;
+  std::vector<void*> rules;  // `Rule`s
 };
 
 template <typename T>
@@ -179,6 +184,17 @@ class Runner {
       slots_.push_back(slots);
     }
     for (const Route& r : loop.routes) shares_.push_back(shares(r));
+    keepers_.resize(threads);
+    for (int t = 0; t < threads; ++t) {
+      for (const Kept& k : loop.kept) {
+        const Group& g = loop.groups[k.group];
+        keepers_[t].emplace_back(k, bound(g, t), bound(g, t + 1));
+      }
+    }
+    for (void* rule : loop.rules) {
+      rules_.push_back(static_cast<Rule<T>*>(rule));
+      rules_.back()->begin();
+    }
     read_lines();
   }
 
@@ -214,7 +230,7 @@ class Runner {
         const Group& group = loop_.groups[g];
         List& list = list_of(g, step, t);
         list.count = 0;
-        group.advance(group.call, bound(group, t), bound(group, t + 1), &list);
+        group.advance(group.call, step - loop_.first, bound(group, t), bound(group, t + 1), &list);
         if (group.counts != nullptr) {
           for (int64_t k = 0; k < list.count; ++k) ++group.counts[list.neurons[k]];
         }
@@ -223,6 +239,10 @@ class Runner {
           uint8_t* row = group.bits + (step - loop_.first) * group.row;
           for (int64_t k = 0; k < list.count; ++k) row[list.neurons[k] / 8] |= 0x80 >> list.neurons[k] % 8;
         }
+      }
+      for (Rule<T>* rule : rules_) learn(*rule, step, t);
+      for (size_t i = 0; i < loop_.kept.size(); ++i) {
+        keepers_[t][i].keep(step - loop_.first, list_of(loop_.kept[i].group, step, t));
       }
       if (threads_ == 1 || (step - loop_.step + 1) % least_ != 0) continue;
       if (t != 0) {
@@ -245,8 +265,13 @@ class Runner {
         return;
       }
     }
-    if (t == 0) done_ = end;
+    if (t != 0) return;
+    done_ = end;
+    crowded_ = waited > (Clock::now() - begun).count() * 2 / 3;
   }
+
+  // Whether the last steps were spent in waiting.
+  bool crowded() const { return crowded_; }
 
   // The step after the last one made.
   int64_t done() const { return done_; }
@@ -277,16 +302,6 @@ class Runner {
  private:
   // Row pointers of a matrix with as many elements in each row.
   struct Even {};
-
-  static void set_one(char* row, int64_t i, int bytes) {
-    if (bytes == 1) {
-      row[i] = 1;
-    } else if (bytes == 4) {
-      reinterpret_cast<float*>(row)[i] = 1;
-    } else {
-      reinterpret_cast<double*>(row)[i] = 1;
-    }
-  }
 
   static double signal(const char* row, int64_t i, int bytes) {
     if (bytes == 1) return row[i];
@@ -359,6 +374,12 @@ class Runner {
   void arrive(const Arrivals& a, int64_t step, int t) {
     const Group& g = loop_.groups[a.group];
     const int64_t from = std::max(bound(g, t), a.first), to = std::min(bound(g, t + 1), a.first + a.size);
+    if (a.rows != nullptr) {
+      const T* row = static_cast<const T*>(a.rows) + (step - loop_.first) * a.step;
+      T* sums = static_cast<T*>(a.sums);
+      for (int64_t i = from; i < to; ++i) sums[i] += row[a.each ? i - a.first : 0];
+      return;
+    }
     const Words key{a.key[0], a.key[1]};
     const Words words = key.fold(static_cast<uint32_t>(step)).fold(a.codes[0]).fold(a.codes[1]).bits();
     const T* table = static_cast<const T*>(a.table);
@@ -409,12 +430,103 @@ class Runner {
     return out;
   }
 
+  // Narrows the elements [a, b) of a row to those that belong to a thread.
+  void own(const Route& r, const int32_t* ends, int64_t row, int t, int64_t& a, int64_t& b) const {
+    const Group& target = loop_.groups[r.target];
+    const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
+    const int others = threads_ - 1;
+    if (ends != nullptr) {
+      const int64_t begin = a;
+      if (t > 0) a = begin + ends[row * others + t - 1];
+      if (t < others) b = begin + ends[row * others + t];
+    } else {
+      if (from > 0) a = lower(r.indices, a, b, from);
+      if (to < r.columns) b = lower(r.indices, a, b, to);
+    }
+  }
+
+  // A step of a plasticity rule, after that of the neurons.
+  void learn(Rule<T>& rule, int64_t step, int t) {
+    const Route& r = loop_.routes[rule.route];
+    const Group& target = loop_.groups[r.target];
+    const int64_t from = std::max<int64_t>(bound(target, t) - r.column, 0);
+    const int64_t to = std::min(bound(target, t + 1) - r.column, r.columns);
+    if (t > 0 && from >= to) return;
+    const List& fired = list_of(r.target, step, t);
+    char* arrivals = rule.arrived < 0 ? nullptr : static_cast<char*>(rule.at(t, rule.arrived).data);
+    char* spikes = rule.fired < 0 ? nullptr : static_cast<char*>(rule.at(t, rule.fired).data);
+    if (arrivals != nullptr) {
+      each_arrived(r, step, [&](int64_t row) { set_one(arrivals, row, rule.arrived_bytes); });
+    }
+    if (spikes != nullptr) {
+      each_of(fired, r.column, r.columns, [&](int64_t i) { set_one(spikes, i, rule.fired_bytes); });
+    }
+    T* w = static_cast<T*>(const_cast<void*>(r.weights));
+    // The weights onto a neuron lie far apart: they are asked for early, while others are changed.
+    const bool apart = rule.order != nullptr;
+    if (apart) each_of(fired, r.column, r.columns, [&](int64_t i) { rule.fetch_places(i); });
+    rule.copy(t, from, to);
+    rule.run(t, false, from, to);
+    if (apart) each_of(fired, r.column, r.columns, [&](int64_t i) { rule.fetch_weights(w, i); });
+    const int32_t* ends = shares_[rule.route].empty() ? nullptr : shares_[rule.route].data();
+    for (const Update<T>& u : rule.of[t].updates) {
+      const auto on_row = [&](int64_t row) {
+        int64_t a, b;
+        if (r.indptr == nullptr) {
+          a = row * r.fan, b = a + r.fan;
+        } else if (r.wide) {
+          a = pointer<int64_t>(r, row), b = pointer<int64_t>(r, row + 1);
+        } else {
+          a = pointer<int32_t>(r, row), b = pointer<int32_t>(r, row + 1);
+        }
+        own(r, ends, row, t, a, b);
+        rule.on_row(u, w, r.indices, row, a, b);
+      };
+      const auto on_column = [&](int64_t i) { rule.on_column(u, w, i); };
+      if (u.everywhere) {
+        const int64_t first = u.pre ? 0 : from, stop = u.pre ? r.rows : to;
+        for (int64_t i = first; i < stop; ++i) {
+          if (u.x[i] == T(0)) continue;
+          u.pre ? on_row(i) : on_column(i);
+        }
+      } else if (u.pre) {
+        each_arrived(r, step, on_row);
+      } else {
+        each_of(fired, r.column, r.columns, on_column);
+      }
+    }
+    rule.run(t, true, from, to);
+    if (arrivals != nullptr) {
+      const int64_t size = rule.arrived_bytes;
+      each_arrived(r, step, [&](int64_t row) { std::memset(arrivals + row * size, 0, size); });
+    }
+    if (spikes != nullptr) {
+      const int64_t size = rule.fired_bytes;
+      each_of(fired, r.column, r.columns, [&](int64_t i) { std::memset(spikes + i * size, 0, size); });
+    }
+  }
+
+  template <typename F>
+  static void each_of(const List& list, int64_t first, int64_t size, F f) {
+    for (int64_t k = 0; k < list.count; ++k) {
+      const int64_t i = list.neurons[k] - first;
+      if (i >= 0 && i < size) f(i);
+    }
+  }
+
+  // The rows of a route whose spikes arrive.
+  template <typename F>
+  void each_arrived(const Route& r, int64_t step, F f) {
+    for (int other = 0; other < threads_; ++other) {
+      each_of(list_of(r.source, step - r.steps, other), r.first, r.rows, f);
+    }
+  }
+
   template <typename P>
   void scatter(const Route& r, const int32_t* ends, int64_t step, int t) {
     const Group& target = loop_.groups[r.target];
     const int64_t from = bound(target, t) - r.column, to = bound(target, t + 1) - r.column;
     if (to <= 0 || from >= r.columns) return;
-    const int others = threads_ - 1;
     for (int other = 0; other < threads_; ++other) {
       const List& list = list_of(r.source, step - r.steps, other);
       for (int64_t k = 0; k < list.count; ++k) {
@@ -422,15 +534,8 @@ class Runner {
         if (row < 0 || row >= r.rows) continue;
         if (k + 8 < list.count) fetch_pointer<P>(r, ends, list.neurons[k + 8] - r.first);
         if (k + 2 < list.count) fetch<P>(r, list.neurons[k + 2] - r.first);
-        const int64_t begin = pointer<P>(r, row), end = pointer<P>(r, row + 1);
-        int64_t a = begin, b = end;
-        if (ends != nullptr) {
-          if (t > 0) a = begin + ends[row * others + t - 1];
-          if (t < others) b = begin + ends[row * others + t];
-        } else {
-          if (from > 0) a = lower(r.indices, a, b, from);
-          if (to < r.columns) b = lower(r.indices, a, b, to);
-        }
+        int64_t a = pointer<P>(r, row), b = pointer<P>(r, row + 1);
+        own(r, ends, row, t, a, b);
         add(r, a, b, step);
       }
     }
@@ -493,13 +598,21 @@ class Runner {
   Barrier barrier_;
   std::atomic<int64_t> stop_{INT64_MAX};
   int64_t done_ = 0;
+  bool crowded_ = false;
   int64_t least_ = 1;
   bool only_spikes_ = true;
   std::vector<std::vector<List>> lists_;
   std::vector<std::unique_ptr<int32_t[]>> storage_;
   std::vector<int64_t> slots_;
   std::vector<std::vector<int32_t>> shares_;
+  std::vector<std::vector<Keeper>> keepers_;
+  std::vector<Rule<T>*> rules_;
 };
+
+// Steps that one thread is to make alone, and how many the next time: other programs have the cores. A run may consist of
+// many calls.
+std::atomic<int64_t> the_alone{0};
+std::atomic<int64_t> the_patience{2048};
 
 // Makes all steps; whether the signals in the delay lines were spikes.
 template <typename T>
@@ -530,7 +643,7 @@ bool run_loop(const Loop& loop) {
   // Where other programs take the cores, one thread alone is faster than several that wait for each other; after some
   // steps they try again.
   Loop rest = loop;
-  int64_t alone = 0, patience = 2048;
+  int64_t alone = the_alone.load();
   while (rest.steps > 0) {
     const int threads = alone > 0 ? 1 : most;
     Loop now = rest;
@@ -540,19 +653,21 @@ bool run_loop(const Loop& loop) {
     job.runner = &runner;
     if (threads == 1) {
       work(&job, 0);
-      alone = 0;
+      alone = std::max<int64_t>(alone - now.steps, 0);
     } else {
       if (the_together == nullptr || !the_together(threads, work, &job)) {
         alone = rest.steps;  // the threads have other work
         continue;
       }
-      alone = patience;
-      patience *= 2;
+      const bool stopped = runner.done() < now.step + now.steps || runner.crowded();
+      if (stopped) alone = the_patience.load();
+      the_patience.store(stopped ? std::min<int64_t>(2 * alone, 1 << 20) : 2048);
     }
     runner.write_lines();
     rest.steps -= runner.done() - rest.step;
     rest.step = runner.done();
   }
+  the_alone.store(alone);
   return true;
 }
 

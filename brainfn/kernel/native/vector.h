@@ -130,6 +130,18 @@ INLINE V select(mask m, V a, V b) {
 
 // Arrays of bools have one byte, 0 or 1, for each.
 INLINE mask load_mask(const uint8_t* p) {
+#if defined(__AVX2__) && !defined(__clang__)
+  // GCC makes one instruction for each lane of what stands below.
+  if constexpr (sizeof(mask) == 32) {
+    typedef char c16 __attribute__((vector_size(16)));
+    typedef long long l2 __attribute__((vector_size(16)));
+    std::conditional_t<W == 8, int64_t, int32_t> all;
+    std::memcpy(&all, p, W);
+    const l2 c{all, 0};
+    if constexpr (W == 8) return -(mask)__builtin_ia32_pmovsxbd256((c16)c);
+    return -(mask)__builtin_ia32_pmovsxbq256((c16)c);
+  }
+#endif
   i8 b;
   std::memcpy(&b, p, sizeof b);
   return -__builtin_convertvector(b, mask);
