@@ -168,7 +168,7 @@ def _examples(features: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _each(regularisation: Any, solve: Any) -> Any:
     several = isinstance(regularisation, Sequence) or np.ndim(regularisation) == 1
-    values = [float(x) for x in regularisation] if several else [float(regularisation)]
+    values = [float(x) for x in np.atleast_1d(np.asarray(regularisation, np.float64))]
     if not all(np.isfinite(x) and x > 0 for x in values):
         raise ValueError(f"`regularisation` must be positive, got {regularisation}.")
     found = [solve(x) for x in values]

@@ -167,9 +167,10 @@ def spectral_radius(matrix: Any, *, tolerance: float = 1e-6) -> float:
     def matvec(x: np.ndarray) -> np.ndarray:
         return np.asarray(times(jnp.asarray(x.reshape(-1), dtype), matrix), np.float64)
 
-    operator = scipy.sparse.linalg.LinearOperator((n, n), matvec=matvec, dtype=np.float64)
+    linear: Any = scipy.sparse.linalg  # whose types are not those of its functions
+    operator = linear.LinearOperator((n, n), matvec=matvec, dtype=np.float64)
     try:
-        found = scipy.sparse.linalg.eigs(
+        found = linear.eigs(
             operator,
             k=4,
             ncv=min(n, 80),

@@ -152,7 +152,7 @@ class LiquidState(AbstractModel[LiquidStateState, Any, Array]):
             )
         n = self.population.ports()[self.port]
         receptor = self.synapse.arrive(state.receptor, product(state.previous, self.recurrent))
-        terms = dict.fromkeys(self.population.ports(), ())
+        terms: dict[str, tuple[Term, ...]] = dict.fromkeys(self.population.ports(), ())
         terms[self.port] = (Term(self.synapse, self.output, 0, 0, 0, n, n),)
         current = product(inputs, self.weight) + self.bias
         (population, after), out = advance_group(
