@@ -118,7 +118,7 @@ class Layer(AbstractModel[LayerState, Any, Array]):
         self.weight = None
         if n_in is not None:
             weight = Normal(0.0, n_in**-0.5) if weight is None else weight
-            self.weight = _weights("weight", weight, (n_in, size), keys[0], dtype)
+            self.weight = weights("weight", weight, (n_in, size), keys[0], dtype)
         self.recurrent = None
         if recurrent is not None:
             emitted = population.emits().shape
@@ -127,7 +127,7 @@ class Layer(AbstractModel[LayerState, Any, Array]):
                     f"`recurrent`: {type(population).__name__} emits {emitted}, not one signal for "
                     f"each of the {size} entries that can be driven."
                 )
-            self.recurrent = _weights("recurrent", recurrent, (size, size), keys[1], dtype)
+            self.recurrent = weights("recurrent", recurrent, (size, size), keys[1], dtype)
         self.bias = None
         if bias is not None:
             self.bias = jnp.broadcast_to(jnp.asarray(bias, dtype), (size,)) * 1
@@ -162,7 +162,7 @@ class Layer(AbstractModel[LayerState, Any, Array]):
         arriving = self.arriving(jnp.ravel(inputs) if self.weight is None else inputs)
         if self.recurrent is not None:
             assert state.previous is not None
-            arriving = arriving + _times(state.previous, self.recurrent)
+            arriving = arriving + product(state.previous, self.recurrent)
         population, receptor, out = self.local(
             state.population, state.receptor, arriving, clock, key
         )
@@ -174,7 +174,7 @@ class Layer(AbstractModel[LayerState, Any, Array]):
         self.check_inputs(jnp.shape(inputs)[-1] if jnp.ndim(inputs) else 0)
         if self.weight is None:
             return jnp.asarray(inputs, jnp.result_type(float))
-        return _times(inputs, self.weight)
+        return product(inputs, self.weight)
 
     def check_inputs(self, n: int) -> None:
         """Raise if a step does not have `n` inputs."""
@@ -242,13 +242,13 @@ def _is_none(x: Any) -> bool:
     return x is None
 
 
-def _times(inputs: Any, weight: Any) -> Array:
+def product(inputs: Any, weight: Any) -> Array:
     if isinstance(weight, AbstractMatrix):
         return inputs @ weight
     return jnp.asarray(inputs, weight.dtype) @ weight
 
 
-def _weights(name: str, given: Any, shape: tuple[int, int], key: Key | None, dtype: Any) -> Any:
+def weights(name: str, given: Any, shape: tuple[int, int], key: Key | None, dtype: Any) -> Any:
     if isinstance(given, AbstractMatrix):
         if given.shape != shape:
             raise ValueError(f"`{name}` must have shape {shape}, got {given.shape}.")

@@ -10,6 +10,10 @@ from ._entry import (
     Outcome as Outcome,
     Variant as Variant,
 )
+from ._force_networks import (
+    nicola_clopath as nicola_clopath,
+    sussillo_abbott as sussillo_abbott,
+)
 from ._gamma import GAMMA as GAMMA, Gamma as Gamma, gamma as gamma
 from ._hpc_benchmark import hpc_benchmark as hpc_benchmark
 from ._izhikevich import izhikevich2003 as izhikevich2003

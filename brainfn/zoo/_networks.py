@@ -4,12 +4,14 @@ from ._brunel import BRUNEL_NETWORK
 from ._cobahh import COBAHH
 from ._diehl_cook import DIEHL_COOK
 from ._entry import Entry
+from ._force import FORCE_LORENZ, FORCE_SINE
 from ._gamma import GAMMA_NETWORK
 from ._hpc_benchmark import HPC_BENCHMARK
 from ._izhikevich import IZHIKEVICH2003
 from ._microcircuit import MICROCIRCUIT
 from ._multi_area import MULTI_AREA
 from ._polychronous import POLYCHRONOUS
+from ._reservoir import RESERVOIR
 from ._ring_attractor import RING_ATTRACTOR
 from ._synfire import SYNFIRE
 from ._vogels_abbott import COBA, CUBA
@@ -36,6 +38,9 @@ NETWORKS: dict[str, Entry] = {
         WORKING_MEMORY,
         RING_ATTRACTOR,
         DIEHL_COOK,
+        FORCE_SINE,
+        FORCE_LORENZ,
+        RESERVOIR,
     )
 }
 """The networks that `python -m brainfn run NAME` knows, by name."""
