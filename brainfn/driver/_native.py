@@ -82,11 +82,11 @@ def _planned(
 ) -> Callable[..., Any]:
     model, start, summaries, *_ = arguments(avals)
     driving = Driving(arguments, avals, dt)
-    driven = driving.structure.unflatten(driving.leaves)
+    driven = driving.unflatten(driving.leaves)
     n = len(avals)
     where = arguments(range(n))
     size = n + len(driving.leaves)
-    driven_at = driving.structure.unflatten(range(n, size))
+    driven_at = driving.unflatten(range(n, size))
     recording = Recording(arguments, avals, dt, every)
     count = recording.count
     counts_at = None if count is None else where[2][count]

@@ -4,6 +4,7 @@ stretch of steps."""
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import jax.tree_util as jtu
@@ -24,7 +25,7 @@ _FEWEST = 64
 class Driving:
     """The inputs of a loop as arrays, of which some vary from step to step.
 
-    - `leaves`, `structure`: the input of each group, and the amounts that arrive at receptors.
+    - `leaves`: arrays of the input of each group, and of the amounts that arrive at receptors.
     - `moving`: which arrays vary.
     - `arrived`: for each amount the layer of receptors, first neuron and number, and the input.
     """
@@ -39,12 +40,14 @@ class Driving:
 
         def function(*arrays: Any) -> Any:
             given, (step, driving, row) = arrays[:n], structure.unflatten(arrays[n:])
-            leaves, self.structure = jtu.tree_flatten(self.at(given, step, driving, row)[0])
-            if not all(is_shape(x) for x in leaves):
+            made, self._numbers = eqx.partition(self.at(given, step, driving, row)[0], is_shape)
+            if not all(isinstance(x, int | float) for x in jtu.tree_leaves(self._numbers)):
                 raise Unsupported("an input is a function of the potential")
+            leaves, self._structure = jtu.tree_flatten(made)
             return leaves
 
-        self.structure: Any = None
+        self._structure: Any = None
+        self._numbers: Any = None
         inputs = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*avals, *more)]
         closed, self.leaves = jax.make_jaxpr(function, return_shape=True)(*inputs)
         found = set(closed.jaxpr.invars[n:])
@@ -53,6 +56,10 @@ class Driving:
                 found.update(equation.outvars)
         outs = closed.jaxpr.outvars
         self.moving = [not hasattr(x, "val") and x in found for x in outs]
+
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """The inputs with these in place of their arrays."""
+        return eqx.combine(self._structure.unflatten(leaves), self._numbers)
 
     def at(self, given: Sequence[Any], step: Any, driving: Any, row: Any) -> tuple[Any, Any]:
         """The inputs of a step, and their states after it."""
@@ -68,7 +75,7 @@ class Driving:
     def first(self, given: Sequence[Any], start: Any, series: Any) -> list[Any]:
         """The arrays in the first step."""
         row = jax.tree.map(lambda x: x[0], series)
-        return jtu.tree_leaves(self.at(given, start.step, start.inputs, row)[0])
+        return _arrays(self.at(given, start.step, start.inputs, row)[0])
 
     def rows(
         self,
@@ -88,7 +95,7 @@ class Driving:
         def one(carry: Any, row: Any) -> Any:
             step, driving = carry
             made, driving = self.at(given, step, driving, row)
-            leaves = jtu.tree_leaves(made)
+            leaves = _arrays(made)
             # Stored as a whole, as for a kernel.
             return (step + 1, driving), materialize([leaves[i] for i in used])
 
@@ -101,6 +108,10 @@ class Driving:
             int(np.prod(self.leaves[i].shape)) * self.leaves[i].dtype.itemsize for i in used
         )
         return min(n_steps, max(_FEWEST, _WAITING // bytes_)) if used else n_steps
+
+
+def _arrays(tree: Any) -> list[Any]:
+    return [x for x in jtu.tree_leaves(tree) if is_shape(x)]
 
 
 def _row(x: Any) -> Any:
