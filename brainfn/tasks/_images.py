@@ -203,13 +203,13 @@ FASHION_MNIST = Task(
             "784-100-10", "test accuracy 0.865 after 10 epochs",
             reference={"SpyTorch, 30 epochs": {"test_accuracy": 0.863, "accuracy": 0.912}},
         ),
-        "256": TaskVariant("784-256-10", "test accuracy 0.87", {"hidden": 256}),
+        "256": TaskVariant("784-256-10", "not measured", {"hidden": 256}),
         "recurrent": TaskVariant(
-            "784-128-10 with recurrent weights", "test accuracy 0.87",
+            "784-128-10 with recurrent weights", "not measured",
             {"hidden": 128, "recurrent": True},
         ),
         "convolution": TaskVariant(
-            "8C5-P2-16C5-P2-10, grey values as currents", "test accuracy 0.88 after 2 epochs",
+            "8C5-P2-16C5-P2-10, grey values as currents", "not measured",
             {"convolution": True},
         ),
     },
