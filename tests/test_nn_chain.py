@@ -58,6 +58,11 @@ def chains():
             )
         ),
         "one neuron": nn.Chain(nn.Layer(20, lif(1), weight=bf.init.Constant(0.9), key=KEYS[5])),
+        "containers": nn.Chain(
+            nn.Chain(first),
+            nn.Residual(nn.Layer(70, lif(70), weight=bf.init.Normal(0, 0.3), key=KEYS[3])),
+            last,
+        ),
         "with a function": nn.Chain(first, lambda x: 2 * x, nn.Layer(None, lif(70)), last),
     }
 
@@ -99,7 +104,7 @@ def objective(both):
         floats = [s for s in jax.tree.leaves(r.state) if jnp.issubdtype(s.dtype, jnp.inexact)]
         ramp = jnp.arange(r.output.size, dtype=x.dtype).reshape(r.output.shape)
         parts = [(r.output * jnp.cos(ramp)).sum(), *((s**2).sum() for s in floats)]
-        return sum(parts) + sum((t**2).sum() for t in r.totals if t is not None)
+        return sum(parts) + sum((t**2).sum() for t in jax.tree.leaves(r.totals))
 
     return jax.vmap(one)(x).sum()
 
@@ -343,6 +348,11 @@ def test_float32():
         (lambda: nn.Layer(5, nn.lif(3)), ValueError, "key"),
         (lambda: nn.Layer(5, nn.lif(3), weight=np.zeros((3, 5))), ValueError, "weight.T"),
         (lambda: nn.Layer(5, nn.lif(3), weight="x"), TypeError, "weight"),
+        (lambda: nn.Layer(2, nn.lif(3), weight=np.full((2, 3), np.nan)), ValueError, "weight.*fin"),
+        (lambda: nn.Layer(2, nn.lif(3), weight=np.inf), ValueError, "weight.*finite"),
+        (lambda: nn.Layer(2, nn.lif(3), weight=1.0, bias=np.nan), ValueError, "bias.*finite"),
+        (lambda: nn.Layer(2, nn.lif(3), weight=1.0, bias=np.zeros(2)), ValueError, "bias"),
+        (lambda: nn.Layer(2, nn.lif(3), weight=1.0, bias="x"), TypeError, "bias"),
         (lambda: nn.Layer(None, nn.lif(3), weight=1.0), ValueError, "n_in"),
         (
             lambda: nn.Layer(5, nn.lif(3), weight=1.0, synapse=bf.synapse.Current()),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
 
-from ._derived import filled, shapes_of
+from ._derived import filled, mapped, shapes_of
 from ._prim import define, full_cotangent, is_undefined, is_zero, zero_tangent
 
 
@@ -58,18 +58,6 @@ def with_adjoint(
     **Returns:** the function.
     """
 
-    def mapped(operands: Sequence[Any], static: Any, axes: Any) -> list[Any]:
-        structure, others, where = static
-
-        def flat(*arrays: Any) -> list[Any]:
-            leaves = filled(arrays, others, where)
-            return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
-
-        out: Callable[..., Any] = flat
-        for in_axes in axes:
-            out = jax.vmap(out, in_axes=in_axes)
-        return out(*operands)
-
     @functools.lru_cache(maxsize=256)
     def output(static: Any, axes: Any, shapes: Any, default: Any) -> tuple[Any, list[Any]]:
         del default
@@ -82,7 +70,7 @@ def with_adjoint(
             lambda xs: function(*jtu.tree_unflatten(structure, filled(xs, others, where))),
             unmapped,
         )
-        leaves = jax.eval_shape(lambda *xs: mapped(xs, static, axes), *plain)
+        leaves = jax.eval_shape(lambda *xs: mapped(function, xs, static, axes), *plain)
         return jtu.tree_structure(made), [(x.shape, x.dtype) for x in leaves]
 
     def outputs(*avals: Any, static: Any, axes: Any) -> list[Any]:
@@ -96,17 +84,17 @@ def with_adjoint(
         """The outputs that are floats as a function of the moving arguments."""
         wanted = floats(primals, static, axes)
 
-        def function(*xs: Any) -> list[Any]:
+        def some(*xs: Any) -> list[Any]:
             operands = list(primals)
             for i, x in zip(moving, xs, strict=True):
                 operands[i] = x
-            out = mapped(operands, static, axes)
+            out = mapped(function, operands, static, axes)
             return [out[i] for i in wanted]
 
-        return function
+        return some
 
     def reference(*operands: Any, static: Any, axes: Any) -> list[Any]:
-        return mapped(operands, static, axes)
+        return mapped(function, operands, static, axes)
 
     def jvp(primals: Any, tangents: Any, *, static: Any, axes: Any) -> Any:
         moving = tuple(i for i, t in enumerate(tangents) if not is_zero(t))

@@ -47,20 +47,8 @@ def with_derivative(
     **Returns:** the function.
     """
 
-    def apply(function: Callable[..., Any], operands: Sequence[Any], static: Any, axes: Any) -> Any:
-        structure, others, where = static
-
-        def flat(*arrays: Any) -> list[Any]:
-            leaves = filled(arrays, others, where)
-            return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
-
-        mapped: Callable[..., Any] = flat
-        for in_axes in axes:
-            mapped = jax.vmap(mapped, in_axes=in_axes)
-        return mapped(*operands)
-
     def reference(*operands: Any, static: Any, axes: Any) -> list[Any]:
-        return apply(fast, operands, static, axes)
+        return mapped(fast, operands, static, axes)
 
     # A model calls the same function many times, and each transformation asks again.
     @functools.lru_cache(maxsize=4096)
@@ -69,7 +57,7 @@ def with_derivative(
         del default
         plain = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
         if axes:
-            made = jax.eval_shape(lambda *xs: apply(fast, xs, static, axes), *plain)
+            made = jax.eval_shape(lambda *xs: mapped(fast, xs, static, axes), *plain)
         else:
             structure, others, where = static
             made = jax.eval_shape(
@@ -94,7 +82,7 @@ def with_derivative(
             operands = list(primals)
             for i, x in zip(moving, xs, strict=True):
                 operands[i] = x
-            return apply(other, operands, static, axes)
+            return mapped(other, operands, static, axes)
 
         return jax.jvp(part, tuple(primals[i] for i in moving), some)
 
@@ -127,7 +115,7 @@ def with_derivative(
         structure, others, where = static
 
         def flat(*operands: Any) -> list[Any]:
-            return apply(fast, operands, static, axes)
+            return mapped(fast, operands, static, axes)
 
         def arguments(arrays: Sequence[Any]) -> Any:
             return jtu.tree_unflatten(structure, filled(arrays, others, where))
@@ -154,6 +142,23 @@ def with_derivative(
         return jtu.tree_unflatten(output(static, (), *shapes_of(arrays))[0], out)
 
     return function
+
+
+def mapped(
+    function: Callable[..., Any], operands: Sequence[Any], static: Any, axes: Any
+) -> list[Any]:
+    """The leaves of what a function of pytrees makes of arrays, mapped over the axes that `vmap`
+    added."""
+    structure, others, where = static
+
+    def flat(*arrays: Any) -> list[Any]:
+        leaves = filled(arrays, others, where)
+        return jtu.tree_leaves(function(*jtu.tree_unflatten(structure, leaves)))
+
+    out: Callable[..., Any] = flat
+    for in_axes in axes:
+        out = jax.vmap(out, in_axes=in_axes)
+    return out(*operands)
 
 
 def _batch_sizes(avals: Sequence[Any], axes: Any) -> tuple[int, ...]:

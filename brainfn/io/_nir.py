@@ -102,7 +102,7 @@ def read_nir(path: str | Path, **options: Any) -> Any:
 
 def _package() -> Any:
     try:
-        import nir  # pyright: ignore[reportMissingImports]
+        import nir
     except ImportError as error:
         raise ImportError("NIR needs the package nir. Try pip install brainfn[io].") from error
     return nir

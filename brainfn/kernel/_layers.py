@@ -314,7 +314,7 @@ def _adjoint(call: Call, about: _About) -> tuple[str, list[Any], Callable[..., A
     statements += about.described()
     out_bar, ends = call.results(range(count, len(call.avals)))
     statements.append(f"  bind_to(all.outputs_bar, argument(frame, {out_bar}).data);")
-    for k, (at, end) in enumerate(zip(about.where, ends, strict=True)):
+    for k, end in enumerate(ends):
         layer, floats = f"all.layers[{k}]", 0
         statements.append(f"  {layer}.backward = backward{k};")
         statements.append(f"  {layer}.back = &call_backward{k};")
@@ -329,7 +329,6 @@ def _adjoint(call: Call, about: _About) -> tuple[str, list[Any], Callable[..., A
             place = f"argument(frame, {end.previous}).data"
             statements.append(f"  bind_to({layer}.last_bar, {place});")
         statements.append(f"  {layer}.wanted.resize({len(wanted[k])});")
-        del at
     roles: dict[int, str] = {about.inputs_at: "all.inputs_bar"}
     for k, at in enumerate(about.where):
         layer = f"all.layers[{k}]"

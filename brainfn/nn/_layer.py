@@ -10,7 +10,7 @@ import jax.tree_util as jtu
 from jaxtyping import Array, Float
 
 from .._custom_types import Key
-from .._errors import nearest
+from .._errors import is_concrete, nearest
 from .._model import AbstractModel, Clock
 from .._population import AbstractPopulation
 from ..event import AbstractMatrix
@@ -130,7 +130,10 @@ class Layer(AbstractModel[LayerState, Any, Array]):
             self.recurrent = weights("recurrent", recurrent, (size, size), keys[1], dtype)
         self.bias = None
         if bias is not None:
-            self.bias = jnp.broadcast_to(jnp.asarray(bias, dtype), (size,)) * 1
+            given = _numbers("bias", bias, dtype)
+            if given.shape not in ((), (size,)):
+                raise ValueError(f"`bias` must have shape () or ({size},), got {given.shape}.")
+            self.bias = jnp.broadcast_to(given, (size,)) * 1
         self.synapse = Instant() if synapse is None else synapse
         self.output = Current() if output is None else output
         if self.output.jumps and not population.jumps:
@@ -248,6 +251,16 @@ def product(inputs: Any, weight: Any) -> Array:
     return jnp.asarray(inputs, weight.dtype) @ weight
 
 
+def _numbers(name: str, given: Any, dtype: Any) -> Array:
+    """A copy of some numbers, which must be finite."""
+    if not eqx.is_array_like(given):
+        raise TypeError(f"`{name}` must be numbers, got {type(given).__name__}.")
+    array = jnp.array(given, dtype)
+    if is_concrete(array) and not bool(jnp.isfinite(array).all()):
+        raise ValueError(f"`{name}` must be finite.")
+    return array
+
+
 def weights(name: str, given: Any, shape: tuple[int, int], key: Key | None, dtype: Any) -> Any:
     if isinstance(given, AbstractMatrix):
         if given.shape != shape:
@@ -257,13 +270,15 @@ def weights(name: str, given: Any, shape: tuple[int, int], key: Key | None, dtyp
     if isinstance(given, AbstractInitializer) or number:
         if isinstance(given, AbstractInitializer) and key is None:
             raise ValueError(f"`key` is needed to draw `{name}`. Try key=jax.random.key(0).")
+        if number:
+            given = _numbers(name, given, dtype)
         return as_initializer(given)(shape, dtype, key=key)
     if not eqx.is_array_like(given):
         raise TypeError(
             f"`{name}` must be an array, a matrix of brainfn.event or an initializer of "
             f"brainfn.init, got {type(given).__name__}."
         )
-    array = jnp.array(given, dtype)
+    array = _numbers(name, given, dtype)
     if array.shape != shape:
         raise ValueError(
             f"`{name}` must have shape {shape} (inputs, neurons), got {array.shape}."

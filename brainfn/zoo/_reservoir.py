@@ -1,7 +1,5 @@
 """Reservoirs on standard tasks: Fashion-MNIST, NARMA10, Mackey-Glass, and memory capacity."""
 
-import gzip
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +11,7 @@ import numpy as np
 from .._custom_types import Key
 from .._field import replace
 from ..connect import AbstractRule, FixedProbability, JustInTime
+from ..data import fashion_mnist
 from ..learn import NormalEquations, memory_capacity, ridge
 from ..nn import Chain, EchoState
 from ._entry import Entry, Outcome, Variant
@@ -152,36 +151,21 @@ def predict(
     return float(np.sqrt(np.mean((found - y[end:]) ** 2) / np.var(y[end:]))), found[:, 0]
 
 
-def _images() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    folder = Path("/usr/share/datasets/fashion-mnist")
-    if not folder.exists():
-        raise FileNotFoundError(f"{folder} is missing. Try `apt install dataset-fashion-mnist`.")
-
-    def read(name: str, header: int) -> np.ndarray:
-        return np.frombuffer(gzip.open(folder / f"{name}-ubyte.gz").read(), np.uint8, offset=header)
-
-    def pair(kind: str) -> tuple[np.ndarray, np.ndarray]:
-        images = read(f"{kind}-images-idx3", 16).reshape(-1, 28, 28)
-        return np.asarray(images / 255, np.float32), read(f"{kind}-labels-idx1", 8)
-
-    return pair("train"), pair("t10k")
-
-
 def _fashion(scale: float, key: Key) -> Outcome:
-    train, test = _images()
+    train, test = fashion_mnist()
     number = round(10_000 * scale)
     if number < 2000:
         raise ValueError(f"`scale` must be at least 0.2 (2000 training images), got {scale}.")
-    some = train[0][:number], train[1][:number]
+    some = train.x[:number], train.y[:number]
     scores = {
-        size: classify(image_reservoir(size, key=jr.fold_in(key, size)), some, test)
+        size: classify(image_reservoir(size, key=jr.fold_in(key, size)), some, (test.x, test.y))
         for size in SIZES
     }
     return Outcome(
         {f"accuracy_{size}": score for size, score in scores.items()},
         {"sizes": np.array(SIZES), "accuracy": np.array(list(scores.values()))},
-        f"{number} training and {len(test[0])} test images",
-        28.0 * len(SIZES) * (number + len(test[0])),
+        f"{number} training and {len(test.x)} test images",
+        28.0 * len(SIZES) * (number + len(test.x)),
         lambda: _curve(scores, number),
     )
 
